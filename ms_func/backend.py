@@ -2,7 +2,8 @@
 
 A backend compiles StableHLO modules and runs them. Ours and anybody else's are found by the
 entry-point group `ms_func.backends`; the core knows none of them by name but the default
-from `config`. The border is a StableHLO module as an MLIR object: nothing of the IR crosses it.
+from `config`, and the one that holds arrays, which does more (`ArrayBackend`). The border is a
+StableHLO module as an MLIR object: nothing of the IR crosses it.
 """
 
 from __future__ import annotations
@@ -82,6 +83,131 @@ class Backend(Protocol):
 
     def get(self, buffer: Any) -> np.ndarray:
         """Elements of a buffer."""
+        ...
+
+
+class ArrayExecutable(Executable, Protocol):
+    """A compiled program whose results are arrays of the process.
+
+    Attributes:
+        loaded: the runtime's own program.
+    """
+
+    loaded: Any
+
+    def bind_types(self, types: Sequence[Any], shardings: Sequence[Any], committed: bool) -> None:
+        """Set types and placements of the results, without which `run` labels none."""
+        ...
+
+    def fast_path(
+        self, out_tree: Any, in_shardings: Sequence[Any], kept: Sequence[bool],
+        const_args: Sequence[Any],
+    ) -> Any:  # fmt: skip
+        """What the dispatcher needs to call the program without Python; see `api.compile`."""
+        ...
+
+    def out_tilings(self) -> list[Any]:
+        """How the partitioner split each result of a program over several devices."""
+        ...
+
+    @property
+    def out_shardings(self) -> Sequence[Any]:
+        """Placement of each result, as `bind_types` set it."""
+        ...
+
+    @property
+    def in_layouts(self) -> list[str]:
+        """How the elements of each operand must lie, in the runtime's spelling."""
+        ...
+
+    @property
+    def out_layouts(self) -> list[str]:
+        """How the elements of each result lie, in the runtime's spelling."""
+        ...
+
+    @property
+    def hlo_text(self) -> str:
+        """The optimised program as text."""
+        ...
+
+    @property
+    def cost_analysis(self) -> dict[str, float]:
+        """The compiler's estimate: flops, bytes accessed, transcendentals."""
+        ...
+
+    @property
+    def memory_analysis(self) -> Any:
+        """Bytes of arguments, results and temporaries."""
+        ...
+
+
+class ArrayBackend(Backend, Protocol):
+    """The backend whose buffers are the arrays of the process, and which joins processes.
+
+    Attributes:
+        platform: kind of its devices, such as "cpu" or "cuda".
+        group: the processes that work together; None where this one is alone.
+    """
+
+    platform: Any
+    group: Any
+
+    @property
+    def default_device(self) -> Any:
+        """Device of what nobody placed."""
+        ...
+
+    @property
+    def started(self) -> bool:
+        """Whether it runs threads, which a forked child would lack."""
+        ...
+
+    def devices(self, platform: str | None = None) -> Sequence[Any]:
+        """Devices of the platform in use, or of the one named."""
+        ...
+
+    def client(self, platform: str | None = None) -> Any:
+        """Client of the runtime for a platform."""
+        ...
+
+    def memory(self, device: Any) -> int | None:
+        """Bytes of memory of a device; None where the runtime does not tell."""
+        ...
+
+    def compile(self, module: Any, options: CompileOptions) -> ArrayExecutable:
+        """As that of any backend."""
+        ...
+
+    def save(self, executable: Any) -> bytes:
+        """A compiled program as bytes, for devices of the same kind."""
+        ...
+
+    def load(self, data: bytes, devices: Sequence[Any]) -> ArrayExecutable:
+        """The compiled program behind bytes of `save`, on as many devices."""
+        ...
+
+    def sharding(self, place: Any, ndim: int = 0) -> Any:
+        """The runtime's placement for a device, or for a sharding of arrays of rank `ndim`."""
+        ...
+
+    def move(self, buffer: Any, placement: Any) -> Any:
+        """Buffer with the elements of another one at a device or sharding; None leaves it."""
+        ...
+
+    def label(self, buffer: Any, type: Any, device: Any) -> Any:
+        """A buffer imported from another library with its type attached."""
+        ...
+
+    def relabel(self, buffer: Any, type: Any) -> Any:
+        """The same memory as an array of another type."""
+        ...
+
+    def join(self, *where: Any, **how: Any) -> None:
+        """Join a group of processes, before the first array is made; see `distributed`."""
+        ...
+
+    def leave(self) -> None:
+        """Leave the group."""
         ...
 
 

@@ -14,7 +14,7 @@ from jaxlib import xla_client
 from jaxlib.xla_client import DeviceList, HostBufferSemantics
 
 from ms_func import config
-from ms_func.backend import CompileOptions
+from ms_func.backend import ArrayBackend, CompileOptions
 from ms_func.errors import UnsupportedError
 from ms_func.ir.explicit import typed
 from ms_func_xla import cuda, processes
@@ -32,7 +32,7 @@ def sharding_of(device: Any) -> SingleDeviceSharding:
     return SingleDeviceSharding(device)
 
 
-class Xla:
+class Xla(ArrayBackend):
     """Compiles with XLA and runs through PJRT."""
 
     name = "xla"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ms_func.backend import ArrayExecutable
 from ms_func.ir.explicit import typed
 from ms_func_xla.compat import result_handler
 from ms_func_xla.sharding import tiling_of
@@ -24,7 +25,7 @@ class FastPath(NamedTuple):
     const_args: Sequence[Any]
 
 
-class XlaExecutable:
+class XlaExecutable(ArrayExecutable):
     """A program loaded on its devices.
 
     `bind_types` fixes the types and placements that results carry; until then `run` gives

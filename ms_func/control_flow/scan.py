@@ -88,32 +88,34 @@ def scan(
         return _run_in_python(f, init, xs, steps, reverse)
     if checkpoint is not None:
         return _in_segments(f, init, xs, steps, reverse, unroll, checkpoint)
-    elements = [t.without_dimension(0) for t in x_types]
-    n = len(leaves)
+    staged, leaves = _staged(f, leaves, carry_tree, x_tree, x_types)
+    outs = scan_p.bind(
+        *staged.captured, *leaves, *x_leaves,
+        body=staged.fn, num_consts=len(staged.captured), num_carry=len(leaves), length=steps,
+        reverse=bool(reverse), unroll=width,
+    )  # fmt: skip
+    return tree.unflatten(staged.out_tree, outs)
+
+
+def _staged(
+    f: Callable[[Any, Any], Any], leaves: list[Any], carry_tree: Any, x_tree: Any,
+    x_types: Sequence[ArrayType],
+) -> tuple[Any, list[Any]]:  # fmt: skip
+    """One step as a program, and the first carry with the types that the step keeps."""
+    elements, n, name = [t.without_dimension(0) for t in x_types], len(leaves), function_name(f)
 
     def call(tracers: list[Any]) -> Any:
         carry = tree.unflatten(carry_tree, tracers[:n])
         return _pair(f(carry, tree.unflatten(x_tree, tracers[n:])))
 
-    name = function_name(f)
-    staged, leaves = common_carry(
-        "scan",
-        f,
-        leaves,
-        carry_tree,
-        lambda types: stage(call, [*types, *elements], name=name, refs="keep"),
-        lambda staged: (
-            (tree.children(staged.out_tree)[0], staged.fn.out_types[:n])
-            if tree.children(staged.out_tree)[0].num_leaves == n
-            else (tree.children(staged.out_tree)[0], ())
-        ),
-    )
-    outs = scan_p.bind(
-        *staged.captured, *leaves, *x_leaves,
-        body=staged.fn, num_consts=len(staged.captured), num_carry=n, length=steps,
-        reverse=bool(reverse), unroll=width,
-    )  # fmt: skip
-    return tree.unflatten(staged.out_tree, outs)
+    def step(types: Sequence[ArrayType]) -> Any:
+        return stage(call, [*types, *elements], name=name, refs="keep")
+
+    def next_carry(staged: Any) -> tuple[Any, Sequence[ArrayType]]:
+        structure = tree.children(staged.out_tree)[0]
+        return structure, staged.fn.out_types[:n] if structure.num_leaves == n else ()
+
+    return common_carry("scan", f, leaves, carry_tree, step, next_carry)
 
 
 def _pair(out: Any) -> Any:
@@ -137,19 +139,7 @@ def _length(types: Sequence[ArrayType], length: int | None) -> int:
             )
     sizes = list(dict.fromkeys(t.shape[0] for t in types))
     if length is not None:
-        try:
-            length = operator.index(length)
-        except ConcretizationTypeError as error:
-            text = f"The `length` argument to `scan` expects a concrete `int`: {error}"
-            raise type(error)(text) from None
-        if any(n != length for n in sizes):
-            raise ArgumentValueError(
-                f"scan got `length` argument of {length} which disagrees with leading axis sizes "
-                f"{sizes}."
-            )
-        if length < 0:
-            raise ArgumentValueError(f"scan needs a length of at least 0, got {length}")
-        return length
+        return _given_length(length, sizes)
     if len(sizes) > 1:
         raise ArgumentValueError(
             "scan got values with different leading axis sizes: "
@@ -162,6 +152,22 @@ def _length(types: Sequence[ArrayType], length: int | None) -> int:
             "fix: pass length=, the number of steps"
         )
     return sizes[0]
+
+
+def _given_length(length: int, sizes: Sequence[int]) -> int:
+    try:
+        length = operator.index(length)
+    except ConcretizationTypeError as error:
+        text = f"The `length` argument to `scan` expects a concrete `int`: {error}"
+        raise type(error)(text) from None
+    if any(n != length for n in sizes):
+        raise ArgumentValueError(
+            f"scan got `length` argument of {length} which disagrees with leading axis sizes "
+            f"{sizes}."
+        )
+    if length < 0:
+        raise ArgumentValueError(f"scan needs a length of at least 0, got {length}")
+    return length
 
 
 def _unroll(unroll: int | bool, steps: int) -> int:

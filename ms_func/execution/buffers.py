@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from ms_func import backend, config
+from ms_func.backend import ArrayBackend
 from ms_func.dtypes import float0, narrowed
 from ms_func.errors import ArgumentTypeError, DeletedError, ForkError
 from ms_func.ir.layout import Layout, read_layout
@@ -18,7 +19,7 @@ from ms_func.runtime import extension
 
 
 @cache
-def _host() -> Any:
+def _host() -> ArrayBackend:
     """The backend that holds arrays.
 
     Raises:
@@ -30,12 +31,12 @@ def _host() -> Any:
             "do not survive that\nfix: start processes with "
             'multiprocessing.get_context("spawn"), or use ms_func in the children only'
         )
-    return backend.get("xla")
+    return cast(ArrayBackend, backend.get("xla"))
 
 
 def _in_forked_child() -> None:
     """Let everything that asks for the runtime fail instead of waiting for ever."""
-    if _host.cache_info().currsize and getattr(_host(), "started", True):
+    if _host.cache_info().currsize and _host().started:
         config.forked.set_global(True)
         _host.cache_clear()
 
@@ -44,7 +45,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_forked_child)
 
 
-def default_backend() -> Any:
+def default_backend() -> ArrayBackend:
     """The backend that holds arrays and runs what nobody sent elsewhere."""
     return _host()
 

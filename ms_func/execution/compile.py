@@ -9,7 +9,7 @@ from itertools import accumulate, compress
 from typing import Any, NamedTuple
 
 from ms_func import backend, config
-from ms_func.backend import CompileOptions
+from ms_func.backend import ArrayExecutable, CompileOptions, Executable
 from ms_func.errors import OutOfMemoryError
 from ms_func.execution import host, program_cache
 from ms_func.execution.buffers import default_backend, move, refuse_deleted
@@ -43,7 +43,7 @@ class Program(NamedTuple):
         calls_host: whether it calls Python; such a program has ended when `run` returns.
     """
 
-    executable: Any
+    executable: ArrayExecutable
     placement: Placement
     kept: tuple[bool, ...]
     calls_host: bool = False
@@ -148,7 +148,7 @@ def _on_one_device(placement: Placement, types: Sequence[ArrayType]) -> list[Any
     ]
 
 
-def check_memory(fn: Function, name: str, executable: Any, device: Any) -> None:
+def check_memory(fn: Function, name: str, executable: ArrayExecutable, device: Any) -> None:
     """Refuse a program that needs more memory than its device has.
 
     Raises:
@@ -217,7 +217,7 @@ def _free_outputs(job: Prepared) -> list[bool]:
 
 
 def _result_shardings(
-    job: Prepared, placement: Placement, executable: Any, state: list[ArrayType]
+    job: Prepared, placement: Placement, executable: ArrayExecutable, state: list[ArrayType]
 ) -> list[Any]:
     """Placement of each result: as asked for, else as the partitioner chose."""
     types = [*job.fn.out_types, *state]
@@ -409,7 +409,7 @@ def transfer(buffer: Any, placement: Any) -> Any:
 class HostProgram(NamedTuple):
     """A function compiled by a backend whose buffers are NumPy arrays."""
 
-    executable: Any
+    executable: Executable
     out_types: tuple[ArrayType, ...]
 
 

@@ -13,6 +13,7 @@ from ms_func.errors import ShardingError
 from ms_func.ir.function import Function, Var
 from ms_func.ir.mesh import AbstractMesh, Mesh
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
+from ms_func.parallel import report
 from ms_func.parallel.cost import model_for
 from ms_func.parallel.graph import Graph
 from ms_func.parallel.memory import Memory, solve_below
@@ -119,15 +120,11 @@ class Plan:
     @cached_property
     def collectives(self) -> list[Any]:
         """Predicted collectives, one row for each change of layout that sends anything."""
-        from ms_func.parallel.report import predicted_collectives  # the report reads plans
-
-        return predicted_collectives(self)
+        return report.predicted_collectives(self)
 
     def verify(self, compiled: Any) -> Any:
         """Predicted collectives beside those of a compiled program; see `report.verify`."""
-        from ms_func.parallel.report import verify  # the report reads plans
-
-        return verify(self, compiled)
+        return report.verify(self, compiled)
 
     def explain(self, what: str, count: int = 5) -> str:
         """Alternatives to what was chosen for an equation, and what each would cost in all.
@@ -136,14 +133,10 @@ class Plan:
             what: name of an operation, or part of its source line such as "x @ w1".
             count: number of equations, and of alternatives of each, to show.
         """
-        from ms_func.parallel.report import explain  # the report reads plans
-
-        return explain(self, what, count)
+        return report.explain(self, what, count)
 
     def __str__(self) -> str:
-        from ms_func.parallel.report import table  # the report reads plans
-
-        return table(self)
+        return report.table(self)
 
     __repr__ = __str__
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import os
 import sys
 import weakref
@@ -450,10 +451,11 @@ def _entry(f: FunctionType, turn: bool = False) -> Entry:
     """Convert a function, a generator function also turned inside out."""
     code = f.__code__
     try:
-        found, shown, changed = _rewritten(f, turn)
-        if not changed:
-            return Entry(code)
-        made = compile_function(found.node, code, found.class_name, shown, found.shift)
+        with _uncollected():
+            found, shown, changed = _rewritten(f, turn)
+            if not changed:
+                return Entry(code)
+            made = compile_function(found.node, code, found.class_name, shown, found.shift)
     except (SourceMissing, Refused) as error:
         return Entry(code, None, str(error))
     except Exception as error:  # a fault of the converter must not stop what traces without it
@@ -534,3 +536,15 @@ def _room() -> Iterator[None]:
         yield
     finally:
         sys.setrecursionlimit(limit)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for cycles: trees are many objects without any, and gone when they are used."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ms_func.source.build import HOOKS
-from ms_func.source.flow import Set, holds_yield
+from ms_func.source.flow import holds_yield
 from ms_func.source.nodes import (
     LOAD,
     constant,
@@ -20,7 +20,7 @@ from ms_func.source.nodes import (
     placed,
     thunk,
 )
-from ms_func.source.resolver import Resolver
+from ms_func.source.resolver import Resolver, Set
 from ms_func.source.scoping import SET_OPERATORS, Names, may_be_of_sets, target_names
 
 _PLAIN_BUILTINS = (
@@ -37,6 +37,7 @@ class Expressions:
         resolver: what global names stand for.
         local: names bound in the function, other than global and nonlocal ones.
         cells: those of them that must stay cells in converted code.
+        variables: the others of them.
         touched: whether anything may have been rewritten in place.
         bound: names certainly bound here; None where control cannot come.
         depth: number of generated functions around this place.
@@ -48,6 +49,7 @@ class Expressions:
     resolver: Resolver
     local: Set
     cells: Set
+    variables: Set
     bound: Set | None
     depth: int
     unsure: set[str]
@@ -237,7 +239,7 @@ class Expressions:
         if isinstance(node, ast.Constant):
             return True
         return isinstance(node, ast.Name) and (
-            node.id in self._hidden or node.id in (self.local - self.cells) & (self.bound or set())
+            node.id in self._hidden or (node.id in self.variables and node.id in (self.bound or ()))
         )
 
     # --- calls and elements -----------------------------------------------------------------

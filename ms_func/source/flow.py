@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from ms_func.source.resolver import EMPTY, Resolver, Set
 from ms_func.source.scoping import Names, target_names
 
-if TYPE_CHECKING:
-    from ms_func.source.resolver import Resolver
-
-Set = frozenset[str]
-EMPTY: Set = frozenset()
 NORMAL: Set = frozenset("N")
 _ABRUPT: dict[type, Set] = {
     ast.Return: frozenset("R"),

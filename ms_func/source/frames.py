@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ms_func.source.flow import Set
+from ms_func.source.resolver import Set
 
 RETURNED, VALUE, TEST = "__ms_returned", "__ms_value", "__ms_test"
 ITEM = "__ms_item"

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ms_func.source.flow import EMPTY, Set, is_endless
+from ms_func.source.flow import is_endless
 from ms_func.source.frames import ITEM, RETURNED, Frame, Loop
 from ms_func.source.nodes import (
     assign,
@@ -19,6 +19,7 @@ from ms_func.source.nodes import (
     thunk,
     unpack,
 )
+from ms_func.source.resolver import EMPTY, Set
 from ms_func.source.scoping import target_names
 
 if TYPE_CHECKING:

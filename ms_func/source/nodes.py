@@ -30,10 +30,11 @@ def place(at: Any) -> dict[str, Any]:
 
     It is kept with the node, for many nodes are made at the same place: do not change it.
     """
-    found = at.__dict__.get("place")
-    if found is None:
-        found = at.place = _place(at)
-    return found
+    try:
+        return at.place
+    except AttributeError:
+        at.place = found = _place(at)
+        return found
 
 
 def _place(at: Any) -> dict[str, Any]:
@@ -55,7 +56,8 @@ _WITH_BLOCKS = (ast.With, ast.Try, ast.TryStar, ast.FunctionDef, ast.ClassDef, a
 
 def placed(node: Node, at: Any) -> Node:
     """`node` at the place of `at`."""
-    return _put(node, place(at))
+    node.__dict__.update(place(at))
+    return node
 
 
 def _put(node: Any, where: dict[str, Any]) -> Any:

@@ -7,8 +7,9 @@ import builtins
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
-from ms_func.source.flow import Set
-
+Set = frozenset[str]
+"""Names."""
+EMPTY: Set = frozenset()
 _DECIDERS = (callable, hasattr)
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from ms_func.source import loops, statements
-from ms_func.source.flow import EMPTY, Flow, Set, Targets
+from ms_func.source.flow import Flow, Targets
 from ms_func.source.frames import RETURNED, TEST, VALUE, Frame, Loop, meet
 from ms_func.source.nodes import (
     assign,
@@ -30,7 +30,7 @@ from ms_func.source.nodes import (
     undefined,
     unpack,
 )
-from ms_func.source.resolver import Resolver
+from ms_func.source.resolver import EMPTY, Resolver, Set
 from ms_func.source.scoping import Names, all_arguments, deleted, names_of
 from ms_func.source.stores import Stores
 
@@ -60,7 +60,7 @@ class Rewriter(Stores):
         self.first_argument = first[0].arg if first else None
         self.frame = Frame(None, None, ())
         self.unsure = self.frame.unsure
-        self.cells = EMPTY
+        self._keep_cells(())
         self.shown_flags.update(_SHOWN)
         self._loops = 0
 
@@ -72,12 +72,12 @@ class Rewriter(Stores):
         if isinstance(node, ast.Lambda):
             if self.stays(node.body):
                 return False
-            self.cells = frozenset(self.names.captured) & self.local
+            self._keep_cells(self.names.captured)
             self._in_lambda = 1
             node.body = self.expr(node.body)
             return True
         self.flow.block(node.body, EMPTY, Targets())
-        self.cells = self.local & (self.names.captured | self.names.late | self.flow.shared)
+        self._keep_cells(self.names.captured | self.names.late | self.flow.shared)
         stmts, at = node.body, node.body[0]
         docs = 1 if _is_text(stmts[0]) else 0
         body = self.frame_body(self.frame, stmts[docs:], node)
@@ -87,6 +87,10 @@ class Rewriter(Stores):
             return False
         node.body = made
         return True
+
+    def _keep_cells(self, names: Iterable[str]) -> None:
+        self.cells = self.local.intersection(names)
+        self.variables = self.local - self.cells
 
     def _declarations(self, node: Any) -> list[ast.stmt]:
         at = node.body[0]
@@ -319,7 +323,7 @@ class Rewriter(Stores):
             other, other_bound = self.branch("else", orelse, state, orelse_needs, at, tail)
         met = meet(then_bound, other_bound)
         if met is not None and before is not None:  # other names stay in the branches' functions
-            met -= (self.local - self.cells) - before - set(state)
+            met -= (met & self.variables) - before - set(state)
         self.bound = met
         out += self._decision(test, then, other, state, at)
         return ends & {"R", "B", "C"}

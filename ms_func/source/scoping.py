@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ms_func.source.nodes import is_plain, parts_of
-
-if TYPE_CHECKING:
-    from ms_func.source.resolver import Resolver
+from ms_func.source.resolver import EMPTY, Resolver, Set
 
 _CONSUMERS = {"all", "any", "dict", "frozenset", "list", "max", "min", "next", "set", "sorted",
               "sum", "tuple"}  # fmt: skip
 """Builtins that use up a generator or call a function before they return."""
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_NOTHING: frozenset[str] = frozenset()
 
 
 class Uses(NamedTuple):
@@ -31,8 +28,8 @@ class Uses(NamedTuple):
             anything does.
     """
 
-    reads: frozenset[str]
-    binds: frozenset[str]
+    reads: Set
+    binds: Set
     hooked: bool
     indexed: bool
 
@@ -71,7 +68,7 @@ class Names:
         self.guessed = False
         self.of: dict[ast.AST, Uses] = {}
         self.immediate: set[ast.AST] = set()
-        self._hidden: frozenset[str] = _NOTHING
+        self._hidden: Set = EMPTY
         self._piece = 0
         self._reads: set[str] = set()
         self._binds: set[str] = set()
@@ -465,7 +462,7 @@ def free_names(node: Any, around: Names) -> set[str]:
     return (inner.reads - local - inner.globals) | inner.nonlocals
 
 
-def deleted(stmts: Sequence[ast.stmt]) -> frozenset[str]:
+def deleted(stmts: Sequence[ast.stmt]) -> Set:
     """Names that `del` statements, or the ends of handlers, unbind."""
     found: set[str] = set()
     for s in stmts:

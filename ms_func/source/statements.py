@@ -6,7 +6,6 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ms_func.source.flow import EMPTY, Set
 from ms_func.source.frames import ITEM, RETURNED, VALUE, meet
 from ms_func.source.nodes import (
     assign,
@@ -19,6 +18,7 @@ from ms_func.source.nodes import (
     placed,
     unpack,
 )
+from ms_func.source.resolver import EMPTY, Set
 from ms_func.source.scoping import target_names
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _caught(r: Rewriter, s: ast.Try, out: list[ast.stmt]) -> tuple[bool, Set]:
         pairs.append(placed(ast.Tuple([kinds, load(function.name, h)], ast.Load()), h))
         after = meet(after, met)
     if after is not None and before is not None:
-        after -= (r.local - r.cells) - before - set(state)
+        after -= (after & r.variables) - before - set(state)
     r.bound = after
     handlers = placed(ast.Tuple(pairs, ast.Load()), at)
     call = hook("try_", at, load(body.name, at), handlers, names_tuple(state, at),
@@ -149,7 +149,7 @@ def _finally(r: Rewriter, s: ast.Try, out: list[ast.stmt]) -> tuple[bool, Set]:
     out += [*statements, placed(ast.Expr(end), s.finalbody[-1])]
     added = EMPTY if r.bound is None or start is None else r.bound - start
     if after is not None and before is not None:
-        after -= (r.local - r.cells) - before - set(state)
+        after -= (after & r.variables) - before - set(state)
     r.bound = None if after is None else after | added
     return False, ends & {"R", "B", "C"}
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ms_func.source.expressions import Expressions
+from ms_func.source.frames import Frame
 from ms_func.source.nodes import (
     assign,
     constant,
@@ -20,9 +21,6 @@ from ms_func.source.nodes import (
     undefined,
 )
 from ms_func.source.scoping import target_names
-
-if TYPE_CHECKING:
-    from ms_func.source.rewrite import Frame
 
 _IN_PLACE = {
     ast.Add: "iadd", ast.Sub: "isub", ast.Mult: "imul", ast.MatMult: "imatmul",
@@ -64,12 +62,12 @@ class Stores(Expressions):
 
     def plain(self, names: Iterable[str]) -> list[str]:
         """Those of `names` that are ordinary variables here, sorted."""
-        return sorted((self.local - self.cells).intersection(names))
+        return sorted(self.variables.intersection(names))
 
     def must_exist(self, names: Iterable[str]) -> None:
         """`names` are about to be read as part of a state, bound or not."""
         if self.bound is not None:
-            self.unsure.update(n for n in names if n in self.local - self.bound)
+            self.unsure |= self.local.intersection(names) - self.bound
 
     def shown_names(self, names: Iterable[str], at: Any) -> ast.Constant:
         """Names of a state for error messages."""

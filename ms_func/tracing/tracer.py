@@ -270,15 +270,14 @@ class Staging:
             "rule", which stands for a derivative, or of any "other" transform that runs its
             function at once; "" for programs that run later, such as those of `jit` and `scan`.
         at_once: whether all recordings around this one run their functions at once, too.
-        internal: whether the library records code of its own, such as a rule of a primitive.
         known: what was found out about variables; see `tracing.known`.
         results: what functions behind a cache gave; see `source.caches`.
     """
 
     __slots__ = (
         "__weakref__", "alive", "at_once", "border", "captured", "decided", "eqns", "handles",
-        "internal", "known", "links", "loc", "name", "outer", "results", "role", "spliced",
-        "strict", "values", "wide",
+        "known", "links", "loc", "name", "outer", "results", "role", "spliced", "strict", "values",
+        "wide",
     )  # fmt: skip
 
     def __init__(
@@ -295,7 +294,6 @@ class Staging:
         self.spliced: set[Any] = set()
         self.handles: dict[Var, Tracer] = {}
         self.loc: Loc | None = None
-        self.internal = False
         self.values: dict[Var, Any] | None = None
         self.alive = True
         self.strict = _speculating.value
@@ -342,9 +340,9 @@ class Staging:
         except Unequal as unequal:
             types, inputs = leveled(primitive, inputs, params, unequal.wanted, self.marked)
         except ShardingTypeError as error:
-            if self.loc is None and not self.internal:
+            if self.loc is None:
                 raise _with_place(error, None) from None
-            with chosen():  # a transform goes through the program, or runs a rule
+            with chosen():  # a transform goes through the program
                 types = primitive.result_types(tuple([a.type for a in inputs]), params)
         except (TypeError, ValueError) as error:
             raise _with_place(error, self.loc) from None
@@ -570,8 +568,7 @@ def build(name: str, types: Sequence[ArrayType], body: Callable[..., Sequence[An
         ('double', 1, (f32[2],))
     """
     trace = Staging(name)
-    trace.internal = True
-    with trace:
+    with trace, chosen():  # of the library's own code no user can say how it is laid out
         params = [trace.parameter(t) for t in types]
         fn, captured = trace.finish(params, body(*params))
     return by_value(fn, captured) if captured else fn

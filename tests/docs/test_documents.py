@@ -57,6 +57,19 @@ def test_code_of_guides_runs(name: str) -> None:
     run("-c", "\n".join(blocks(ROOT / "docs" / f"{name}.md", "python")))
 
 
+def test_errors_by_number_give_what_they_show() -> None:
+    """Each number that the package raises has its section, with examples of it."""
+    page = (ROOT / "docs" / "errors.md").read_text()
+    sections = dict(re.findall(r"^## (MS\d+): (.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE))
+    source = "".join(path.read_text() for path in (ROOT / "ms_func").rglob("*.py"))
+    assert set(sections) == set(re.findall(r"\bMS\d{3}\b", source))
+    for number, section in sections.items():
+        assert re.search(rf"^ms_func\.errors\.\w+:.*\n?.*{number}", section, re.MULTILINE)
+    shown = "".join(blocks(ROOT / "docs" / "errors.md", "python"))
+    test = doctest.DocTestParser().get_doctest(shown, {}, "errors.md", None, 0)
+    assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test).failed == 0
+
+
 def test_readme_has_two_commands() -> None:
     main_job, tests = blocks(ROOT / "README.md", "sh")
     assert "docs/examples/digits.py" in main_job

@@ -44,6 +44,7 @@ from ms_func.experimental.sparse.matrices import (
     empty,
     eye,
 )
+from ms_func.experimental.sparse.methods import attach
 from ms_func.experimental.sparse.operations import (
     bcoo_extract,
     bcoo_fromdense,
@@ -66,6 +67,8 @@ from ms_func.experimental.sparse.transform import (
     sparsify,
     value_and_grad,
 )
+
+attach()
 
 __all__ = [
     "BCOO", "BCSR", "COO", "CSC", "CSR", "CuSparseEfficiencyWarning", "JAXSparse",

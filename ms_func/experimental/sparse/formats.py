@@ -13,8 +13,8 @@ respect to `data`, `vmap` and `shard` work on them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as onp
 
@@ -151,19 +151,14 @@ class BCOO(JAXSparse):
     n_dense = property(lambda self: self.data.ndim - 1 - self.n_batch)
     nse = property(lambda self: self.indices.shape[-2])  # type: ignore[assignment]
 
+    # Operations, which are written with this class, are methods of it by `methods`.
+    fromdense: ClassVar[Callable[..., BCOO]]
+    reshape: Callable[..., BCOO]
+    update_layout: Callable[..., BCOO]
+    sum_duplicates: Callable[..., BCOO]
+    sort_indices: Callable[..., BCOO]
+
     # --- made from others ----------------------------------------------------------------
-
-    @classmethod
-    def fromdense(
-        cls, mat: Any, *, nse: int | None = None, index_dtype: Any = onp.int32, n_dense: int = 0,
-        n_batch: int = 0,
-    ) -> BCOO:  # fmt: skip
-        """The elements of an array that are not zero; see `bcoo_fromdense`."""
-        from ms_func.experimental.sparse.operations import bcoo_fromdense
-
-        return bcoo_fromdense(
-            mat, nse=nse, index_dtype=index_dtype, n_dense=n_dense, n_batch=n_batch
-        )
 
     @classmethod
     def from_scipy_sparse(
@@ -207,65 +202,9 @@ class BCOO(JAXSparse):
 
     # --- as other arrays ------------------------------------------------------------------
 
-    def todense(self) -> Any:
-        """The array with all its elements."""
-        from ms_func.experimental.sparse.operations import bcoo_todense
-
-        return bcoo_todense(self)
-
-    def transpose(self, axes: Sequence[int] | None = None) -> BCOO:
-        """With the dimensions in another order, each among those of its kind."""
-        from ms_func.experimental.sparse.layout import bcoo_transpose
-
-        wanted = tuple(range(self.ndim))[::-1] if axes is None else tuple(axes)
-        return bcoo_transpose(self, permutation=[a % self.ndim for a in wanted])
-
-    def reshape(self, *args: Any, **kwargs: Any) -> BCOO:
-        """With the elements in another shape; batch, sparse and dense dimensions each by itself."""
-        from ms_func.experimental.sparse.layout import bcoo_reshape
-
-        sizes = args[0] if len(args) == 1 and not isinstance(args[0], int) else args
-        free = [i for i, n in enumerate(sizes) if n == -1]
-        if free:
-            rest = math.prod(n for n in sizes if n != -1)
-            sizes = [self.size // rest if n == -1 else n for n in sizes]
-        return bcoo_reshape(self, new_sizes=tuple(sizes))
-
     def astype(self, *args: Any, **kwargs: Any) -> BCOO:
         """With elements of another dtype."""
         return self._like(self.data.astype(*args, **kwargs))
-
-    def sum(self, axis: Any = None, dtype: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
-        """Sum over some dimensions; an ordinary array where it is over all."""
-        from ms_func.experimental.sparse.arithmetic import bcoo_reduce_sum
-
-        axes = range(self.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
-        data = self.data if dtype is None else self.data.astype(dtype)
-        out = bcoo_reduce_sum(self._like(data), axes=[a % self.ndim for a in axes])
-        return out.todense() if out.ndim == 0 else out
-
-    def update_layout(
-        self, *, n_batch: int | None = None, n_dense: int | None = None,
-        on_inefficient: str | None = "error",
-    ) -> BCOO:  # fmt: skip
-        """With other numbers of batch and dense dimensions."""
-        from ms_func.experimental.sparse.layout import bcoo_update_layout
-
-        return bcoo_update_layout(
-            self, n_batch=n_batch, n_dense=n_dense, on_inefficient=on_inefficient
-        )
-
-    def sum_duplicates(self, nse: int | None = None, remove_zeros: bool = True) -> BCOO:
-        """Each place once, in order, with the sum of what stood there."""
-        from ms_func.experimental.sparse.operations import sum_duplicates
-
-        return sum_duplicates(self, nse, remove_zeros)
-
-    def sort_indices(self) -> BCOO:
-        """The elements in lexicographic order of their places."""
-        from ms_func.experimental.sparse.operations import bcoo_sort_indices
-
-        return bcoo_sort_indices(self)
 
     def _like(self, data: Any) -> BCOO:
         """Other elements in the same places."""
@@ -298,24 +237,10 @@ class BCOO(JAXSparse):
         unique = self if self.unique_indices else self.sum_duplicates(nse=self.nse)
         return unique._like(abs(unique.data))
 
-    def __mul__(self, other: Any) -> Any:  # type: ignore[override]
-        from ms_func.experimental.sparse.arithmetic import multiplied
-
-        return multiplied(self, other)
-
-    __rmul__ = __mul__  # type: ignore[assignment]
-
     def __truediv__(self, other: Any) -> Any:
         if isinstance(other, JAXSparse):
             raise UnsupportedError("division by a sparse array divides by zeros\nfix: x.todense()")
         return self * (1 / np.asarray(other))
-
-    def __add__(self, other: Any) -> Any:  # type: ignore[override]
-        from ms_func.experimental.sparse.arithmetic import added
-
-        return added(self, other)
-
-    __radd__ = __add__  # type: ignore[assignment]
 
     def __sub__(self, other: Any) -> Any:  # type: ignore[override]
         return self + -other
@@ -328,21 +253,6 @@ class BCOO(JAXSparse):
             raise UnsupportedError("powers of sparse arrays are positive integers")
         unique = self if self.unique_indices else self.sum_duplicates(nse=self.nse)
         return unique._like(unique.data**exponent)
-
-    def __matmul__(self, other: Any) -> Any:  # type: ignore[override]
-        from ms_func.experimental.sparse.products import matmul
-
-        return matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:  # type: ignore[override]
-        from ms_func.experimental.sparse.products import matmul
-
-        return matmul(other, self)
-
-    def __getitem__(self, item: Any) -> Any:  # type: ignore[override]
-        from ms_func.experimental.sparse.indexing import getitem
-
-        return getitem(self, item)
 
 
 def _validate(mat: BCOO) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.ir.primitive import current
+from ms_func.runtime import extension
 from ms_func.source.build import HOOKS
 from ms_func.source.hooks import (
     builtins,
@@ -248,6 +249,16 @@ def _of_uneven(f: Any, owner: Any, args: Any, kwargs: Any) -> Any:
 
 
 Choice.call = staticmethod(call)
+
+
+def _jitted(f: Any, args: Any, kwargs: Any) -> Any:
+    """A compiled function; one that calls itself under its own name is the same recursion."""
+    inner = f.__wrapped__
+    if type(inner) is FunctionType and recursion.is_running(policy.convert(inner)):
+        return _function(inner, args, kwargs)
+    return f(*args, **kwargs)
+
+
 _KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
     FunctionType: _function,
     MethodType: _method,
@@ -256,6 +267,7 @@ _KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
     MethodWrapperType: _of_object,
     MethodDescriptorType: _of_class,
     WrapperDescriptorType: _of_class,
+    extension.PjitFunction: _jitted,
     **dict.fromkeys(numpy_calls.KINDS, numpy_calls.call),
 }
 HANDLERS[id(type)] = type_

@@ -160,7 +160,12 @@ def _is_same(f: Any, g: Any) -> bool:
     )
 
 
-def _is_running(code: CodeType) -> bool:
+def is_running(f: Any) -> bool:
+    """Whether a converted function, or any other in Python, has been called and not returned."""
+    return _is_running(getattr(f, "__code__", None))
+
+
+def _is_running(code: CodeType | None) -> bool:
     frame = sys._getframe(2)
     while frame is not None:
         if frame.f_code is code:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -84,6 +86,25 @@ def test_static_depth_is_laid_out_and_long_recursion_is_not():
         f = ms.jit(lambda x, depth=depth: p.bounded_depth(x, depth))
         for x in (F(2.5), F(-1), F(7)):
             same(f(x), p.bounded_depth(x, depth))
+
+
+def test_a_compiled_function_calls_itself_by_its_own_name():
+    @ms.jit
+    def power(x, n):
+        if n == 0:
+            return 1.0
+        half = power(x, n // 2)
+        return half * half * x if n % 2 else half * half
+
+    @partial(ms.jit, static_argnums=1)
+    def horner(x, k):
+        return 1.0 if k == 0 else 1 + x * horner(x, k - 1)
+
+    for n in (0, 1, 6, 11):
+        np.testing.assert_allclose(power(F(1.5), I(n)), 1.5**n)
+        np.testing.assert_allclose(ms.grad(power)(F(1.5), I(n)), n * 1.5 ** (n - 1))
+    assert power._cache_size() == 1
+    assert float(horner(F(0.5), 4)) == sum(0.5**i for i in range(5))
 
 
 def test_a_tree_in_arrays_is_evaluated_and_differentiated():
