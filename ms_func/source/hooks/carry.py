@@ -16,7 +16,7 @@ import numpy as np
 
 from ms_func.ir.loc import Loc
 from ms_func.ir.types import ArrayType
-from ms_func.source.hooks import aliases, complaints, conditions
+from ms_func.source.hooks import aliases, complaints, conditions, views
 from ms_func.source.hooks.anatomy import (
     PRESENT,
     SCALARS,
@@ -218,7 +218,9 @@ class Carry:
         """Carry all numbers of the state; without `scalars` only the arrays."""
         plan = LoopPlan((PRESENT, PRESENT), {}, {}, eager=True, scalars=self.scalars)
         self.nodes = [
-            plan.join((v, v), (i,)) if is_number(v) or isinstance(v, tuple) else Same(v)
+            Same(v)
+            if views.is_shared(v) or not (is_number(v) or isinstance(v, tuple))
+            else plan.join((v, v), (i,))
             for i, v in enumerate(self.state)
         ]
         self.slots = plan.keep(self.nodes)

@@ -138,7 +138,7 @@ def with_(
             return body(item, *state)
         return state
     if isinstance(manager, suppress):
-        kinds = manager._exceptions
+        kinds = manager._exceptions  # pyright: ignore[reportAttributeAccessIssue]
         return try_(lambda *s: body(manager, *s), [(lambda: kinds, lambda _, *s: s)], state, names)
     if isinstance(manager, _PASSING) or (not failures.may_catch() and _lets_through(manager)):
         with manager as item:

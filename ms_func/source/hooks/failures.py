@@ -193,7 +193,7 @@ def is_raised(error: Exception) -> bool:
 _HOOKS = __file__.rpartition("/")[0] + "/"
 _OWN = (
     "'Choice'", "'Perhaps'", "'Portion'", "'Growing'", "'_Rows'", "'Running'", "'Once'", "'Taken'",
-    "'Generated'",
+    "'Generated'", "'Nested'",
 )  # fmt: skip
 """What Python calls our stand-ins; where it does not take one, it is we who fall short."""
 _OPERANDS = ("unsupported operand type", "not supported between")

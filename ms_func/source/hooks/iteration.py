@@ -104,6 +104,10 @@ def for_(
     return _over_elements(iterable, body, state, names, stop, user_loc())
 
 
+class _Stored(BaseException):
+    """A loop over the rows of an array stores to one of them, which is a part of the array."""
+
+
 def _in_turns(
     iterable: Any, body: Callable[..., State], state: State, names: Sequence[str],
     stop: int | None, loc: Loc | None,
@@ -137,7 +141,9 @@ def _over_elements(
         done = _rolled(found, body, state, names, stop, loc)
         if done is not None:
             return done
-    return _laid_out(iter(iterable), found, 0, body, state, names, stop, loc)
+    rows = type(iterable) is Tracer
+    items = map(found.known, range(len(iterable))) if rows else iter(iterable)
+    return _laid_out(items, found, 0, body, state, names, stop, loc)
 
 
 # --- step by step -------------------------------------------------------------------------------
@@ -259,6 +265,9 @@ def _rolled(
         why = str(error).partition("\n")[0]
         _log.info("%s: a loop of %s steps is laid out step by step: %s", loc, found.length, why)
         return None
+    except _Stored:
+        trial.rewind()
+        return _as_while(found, 0, body, state, names, stop, loc)
     except BaseException:
         trial.rewind()
         raise
@@ -283,8 +292,11 @@ def _scanned(
         if stop is not None:
             given[stop] = False
         rows[:] = [current.interpreter.parameter(_row_type(x)) for x in stacks]
-        item = found.take([frozen_handle(r) for r in rows], i)
-        return (add(i, Literal(1, INDEX)), *body(item, *given))
+        handles = [frozen_handle(r) for r in rows]
+        after = body(found.take(handles, i), *given)
+        if any(h.variable is not r.variable for h, r in zip(handles, rows, strict=True)):
+            raise _Stored
+        return (add(i, Literal(1, INDEX)), *after)
 
     carry, made = recorded(
         lambda *_: True, step, (first, *state), ("the position", *names), loc, cells(body)
