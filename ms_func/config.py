@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from operator import attrgetter
 from typing import Any
 
@@ -79,10 +79,17 @@ class Setting:
             allowed = ", ".join(map(repr, self.choices))
             raise ValueError(f"{self.name} must be one of {allowed}, got {value!r}")
 
-    @contextmanager
-    def __call__(self, value: Any = True) -> Iterator[None]:
-        """Override the value in this thread within a `with` block."""
+    def __call__(self, value: Any = True) -> AbstractContextManager[None]:
+        """Override the value in this thread within a `with` block.
+
+        Raises:
+            ValueError: the setting has no such value.
+        """
         self._check(value)
+        return self._held(value)
+
+    @contextmanager
+    def _held(self, value: Any) -> Iterator[None]:
         old = self._config.swap_local(value)
         try:
             yield
@@ -109,11 +116,10 @@ class Width(Setting):
         _wide.set_global(value is not False)
 
     @contextmanager
-    def __call__(self, value: bool | None = True) -> Iterator[None]:
-        """Override the value in this thread within a `with` block."""
+    def _held(self, value: bool | None) -> Iterator[None]:
         old = _wide.swap_local(value is not False)
         try:
-            with super().__call__(value):
+            with super()._held(value):
                 yield
         finally:
             _wide.set_local(old)
@@ -426,6 +432,7 @@ default_prng_impl = Setting(
         key<rbg>
     """,
     in_key=True,
+    choices=("threefry2x32", "rbg", "unsafe_rbg"),
 )
 threefry_partitionable = Setting(
     "threefry_partitionable",

@@ -524,11 +524,16 @@ def scalar_type_of(x: Any) -> type:
     Returns:
         `bool`, `int`, `float` or `complex`.
 
+    Raises:
+        TypeError: `x` holds no numbers.
+
     Example:
         >>> scalar_type_of(np.zeros(3, "bfloat16")), scalar_type_of(True)
         (<class 'float'>, <class 'bool'>)
     """
     kind = type_of_value(x)[0]
+    if kind.kind in "OSUM":
+        raise TypeError(f"Value {x!r} is not a valid JAX array type: it is no number")
     if kind.kind == "b":
         return bool
     if issubdtype(kind, np.integer):

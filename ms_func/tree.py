@@ -341,16 +341,16 @@ def treedef_tuple(treedefs: Iterable[PyTreeDef]) -> PyTreeDef:
 
 
 def treedef_is_leaf(treedef: PyTreeDef) -> bool:
-    """Whether a structure is a single leaf.
+    """Whether a structure has one node: a leaf, or a container without elements.
 
     Args:
         treedef: structure.
 
     Example:
-        >>> [ms.tree.treedef_is_leaf(ms.tree.structure(x)) for x in (1, [1], None)]
-        [True, False, False]
+        >>> [ms.tree.treedef_is_leaf(ms.tree.structure(x)) for x in (1, [1], [])]
+        [True, False, True]
     """
-    return treedef.num_nodes == 1 and treedef.num_leaves == 1
+    return treedef.num_nodes == 1
 
 
 def flatten_one_level(tree: PyTree) -> tuple[Iterable[Any], Hashable]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 from jaxlib import xla_client
@@ -22,10 +23,7 @@ class SingleDeviceSharding(xla_client.SingleDeviceSharding):
     def _to_xla_hlo_sharding(self, ndim: int) -> Any:  # asked for by jaxlib 0.10
         return REPLICATED
 
-    @property
-    def memory_kind(self) -> str | None:
-        """Memory space of the device, None for the default."""
-        return self._memory_kind
+    memory_kind = property(attrgetter("_memory_kind"), doc="Memory space of the device, or None.")
 
     @property
     def device_set(self) -> set[Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from jaxlib import xla_client
@@ -36,10 +37,7 @@ class MeshSharding(xla_client.GSPMDSharding):
     def _to_xla_hlo_sharding(self, ndim: int) -> Any:
         return self._hlo_sharding
 
-    @property
-    def memory_kind(self) -> str | None:
-        """Memory space of the devices, None for the default."""
-        return self._memory_kind
+    memory_kind = property(attrgetter("_memory_kind"), doc="Memory space of the devices, or None.")
 
     @property
     def device_order(self) -> Sequence[Any]:

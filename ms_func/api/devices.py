@@ -167,20 +167,27 @@ def device_put(
         raise ArgumentValueError("may_alias and donate cannot be True at the same time.")
     leaves, structure = tree.flatten(x)
     given = tree.broadcast_prefix(device, x, is_leaf=lambda d: d is None)
-    places = [_over("device_put", d.place if isinstance(d, Format) else d) for d in given]
-    for where in places:
-        if not (
-            where is None
-            or isinstance(where, (Sharding, PartitionSpec))
-            or hasattr(where, "platform")
-        ):
-            raise ArgumentValueError(
-                "device_put only accepts None, a Sharding, a Device, a Format or a tree of these "
-                f"as its device. Received invalid value: {where!r}"
-            )
+    places = [None if d is None else _placement(d) for d in given]
     with guards.explicit("explicit_device_put"):
         placed = [_place(leaf, where) for leaf, where in zip(leaves, places, strict=True)]
     return tree.unflatten(structure, placed)
+
+
+def _placement(where: Any) -> Any:
+    """A place that `device_put` was given.
+
+    Raises:
+        ValueError: it is none.
+    """
+    where = _over("device_put", where.place if isinstance(where, Format) else where)
+    if not (
+        where is None or isinstance(where, (Sharding, PartitionSpec)) or hasattr(where, "platform")
+    ):
+        raise ArgumentValueError(
+            "device_put only accepts None, a Sharding, a Device, a Format or a tree of these "
+            f"as its device. Received invalid value: {where!r}"
+        )
+    return where
 
 
 def _over(name: str, where: Any) -> Any:

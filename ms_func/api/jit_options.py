@@ -7,6 +7,7 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from ms_func import config
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.tracing.arguments import function_name
 
@@ -77,6 +78,7 @@ def names_and_numbers(
     anything = any(p.kind is p.VAR_KEYWORD for p in parameters)
     _check_numbers(fun, found, len(positional), variadic, what)
     _check_names(fun, given, {p.name for p in parameters}, anything, what)
+    _check_positional(fun, given, parameters, what)
     found = tuple(n if n >= 0 else n + len(positional) for n in found)
     if numbers is None:
         found = tuple(i for i, name in enumerate(positional) if name in given)
@@ -95,6 +97,16 @@ def _check_numbers(fun: Any, numbers: Sequence[int], count: int, variadic: bool,
                 f"jitted function `{function_name(fun)}` has {what}nums={tuple(numbers)}, but "
                 f"takes only {count} positional argument{'s' if count != 1 else ''}"
             )
+
+
+def _check_positional(fun: Any, names: Sequence[str], parameters: Any, what: str) -> None:
+    """Refuse names of parameters that have none for the caller, by JAX's rules."""
+    only = {p.name for p in parameters if p.kind is p.POSITIONAL_ONLY} & {*names}
+    if only and config.jax_rules():
+        raise ArgumentValueError(
+            f"jitted function `{function_name(fun)}` has invalid argnames {only} in {what}names. "
+            f"These are positional-only\nfix: give their positions in {what}nums"
+        )
 
 
 def _check_names(

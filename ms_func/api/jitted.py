@@ -7,12 +7,13 @@ being recorded: then the function is recorded as a call.
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict, deque
+import warnings
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from threading import Lock
 from typing import Any, NamedTuple
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 
@@ -62,6 +63,26 @@ missing: their range is checked in Python, because 64 bits narrowed by the progr
 silently."""
 
 _DOUBLE = {kind: _WIDE[kind] for kind in (float, complex)}
+
+
+def _warn_of_unusable(fn: Function, donate: Sequence[int]) -> None:
+    """Warn of donated operands whose memory no result can take over."""
+    free = Counter((t.shape, t.dtype) for t in fn.out_types)
+    used = {id(v) for e in fn.eqns for v in e.inputs} | {id(v) for v in fn.results}
+    unusable = []
+    for i in donate:
+        t = fn.in_types[i]
+        if id(fn.params[i]) not in used:
+            continue
+        if free[t.shape, t.dtype]:
+            free[t.shape, t.dtype] -= 1
+        else:
+            unusable.append(str(t))
+    if unusable:
+        warnings.warn(
+            f"Some donated buffers were not usable: {', '.join(unusable)}.\nSee an explanation at "
+            "https://docs.jax.dev/en/latest/faq.html#buffer-donation.", stacklevel=7,
+        )  # fmt: skip
 
 
 class Recorded(NamedTuple):
@@ -122,6 +143,19 @@ def in_use() -> list[Jitted]:
         return list(_all)
 
 
+_shared: WeakKeyDictionary[Any, dict[Options, OrderedDict[Any, Recorded]]] = WeakKeyDictionary()
+
+
+def _programs_of(fun: Any, options: Options) -> OrderedDict[Any, Recorded]:
+    """Where a use of `jit` keeps its programs: by JAX's rules every use of one function shares."""
+    if not config.jax_rules():
+        return OrderedDict()
+    try:
+        return _shared.setdefault(fun, {}).setdefault(options, OrderedDict())
+    except TypeError:  # no weak reference to it, or options that have no hash
+        return OrderedDict()
+
+
 class Jitted:
     """One use of `jit`: the function, its options, and what has been recorded of it."""
 
@@ -129,7 +163,7 @@ class Jitted:
         self.fun = fun
         self.name = function_name(fun)
         self.options = options
-        self.recorded: OrderedDict[Any, Recorded] = OrderedDict()
+        self.recorded = _programs_of(fun, options)
         self.signatures: deque[Signature] = deque(maxlen=_REMEMBERED)
         self.reasons: deque[str] = deque(maxlen=_REMEMBERED)
         self.lock = Lock()
@@ -191,7 +225,7 @@ class Jitted:
         if self.options.device is not None or self.platform is not None:
             return self.run_on_device(recorded, entry, buffers), None, False
         program, movable = ready(
-            recorded.job(entry), buffers, name=self.name, donate=recorded.donate,
+            recorded.job(entry), buffers, name=self.module_name, donate=recorded.donate,
             options=self.options.compiler_options,
         )  # fmt: skip
         outs = nonfinite.run(program, entry, buffers, f"jit({self.name})")
@@ -200,6 +234,11 @@ class Jitted:
         if not (fast and movable) or config.searching():
             return out_tree.unflatten(outs), None, False
         return answer(program, outs, out_tree, buffers[:n])
+
+    @property
+    def module_name(self) -> str:
+        """What the compiled program is called, as JAX calls it by JAX's rules."""
+        return f"jit_{self.name}".rstrip(">") if config.jax_rules() else self.name
 
     @property
     def platform(self) -> str | None:
@@ -214,7 +253,7 @@ class Jitted:
         with config.default_device(device):
             there = [move(b, device) for b in buffers]
             program, _ = ready(
-                recorded.job(entry), there, name=self.name, donate=recorded.donate,
+                recorded.job(entry), there, name=self.module_name, donate=recorded.donate,
                 options=self.options.compiler_options,
             )  # fmt: skip
             found = nonfinite.run(program, entry, there, f"jit({self.name})")
@@ -258,7 +297,7 @@ class Jitted:
         donate = tuple(sorted({*recorded.donate, *own}))
         job = recorded.job(recorded.staged.fn)
         buffers, _ = place_operands(fn, [], values)
-        program, _ = ready(job, buffers, name=self.name, donate=donate)
+        program, _ = ready(job, buffers, name=self.module_name, donate=donate)
         outs = [wrap(b) for b in nonfinite.run(program, fn, buffers, f"jit({self.name})")]
         count = recorded.staged.own
         for i, value in zip(written, outs[count:], strict=True):
@@ -272,7 +311,7 @@ class Jitted:
         values = reference_values(operands)
         found = key_reuse.check(fn, values)
         buffers, _ = place_operands(fn, [], values)
-        program, _ = ready(recorded.job(staged.fn), buffers, name=self.name)
+        program, _ = ready(recorded.job(staged.fn), buffers, name=self.module_name)
         outs = [wrap(b) for b in program.run(buffers)]
         key_reuse.label(outs, found)
         for i, value in zip(written, outs[staged.own :], strict=True):
@@ -387,6 +426,8 @@ class Jitted:
         staged = staged._replace(captured=captured, fn=dce(staged.fn))
         n = len(staged.captured)
         donate = tuple(n + i for i in self._donated(args, kwargs, places))
+        if donate and config.jax_rules():
+            _warn_of_unusable(staged.fn, donate)
         return Recorded(staged, donate, *self._layouts(staged, args, kwargs, places))
 
     def _layouts(self, staged: Staged, args: Any, kwargs: Any, places: Sequence[int]) -> Any:

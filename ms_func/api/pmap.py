@@ -143,7 +143,13 @@ class _Mapped:
         types = leaf_types(leaves, "pmap", self.label)
         size, dims = axis_size_of("pmap", self.label, leaves, axes, self.size)
         key = (in_tree, tuple(types), tuple(dims), size, fixed, environment())
-        found = self.recorded.get(key)
+        try:
+            found = self.recorded.get(key)
+        except TypeError:
+            raise ArgumentValueError(
+                "Non-hashable static arguments are not supported, as this can lead to unexpected "
+                f"cache-misses: pmap of `{self.label}` got {[type(x).__name__ for x in fixed]}"
+            ) from None
         if found is None:
             found = self._record(args, statics, in_tree, types, dims, size)
             if not any(type(x) is Tracer for x in found.recorded.captured):

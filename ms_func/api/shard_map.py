@@ -108,13 +108,16 @@ def _region(mesh: Any, axis_names: Any, check: bool) -> Region:
     around = [a for a in environment() if a.mesh is not None]
     if mesh is None:
         mesh = current_mesh() or (around[-1].mesh if around else None)
+    if mesh is not None and not isinstance(mesh, AbstractMesh):
+        raise ArgumentTypeError(
+            "shard_map requires a Mesh or an AbstractMesh, a `jax.sharding.Mesh` or a "
+            f"`jax.sharding.AbstractMesh` instance, got {mesh!r} of type {type(mesh)}"
+        )
     if mesh is None or mesh.empty:
         raise ShardingError(
             "The context mesh cannot be empty. Use `set_mesh(mesh)` to enter into a mesh context, "
             "or pass shard_map a mesh"
         )
-    if not isinstance(mesh, AbstractMesh):
-        raise ArgumentTypeError(f"shard_map requires a Mesh or an AbstractMesh, got {mesh!r}")
     if not isinstance(mesh, Mesh):
         mesh = Mesh(mesh.axis_sizes, mesh.axis_names, mesh.axis_types)
     taken = {a.name for a in around if a.mesh == mesh}

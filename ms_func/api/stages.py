@@ -195,7 +195,11 @@ class Lowered(_Stage):
         operands = described(values)
         self._placement = program_placement(self._job, operands)
         self._module = lower_program(
-            self._job, self._placement, name=traced.fun_name, donate=donate, portable=portable
+            self._job,
+            self._placement,
+            name=traced._jitted.module_name,
+            donate=donate,
+            portable=portable,
         )
         self.out_tree = traced._recorded.staged.out_tree
 
@@ -262,7 +266,7 @@ class Compiled(_Stage):
         self._types = traced.ir.in_types
         job, donate = lowered._job, traced._recorded.donate
         self._program = compiled(
-            job.fn, lowered._placement, name=traced.fun_name, donate=donate,
+            job.fn, lowered._placement, name=traced._jitted.module_name, donate=donate,
             out_shardings=job.outs, types=job.types, options=options,
         )  # fmt: skip
 

@@ -10,6 +10,7 @@ from typing import Any
 from ms_func import config as settings
 from ms_func.execution import guards
 from ms_func.primitives.dot import canonical_precision
+from ms_func.random import keys
 
 __all__ = ["Flag", "config", "context", "flag"]
 
@@ -121,12 +122,12 @@ for _name in ("numpy_rank_promotion", "numpy_dtype_promotion", "debug_nans", "de
               "debug_key_reuse", "default_prng_impl", "check_tracer_leaks", "no_tracing",
               "threefry_partitionable"):  # fmt: skip
     flag(f"jax_{_name}", getattr(settings, _name))
+flag("jax_legacy_prng_key", keys.legacy_prng_key)
+flag("jax_enable_custom_prng", keys.enable_custom_prng)
 for _guard in ("transfer_guard", "transfer_guard_host_to_device",
                "transfer_guard_device_to_device", "transfer_guard_device_to_host"):  # fmt: skip
     flag(f"jax_{_guard}", getattr(guards, _guard))
 for _name, _default, _also in (
-    ("jax_enable_custom_prng", False, ()),
-    ("jax_legacy_prng_key", "allow", ()),
     ("jax_explicit_x64_dtypes", "warn", ()),
     ("jax_check_static_indices", False, ()),
     ("jax_log_checkpoint_residuals", False, ()),

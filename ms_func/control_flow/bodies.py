@@ -119,6 +119,13 @@ def with_result_types(fn: Function, wanted: Sequence[ArrayType]) -> Function:
     return canonical(build(fn.name, fn.in_types, body))
 
 
+def no_weaker(x: Any, wanted: ArrayType) -> Any:
+    """`x`, not weakly typed where `wanted` is not."""
+    if wanted.weak_type or not typeof(x).weak_type:
+        return x
+    return convert_element_type(x, wanted.dtype)
+
+
 def as_type(x: Any, wanted: ArrayType) -> Any:
     """`x` converted to a dtype, and marked as differing along the axes of a region."""
     if typeof(x).dtype != wanted.dtype:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ms_func.config import jax_rules
 from ms_func.control_flow.bodies import as_type
 from ms_func.control_flow.mismatch import (
     argument_name,
@@ -78,4 +79,4 @@ def _settled(given: ArrayType, found: ArrayType) -> ArrayType:
     if not given.weak_type or given.dtype == found.dtype or given.shape != found.shape:
         return given
     dtype, weak = join(given.dtype, True, found.dtype, found.weak_type)
-    return given.update(dtype=dtype, weak_type=weak)
+    return given.update(dtype=dtype, weak_type=weak and not jax_rules())

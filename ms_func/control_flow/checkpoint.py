@@ -233,6 +233,10 @@ def checkpoint(
         6.0
     """
     check_callable("checkpoint", fun)
+    if concrete and config.jax_rules():
+        raise NotImplementedError(
+            "The `concrete` option to `jax.checkpoint` was removed; use `static_argnums` instead"
+        )
     name = function_name(fun)
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
     by_name = frozenset(_positions(fun, names)) if names else frozenset()
@@ -364,7 +368,16 @@ class checkpoint_policies:
 
         Returns:
             A policy.
+
+        Raises:
+            ValueError: a name is to be saved and offloaded.
         """
+        both = {*names_which_can_be_saved} & {*names_which_can_be_offloaded}
+        if both:
+            raise ArgumentValueError(
+                "The names should be exclusive and should not intersect in "
+                f"`names_which_can_be_saved` and `names_which_can_be_offloaded`, got {both} in both"
+            )
         return checkpoint_policies.save_only_these_names(
             *names_which_can_be_saved, *names_which_can_be_offloaded
         )

@@ -501,7 +501,8 @@ def _choose_branch(
         joined = [t.varying(t.vma | decided) for t in joined]
     fns = tuple(bodies.with_result_types(fn, joined) for fn in fns)
     if type(index) in (bool, int):
-        outs = current.interpreter.apply(fns[int(index)], [*captured, *leaves])
+        found = current.interpreter.apply(fns[int(index)], [*captured, *leaves])
+        outs = [bodies.no_weaker(x, t) for x, t in zip(found, joined, strict=True)]
     else:
         outs = cond_p.bind(index, *captured, *leaves, branches=fns)
     return tree.unflatten(staged[0].out_tree, bodies.values(outs))

@@ -109,7 +109,10 @@ def _init(name: str, x: Any, init: Any) -> Any:
     """Initial value with the dtype of the operand; Python scalars take it."""
     kind, given = typeof(x), typeof(init)
     if given.shape:
-        raise SizeError(f"{name} requires scalar initial values, got {given}")
+        raise SizeError(
+            f"{name} found non-scalar initial value: expected init_values to be scalars but one "
+            f"has shape {given.shape}"
+        )
     if isinstance(init, (bool, int, float, complex)):
         return literal(init, x)
     if given.dtype == kind.dtype:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ms_func import tree
+from ms_func.config import jax_rules
 from ms_func.control_flow import bodies
 from ms_func.control_flow.checkpoint import kept_p
+from ms_func.control_flow.mismatch import argument_name
 from ms_func.dtypes import is_inexact
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import Loc
@@ -31,8 +33,19 @@ class Residual(NamedTuple):
     loc: Loc | None
 
     def __str__(self) -> str:
+        if jax_rules():
+            return self._in_words_of_jax()
         where = "" if self.loc is None else f" at {self.loc}"
         return f"{self.type}, {self.type.nbytes} bytes, from {self.source}{where}"
+
+    def _in_words_of_jax(self) -> str:
+        kind = self.type.update(weak_type=False).text
+        if self.loc is None:
+            return f"{kind} from the {self.source}"
+        line, _, column, _ = self.loc.span
+        named = self.source.startswith("named ")
+        what = self.source if named else f"output of {self.source}"
+        return f"{kind} {what} from {self.loc.file}:{line}:{column} ({self.loc.function})"
 
 
 def saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> list[Residual]:
@@ -58,8 +71,10 @@ def saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> list[Re
     active = tuple(is_inexact(t.dtype) for t in staged.fn.in_types)
     primal = simplify(linearize(staged.fn, active)[0])
     producers: dict[Any, Any] = {v: e for e in primal.eqns for v in e.outputs}
+    called = _argument_names(f, args, kwargs)
     names: dict[Any, str] = {
-        v: f"argument {i}" for i, v in enumerate(primal.params[len(staged.captured) :])
+        v: f"argument {n}"
+        for n, v in zip(called, primal.params[len(staged.captured) :], strict=True)
     }
     found = []
     for atom in dict.fromkeys(primal.results[len(staged.fn.results) :]):
@@ -69,9 +84,22 @@ def saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> list[Re
         if eqn is not None and eqn.primitive is kept_p:  # what a policy keeps, by its origin
             (atom,) = eqn.inputs
             eqn = producers.get(atom)
-        source = names.get(atom, "a captured value") if eqn is None else eqn.primitive.name
+        source = names.get(atom, "a captured value") if eqn is None else _source(eqn)
         found.append(Residual(atom.type, source, None if eqn is None else eqn.loc))
     return sorted(found, key=lambda r: -r.type.nbytes)
+
+
+def _source(eqn: Any) -> str:
+    """Name of an operation, or what the user called its result by `checkpoint_name`."""
+    named = eqn.primitive.name == "name"
+    return f"named {eqn.params['name']!r}" if named else eqn.primitive.name
+
+
+def _argument_names(f: Any, args: Any, kwargs: Any) -> list[str]:
+    """A name for each leaf of the arguments: of its parameter, with the way to the leaf."""
+    heads = [argument_name(f, i, str(i)) for i in range(len(args))]
+    pairs = [*zip(heads, args, strict=True), *((k, kwargs[k]) for k in sorted(kwargs))]
+    return [head + tree.keystr(path) for head, x in pairs for path, _ in tree.leaves_with_path(x)]
 
 
 def print_saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> None:

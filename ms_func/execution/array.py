@@ -273,12 +273,13 @@ class Array(_Operators, metaclass=_ArrayMeta):
             >>> np.ones(2).devices() == {ms.devices()[0]}
             True
         """
+        buffers.refuse_deleted((self.buffer,))
         return set(self.sharding.device_set)
 
     @property
     def device(self) -> Any:
         """The one device that holds the array, or its sharding where there are several."""
-        held = self.sharding.device_set
+        held = self.devices()
         return next(iter(held)) if len(held) == 1 else self.sharding
 
     @property
@@ -289,6 +290,7 @@ class Array(_Operators, metaclass=_ArrayMeta):
             >>> [(piece.index, piece.data.shape) for piece in np.ones(3).addressable_shards]
             [((slice(None, None, None),), (3,))]
         """
+        buffers.refuse_deleted((self.buffer,))
         return shards_of(self.buffer, self.sharding, wrap)
 
     @property
@@ -309,7 +311,8 @@ class Array(_Operators, metaclass=_ArrayMeta):
             >>> np.arange(3).addressable_data(0).tolist()
             [0, 1, 2]
         """
-        return self.addressable_shards[index].data
+        pieces = self.addressable_shards  # all alike where each device holds the whole
+        return pieces[0 if self.is_fully_replicated else index].data
 
     @property
     def is_fully_addressable(self) -> bool:

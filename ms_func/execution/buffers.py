@@ -51,6 +51,7 @@ def default_backend() -> Any:
 
 def layout_of(buffer: Any) -> Layout:
     """How the elements of a buffer lie in memory."""
+    refuse_deleted((buffer,))  # the runtime would read memory that is no longer there
     return read_layout(str(buffer._pjrt_layout))
 
 

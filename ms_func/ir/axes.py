@@ -117,7 +117,7 @@ def find_axis(name: Any, what: str) -> Axis:
             return axis
     known = ", ".join(sorted({repr(a.name) for a in _environment.axes})) or "none"
     raise AxisNameError(
-        f"unbound axis name: {name}. `{what}` communicates along an axis of vmap, pmap or "
+        f"Found an unbound axis name: {name}. `{what}` communicates along an axis of vmap, pmap or "
         f"shard_map; axes in force here: {known}\n"
         f"fix: call it in a function under vmap(..., axis_name={name!r}) or shard_map"
     )

@@ -407,16 +407,17 @@ def typeof(x: Any) -> ArrayType:
     if found is not None:
         return found
     if type(x) is np.ndarray:  # often, and without a look for attributes that it lacks
-        dtype, weak = narrowed(x.dtype), False
+        dtype, weak, shape = narrowed(x.dtype), False, x.shape
     else:
         found = getattr(x, "type", None)
         if type(found) in TYPES:
             return found  # type: ignore[return-value]
         dtype, weak = type_of_value(x)
         _refuse_masked(x)
+        shape = np.shape(x)
     if dtype.kind in "OSUM":
         raise TypeError(f"{x!r} of type {type(x).__name__} is not a number or an array of numbers")
-    return ArrayType(np.shape(x), dtype, weak)
+    return ArrayType(shape, dtype, weak)
 
 
 class ShapeDtypeStruct:

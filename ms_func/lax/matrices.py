@@ -9,7 +9,7 @@ import numpy as onp
 from ms_func import numpy as np
 from ms_func.control_flow.scan import scan
 from ms_func.control_flow.while_loop import fori_loop, while_loop
-from ms_func.errors import SizeError
+from ms_func.errors import ShapeError, SizeError
 from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike
 from ms_func.primitives.linalg import solve_triangular
@@ -25,8 +25,8 @@ def _reflections(a: Array, taus: Array) -> tuple[Array, Array]:
     m, k = a.shape[-2], taus.shape[-1]
     if a.ndim < 2 or k > min(m, a.shape[-1]) or taus.shape[:-1] != a.shape[:-2]:
         raise SizeError(
-            f"the reflections [..., m, n] and their scales [..., k], k <= min(m, n), do not fit: "
-            f"got {a.shape} and {taus.shape}"
+            "the second argument, the scales [..., k], must not have more rows than the minimum of "
+            f"the first argument's rows and columns: got {a.shape} and {taus.shape}"
         )
     v = on_diagonal(lower_part(a[..., :k], -1), np.ones((), a.dtype))
     strict = upper_part(mm(adjoint(v), v), 1)
@@ -57,7 +57,10 @@ def householder_product(a: ArrayLike, taus: ArrayLike) -> Array:
     """
     a, taus = np.asarray(a), np.asarray(taus)
     if a.shape[-1] > a.shape[-2]:
-        raise SizeError(f"householder_product takes matrices with n <= m, got {a.shape}")
+        raise SizeError(
+            "The first argument to householder_product must have at least as many rows as columns, "
+            f"got shape {a.shape}"
+        )
     v, t = _reflections(a, taus)
     eye = np.broadcast_to(np.eye(*a.shape[-2:], dtype=a.dtype), a.shape)
     return eye - mm(v, mm(t, mm(adjoint(v), eye)))
@@ -121,7 +124,10 @@ def symmetric_product(
     """
     a, c = np.asarray(a_matrix), np.asarray(c_matrix)
     if c.shape != (*a.shape[:-1], a.shape[-2]):
-        raise SizeError(f"symmetric_product: {a.shape} and {c.shape} do not fit")
+        raise SizeError(
+            "symmetric_product expects a matrix of shape (m, n) and a square matrix of shape "
+            f"(m, m). Got shapes {a.shape} and {c.shape}"
+        )
     out = alpha * mm(a, np.swapaxes(a, -1, -2)) + beta * c
     return np.tril(out) + np.swapaxes(np.tril(out, -1), -1, -2) if symmetrize_output else out
 
@@ -147,7 +153,10 @@ def cholesky_update(r_matrix: ArrayLike, w_vector: ArrayLike) -> Array:
     """
     r, w = np.asarray(r_matrix), np.asarray(w_vector)
     if r.ndim != 2 or r.shape[0] != r.shape[1] or w.shape != r.shape[:1]:
-        raise SizeError(f"cholesky_update: {r.shape} and {w.shape} do not fit")
+        raise SizeError(
+            "Rank-1 update to Cholesky decomposition takes a square matrix and a vector of the "
+            f"same size as input. Got shapes {r.shape} and {w.shape} instead"
+        )
 
     def rotate(w: Array, row_and_k: Any) -> Any:
         row, k = row_and_k
@@ -177,6 +186,10 @@ def lu_pivots_to_permutation(pivots: ArrayLike, permutation_size: int) -> Array:
         [2, 0, 1]
     """
     pivots = np.asarray(pivots)
+    if not pivots.ndim:
+        raise ShapeError(
+            "Input 0 to lu_pivots_to_permutation must have rank at least 1, but got shape=()"
+        )
     k = pivots.shape[-1]
     if k > permutation_size:
         raise SizeError(

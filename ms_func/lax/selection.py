@@ -120,7 +120,7 @@ def _extreme(name: str, x: Any, k: int, dimension: int, recall: float, least: bo
         raise ArgumentValueError(f"{name}: recall_target must lie in (0, 1], got {recall}")
     t = typeof(x)
     if not is_inexact(t.dtype) or t.dtype.kind == "c":
-        raise ArgumentValueError(f"{name} takes floating-point operands, got {t}")
+        raise ArgumentValueError(f"{name}: operand must be a floating type, got {t}")
     (axis,) = canonical_axes((dimension,), t.ndim, name)
     order = [*range(axis), *range(axis + 1, t.ndim), axis]
     rows = transpose(x, order)

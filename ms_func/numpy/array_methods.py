@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import jax_rules
 from ms_func.dtypes import DEFAULTS
 from ms_func.execution.array import ARRAYS, Array, handle
 from ms_func.execution.dispatch import bottom, fresh
@@ -212,11 +213,17 @@ def _contains(self: Any, value: Any) -> bool:
 
     Raises:
         TracerBoolConversionError: the array is known only at run time.
+        ValueError: `value` has dimensions, under `as_jax`.
 
     Example:
         >>> 2 in np.array([[1, 2], [3, 4]])
         True
     """
+    if jax_rules() and np.ndim(value):
+        shape = np.shape(value)
+        raise ValueError(
+            f"Array.__contains__: query value must be a scalar, got query.shape={shape}"
+        )
     return bool(reductions.any(logic.equal(self, value)))
 
 
@@ -263,6 +270,13 @@ def copy(self: Any, order: Any = None) -> Any:
     return as_handle(self)
 
 
+_NO_DIMENSION = "Changing the dtype of a 0d array is only supported if the itemsize is unchanged"
+_NO_DIVISOR = (
+    "When changing to a larger dtype, its size must be a divisor of the total size in bytes of the "
+    "last axis of the array."
+)
+
+
 def view(self: Any, dtype: Any = None, type: None = None) -> Any:
     """The bits of the array read as another dtype, as `numpy.ndarray.view`.
 
@@ -287,6 +301,8 @@ def view(self: Any, dtype: Any = None, type: None = None) -> Any:
     if dtype is None:
         return as_handle(self)
     new, old = np.dtype(dtype), self.dtype
+    if new != old and "c" in (new.kind, old.kind):
+        return _view_complex(self, new)
     if old == np.bool_:
         self = cast.convert_element_type(self, np.uint8)
         return view(self, new)
@@ -295,21 +311,31 @@ def view(self: Any, dtype: Any = None, type: None = None) -> Any:
     if new.itemsize == old.itemsize:
         return cast.bitcast_convert_type(self, new)
     if not self.ndim:
-        raise ValueError(
-            "Changing the dtype of a 0d array is only supported if the itemsize is unchanged"
-        )
+        raise ValueError(_NO_DIMENSION)
     if new.itemsize < old.itemsize:
         parts = cast.bitcast_convert_type(self, new)
         last = self.shape[-1] * (old.itemsize // new.itemsize)
         return manipulation.reshape(parts, (*self.shape[:-1], last))
     ratio = new.itemsize // old.itemsize
     if self.shape[-1] % ratio:
-        raise ValueError(
-            "When changing to a larger dtype, its size must be a divisor of the total size in "
-            "bytes of the last axis of the array."
-        )
+        raise ValueError(_NO_DIVISOR)
     groups = manipulation.reshape(self, (*self.shape[:-1], self.shape[-1] // ratio, ratio))
     return cast.bitcast_convert_type(groups, new)
+
+
+def _view_complex(x: Any, new: np.dtype) -> Any:
+    """`view` from or to complex numbers, which lie in memory as their two parts."""
+    if not x.ndim:
+        if new.itemsize != x.dtype.itemsize:
+            raise ValueError(_NO_DIMENSION)
+        return view(manipulation.reshape(x, (1,)), new)[0]
+    if x.dtype.kind == "c":
+        pairs = joining.stack([cast.real(x), cast.imag(x)], -1)
+        return view(manipulation.reshape(pairs, (*x.shape[:-1], 2 * x.shape[-1])), new)
+    parts = view(x, np.dtype(f"f{new.itemsize // 2}"))
+    if parts.shape[-1] % 2:
+        raise ValueError(_NO_DIVISOR)
+    return cast.complex(parts[..., 0::2], parts[..., 1::2])
 
 
 def byteswap(self: Any, inplace: bool = False) -> Any:
@@ -344,11 +370,19 @@ def to_device(self: Any, device: Any, *, stream: Any = None) -> Any:
         device: device or sharding. Values that are traced stay where the program runs.
         stream: accepted for compatibility.
 
+    Raises:
+        ValueError: `device` is neither.
+
     Example:
         >>> x = np.ones(2)
         >>> x.to_device(ms.devices()[0]).device == ms.devices()[0]
         True
     """
+    if isinstance(device, (str, int, float)):
+        raise ValueError(
+            "to_device takes a device or a sharding, as device_put. Received invalid value: "
+            f"{device!r}"
+        )
     return creation.on_device(self, device)
 
 
@@ -468,6 +502,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "byteswap": byteswap,
     "choose": choosing.choose,
     "clip": arithmetic.clip,
+    "clone": copy,
     "compress": compress,
     "conj": elementwise.conjugate,
     "conjugate": elementwise.conjugate,

@@ -76,7 +76,10 @@ def matrix(name: str, a: Any) -> Any:
     a = inexact(name, a)
     t = typeof(a)
     if t.ndim < 2:
-        raise SizeError(f"{name}: the argument must be at least 2D, got shape {t.shape}")
+        raise SizeError(
+            f"Input 0 to {name} must have rank at least 2, but got shape={t.shape}: the argument "
+            "must be at least 2D"
+        )
     return a if t.dtype.itemsize >= 4 else convert(a, np.dtype(np.float32))
 
 

@@ -109,7 +109,7 @@ def parse(
             parts.append(Part("int", dim, _checked(entry, sizes[dim], dim, strict, below)))
         elif _is_flag(entry):
             sizes.insert(dim, 1)
-            parts.append(Part("array", dim, np.zeros(1 if entry else 0, np.int32)))
+            parts.append(Part("array", dim, np.zeros(1 if _known(entry) else 0, np.int32)))
         else:
             parts.extend(_array_parts(entry, sizes, dim, strict, below))
     return parts, tuple(sizes)
@@ -200,24 +200,34 @@ def _array_parts(
     return [Part("array", dim, entry)]
 
 
+def _known(mask: Any) -> Any:
+    """A mask that is known while tracing.
+
+    Raises:
+        NonConcreteBooleanIndexError: it is not.
+    """
+    if type(mask) is not Tracer:
+        return mask
+    value = mask.recorder.asked(mask.variable)
+    if value is None:
+        raise NonConcreteBooleanIndexError(
+            f"Array boolean indices must be concrete; got {mask.type}: a mask known only at run "
+            "time was used as an index, so the shape of the result is not known\n"
+            "fix: use np.where(mask, x, other), or nonzero with a size",
+            user_loc(),
+        )
+    return value
+
+
 def _true_places(mask: Any, sizes: list[int], dim: int) -> list[np.ndarray]:
     """Positions of the true elements of a mask along each of its dimensions."""
+    mask = _known(mask)
     for i, (n, m) in enumerate(zip(mask.shape, sizes[dim:], strict=False)):
         if n != m:
             raise IndexError(
                 f"boolean index did not match shape of indexed array in index {dim + i}: "
                 f"got {mask.shape}, expected {sizes[dim : dim + len(mask.shape)]}"
             )
-    if type(mask) is Tracer:
-        value = mask.recorder.asked(mask.variable)
-        if value is None:
-            raise NonConcreteBooleanIndexError(
-                f"Array boolean indices must be concrete; got {mask.type}: a mask known only at "
-                "run time was used as an index, so the shape of the result is not known\n"
-                "fix: use np.where(mask, x, other), or nonzero with a size",
-                user_loc(),
-            )
-        mask = value
     return [p.astype(np.int32) for p in np.nonzero(np.asarray(mask))]
 
 

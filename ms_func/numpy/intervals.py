@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import jax_rules
 from ms_func.dtypes import canonicalize_dtype, is_inexact, join, type_of_value
 from ms_func.errors import ArgumentTypeError, ArgumentValueError, ConcretizationTypeError
 from ms_func.execution.array import Array, wrap
@@ -78,9 +79,16 @@ def arange(
             kind, weak = join(kind, weak, other, other_weak)
     else:
         kind = canonicalize_dtype(dtype)
+    if kind.kind == "b" and jax_rules():
+        raise ArgumentTypeError(
+            "iota does not accept dtype bool. Accepted dtypes are subtypes of integer, floating, "
+            "complexfloating"
+        )
     host = [np.asarray(v)[()] for v in bounds]
     if any(np.iscomplexobj(v) for v in host):
-        raise ArgumentValueError("arange counts real numbers, got a complex start, stop or step")
+        raise ArgumentValueError(
+            "arange counts real numbers: Passing complex start/stop/step to it is refused"
+        )
     if len(host) == 3 and not host[2]:
         raise ZeroDivisionError("arange: division by zero, the step is 0")
     if kind.kind in "iu" and len(host) <= 2 and all(isinstance(v, (int, np.integer)) for v in host):

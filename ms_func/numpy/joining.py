@@ -266,7 +266,8 @@ def block(arrays: Any) -> Array:
         inner = {depth(v) for v in x}
         if len(inner) != 1:
             raise ArgumentValueError(
-                "block: lists must be equally deep and not empty; the blocks of one list are of "
+                "block does not allow empty list arguments, and lists must be equally deep; the "
+                "blocks of one list are of "
                 f"depths {sorted(inner)}"
             )
         return 1 + inner.pop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -371,6 +372,12 @@ def multi_dot(arrays: Sequence[ArrayLike], *, precision: Any = None) -> Array:
     rows = [asarray(a) for a in arrays]
     if len(rows) < 2:
         raise ArgumentValueError("multi_dot requires at least two arrays")
+    shapes = [a.shape for a in rows]
+    if any(a[-1:] != b[-2:][:1] for a, b in pairwise(shapes)):
+        raise ArgumentValueError(
+            "multi_dot: last dimension of each array must match first dimension of following "
+            f"array. Got array shapes {shapes}"
+        )
     names = iter("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
     terms, last = [], next(names)
     for i, a in enumerate(rows):

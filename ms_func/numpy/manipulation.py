@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import jax_rules
 from ms_func.errors import (
     ArgumentTypeError,
     ArgumentValueError,
@@ -65,6 +66,8 @@ def reshape(
         back = basis.transpose(a, tuple(range(a.ndim))[::-1])  # pyright: ignore[reportAttributeAccessIssue]
         return basis.transpose(sh.reshape_p.bind(back, new_sizes=sizes[::-1]),
                                tuple(range(len(sizes)))[::-1])  # fmt: skip
+    if order == "A" and jax_rules():
+        raise NotImplementedError("np.reshape order=A is not implemented.")
     if order not in ("C", "A", None):
         raise ArgumentValueError(f"Unexpected value for 'order' argument: {order}.")
     return sh.reshape_p.bind(a, new_sizes=sizes)
@@ -444,7 +447,8 @@ def broadcast_to(array: ArrayLike, shape: Any, *, out_sharding: Any = None) -> A
     pairs = zip(old[::-1], sizes[::-1], strict=False)
     if len(old) > len(sizes) or any(n not in (1, m) for n, m in pairs):
         raise ArgumentValueError(
-            f"Incompatible shapes for broadcasting: {old} and requested shape {sizes}"
+            f"Incompatible shapes for broadcasting: {old} and requested shape {sizes}. "
+            f"Incompatible types for broadcasting: input type={typeof(array)}"
         )
     dims = tuple(range(len(sizes) - len(old), len(sizes)))
     out = basis.broadcast_in_dim_p.bind(array, shape=sizes, broadcast_dimensions=dims)

@@ -111,6 +111,11 @@ def _values(value: Any, axis: int, ndim: int) -> tuple[Any, Any]:
     value = asarray(value)
     if value.ndim == 0:
         return value, value
+    if value.ndim > 2 or value.shape[-1] not in (1, 2):
+        raise ArgumentValueError(
+            f"jnp.pad: constant_values or end_values has unsupported shape {value.shape}. If the "
+            "shape is 1D or 2D, the last dimension must be of size 1 or 2."
+        )
     if value.ndim == 1 and value.shape[0] == 1:
         return value[0], value[0]
     if value.ndim == 1:

@@ -332,6 +332,8 @@ def polyfit(
     """
     x, y = (inexact("polyfit", v) for v in promote_dtype("polyfit", x, y))
     order = operator.index(deg) + 1
+    if order < 1:
+        raise ArgumentValueError(f"expected deg >= 0, got {deg}")
     if (
         typeof(x).ndim != 1
         or typeof(y).ndim not in (1, 2)

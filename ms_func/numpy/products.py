@@ -242,7 +242,10 @@ def tensordot(
         pairs: Any = (tuple(range(left - axes, left)), tuple(range(axes)))
     else:
         if len(axes) != 2:
-            raise ArgumentTypeError(f"tensordot axes argument must be an int or a pair, got {axes}")
+            raise ArgumentTypeError(
+                "tensordot axes argument must be an int, a pair of ints, or a pair of lists/tuples "
+                f"of ints, got {axes}"
+            )
         pairs = axes_tuple(_seq(axes[0]), left), axes_tuple(_seq(axes[1]), right)
         if len(pairs[0]) != len(pairs[1]):
             raise ArgumentTypeError(

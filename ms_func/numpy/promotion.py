@@ -149,7 +149,8 @@ def _check_ranks(name: str, types: Sequence[ArrayType]) -> None:
         raise ArgumentValueError(f"{message}\nfix: bring the operands to one rank with reshape")
     warnings.warn(
         f"Following NumPy automatic rank promotion for {name} on shapes "
-        f"{' '.join(str(t.shape) for t in types)}",
+        f"{' '.join(str(t.shape) for t in types)}. Set the jax_numpy_rank_promotion config option "
+        "to 'allow' to disable this warning.",
         stacklevel=5,
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ms_func.config import x64
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact, issubdtype
-from ms_func.errors import ArgumentValueError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion, logic
@@ -158,6 +158,8 @@ def accumulator(name: str, a: Any, dtype: Any, widen: bool) -> tuple[Any, np.dty
     """
     a = settled(name, a)
     own = typeof(a).dtype
+    if typeof(a).key is not None:
+        raise ArgumentTypeError(f"{name} does not accept dtype {typeof(a).face.name}")
     if dtype is not None:
         out = canonicalize_dtype(dtype)
     elif own == _BOOL:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.errors import ArgumentValueError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, promotion, reductions, running
@@ -188,6 +188,10 @@ def _repeated(a: Any, repeats: Any, axis: int | None, total_repeat_length: int |
     if total_repeat_length is not None:
         return _repeat_to(a, operand("repeat", repeats), axis, operator.index(total_repeat_length))
     counts = concrete("repeat", operand_or_list(repeats), "give total_repeat_length")
+    if counts.size and counts.dtype.kind not in "iub":
+        raise ArgumentTypeError(
+            f"repeat: counts must have every element be an integer type, got {counts.dtype}"
+        )
     if counts.ndim == 0 or counts.size == 1:
         return _repeat_all(a, int(counts.reshape(())), axis)
     if counts.shape != (n,):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import operator
 from typing import Any
 
 import ml_dtypes
@@ -149,7 +150,7 @@ def round(a: ArrayLike, decimals: int = 0, out: None = None) -> Array:
         Array([1200, 1200], dtype=int32)
     """
     no_out("round", out)
-    a = operand("round", a)
+    a, decimals = operand("round", a), operator.index(decimals)
     dtype = typeof(a).dtype
     if dtype.kind == "c":
         return cast.complex(round(cast.real(a), decimals), round(cast.imag(a), decimals))

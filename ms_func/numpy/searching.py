@@ -492,6 +492,8 @@ def bincount(
     length = max(length, operator.index(minlength))
     values = asarray(1, DEFAULTS[int]) if weights is None else operand("bincount", weights)
     if weights is not None and np.shape(values) != x.shape:
-        raise ArgumentValueError("shape of weights must match shape of x.")
+        raise ArgumentValueError(
+            "shape of weights must match shape of x: type of weights must match type of x."
+        )
     out = update(zeros((length,), typeof(values).dtype), clip(x, 0), values, "add", mode="drop")
     return out if out_sharding is None else constrained(out, out_sharding)

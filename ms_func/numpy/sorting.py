@@ -283,9 +283,7 @@ def searchsorted(
         (Array([0, 1, 4], dtype=int32), Array(3, dtype=int32))
     """
     if side not in ("left", "right"):
-        raise ArgumentValueError(
-            f"{side!r} is an invalid value for keyword 'side'. Expected one of ['left', 'right']."
-        )
+        raise ArgumentValueError(f"invalid argument {side=}, expected 'left' or 'right'.")
     if method not in ("scan", "scan_unrolled", "sort", "compare_all", "default"):
         raise ArgumentValueError(
             f"{method!r} is an invalid value for keyword 'method'. Expected one of "

@@ -95,6 +95,8 @@ def _observation_weights(fweights: Any, aweights: Any, n: int) -> Any:
         if w is None:
             continue
         w = operand("cov", w)
+        if typeof(w).ndim > 1:
+            raise RuntimeError(f"cannot handle multidimensional {name}")
         if typeof(w).shape != (n,):
             raise ArgumentValueError(
                 f"cov: {name} must be a vector of {n} elements, got {typeof(w)}"

@@ -17,7 +17,15 @@ from ms_func.numpy.axes import axis_index
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.indexing import integers, read
 from ms_func.numpy.manipulation import ravel, reshape
-from ms_func.numpy.promotion import ArrayLike, broadcast, common_shape, fill, no_out, operand
+from ms_func.numpy.promotion import (
+    ArrayLike,
+    broadcast,
+    common_shape,
+    convert,
+    fill,
+    no_out,
+    operand,
+)
 from ms_func.numpy.updates import update
 from ms_func.primitives import shape as sh
 from ms_func.primitives.gather import fill_of, gather
@@ -68,8 +76,11 @@ def take(
     axis = axis_index(axis, a.ndim)
     if mode == "raise":
         raise NotImplementedError("The 'raise' mode to take is not supported.")
-    if jax_rules() and not issubdtype(typeof(indices).dtype, np.integer):
+    kind = typeof(indices).dtype
+    if jax_rules() and not (kind == np.bool_ or issubdtype(kind, np.integer)):
         raise ArgumentValueError("take indices must have an integer type")
+    if jax_rules() and kind == np.bool_:
+        indices = convert(indices, np.dtype(np.int32))
     if not a.shape[axis] and typeof(indices).size:
         raise IndexError("Cannot do a non-empty jnp.take() from an empty axis.")
     if mode == "wrap":

@@ -134,6 +134,11 @@ def _fitting(x: Any, values: Any) -> Any:
             FutureWarning,
             stacklevel=5,
         )
+        if t.dtype.kind == "c" and dtype.kind != "c":
+            warnings.warn(
+                "Casting complex values to real discards the imaginary part",
+                np.exceptions.ComplexWarning, stacklevel=5,
+            )  # fmt: skip
         if type(values) is complex and dtype.kind != "c":
             values = values.real
         if type(values) is float and dtype.kind in "iu":

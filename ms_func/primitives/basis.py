@@ -48,7 +48,10 @@ def int_tuple(values: Any, what: str) -> tuple[int, ...]:
     except ConcretizationTypeError:
         raise
     except TypeError:
-        raise ShapeError(f"{what} must be a sequence of ints, got {values!r}") from None
+        raise ShapeError(
+            f"{what} must be a sequence of ints, got {values!r}: Shapes must be 1D sequences of "
+            "concrete values of integer type"
+        ) from None
 
 
 # --- broadcast_in_dim -----------------------------------------------------------------------
@@ -67,14 +70,20 @@ def _broadcast_abstract(
         raise ShapeError(
             f"broadcast_in_dim shape must have every element be nonnegative, got {shape}"
         )
-    if any(not 0 <= d < len(shape) for d in dims):
+    if any(d < 0 for d in dims):
+        raise ShapeError(
+            "broadcast_in_dim broadcast_dimensions must have every element be nonnegative, got "
+            f"{dims}"
+        )
+    if any(d >= len(shape) for d in dims):
         raise ShapeError(
             "broadcast_in_dim broadcast_dimensions must be a subset of output dimensions, got "
             f"{dims} for operand {x} and target shape {shape}"
         )
     if any(a >= b for a, b in pairwise(dims)):
         raise ShapeError(
-            f"broadcast_in_dim broadcast_dimensions must be strictly increasing; got {dims}"
+            "broadcast_in_dim broadcast_dimensions must be strictly increasing and must not "
+            f"contain duplicates; got {dims}"
         )
     if any(n not in (1, shape[d]) for n, d in zip(x.shape, dims, strict=True)):
         raise ShapeError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -142,8 +143,9 @@ def _bitcast_abstract(x: ArrayType, *, new_dtype: np.dtype) -> ArrayType:
         return ArrayType((*x.shape, old // new), new_dtype)
     if not x.shape or x.shape[-1] != new // old:
         raise SizeError(
-            f"bitcast to the wider {new_dtype.name} joins {new // old} elements of the last "
-            f"dimension into one, but {x} does not end in a dimension of that size"
+            f"Attempting to convert array of shape {x.shape} from {x.dtype.name} of size {old} "
+            f"bits to {new_dtype.name} of size {new} bits: the last dimension must be "
+            f"{new // old}, as that many elements become one"
         )
     return ArrayType(x.shape[:-1], new_dtype)
 
@@ -217,7 +219,10 @@ def bitcast_convert_type(operand: Any, new_dtype: Any) -> Any:
     """
     old, new = typeof(operand).dtype, canonicalize_dtype(new_dtype)
     if old != new and (old.kind in "bc" or new.kind in "bc"):
-        raise ShapeError(f"bitcast_convert_type takes no bool or complex, got {old} to {new}")
+        raise ShapeError(
+            "lax.bitcast_convert_type does not support bool or complex values unless the operand "
+            f"and destination types match. Got operand dtype={old}, new_dtype={new}"
+        )
     return bitcast_p.bind(operand, new_dtype=new)
 
 
@@ -274,14 +279,16 @@ def reduce_precision(operand: Any, exponent_bits: int, mantissa_bits: int) -> An
         >>> lax.reduce_precision(np.array([1.0625, 1.1875, 70000.0]), 5, 3)  # 1.0625 is 17 / 16
         Array([1.  , 1.25,  inf], dtype=float32)
     """
-    if exponent_bits < 1 or mantissa_bits < 0:
+    exponent, mantissa = operator.index(exponent_bits), operator.index(mantissa_bits)
+    if exponent < 1:
         raise ArgumentValueError(
-            "reduce_precision needs at least 1 exponent bit and 0 mantissa bits, got "
-            f"{exponent_bits} and {mantissa_bits}"
+            f"reduce_precision: exponent_bits must be positive; got {exponent}"
         )
-    return reduce_precision_p.bind(
-        operand, exponent_bits=int(exponent_bits), mantissa_bits=int(mantissa_bits)
-    )
+    if mantissa < 0:
+        raise ArgumentValueError(
+            f"reduce_precision: mantissa_bits must be non-negative; got {mantissa}"
+        )
+    return reduce_precision_p.bind(operand, exponent_bits=exponent, mantissa_bits=mantissa)
 
 
 # --- complex parts --------------------------------------------------------------------------

@@ -347,7 +347,7 @@ def select(pred: Any, on_true: Any, on_false: Any) -> Any:
     """Elementwise choice: `on_true` where `pred`, else `on_false`; both are computed.
 
     Args:
-        pred: booleans, of the shape of the others or of rank 0.
+        pred: booleans, or integers as for `select_n`, of the shape of the others or of rank 0.
         on_true: array.
         on_false: array of the same dtype, and of the same shape or of rank 0.
 
@@ -358,6 +358,8 @@ def select(pred: Any, on_true: Any, on_false: Any) -> Any:
         >>> select(np.array([True, False]), np.array([1, 2]), 0).tolist()
         [1, 0]
     """
+    if typeof(pred).dtype.kind in "iu":
+        return select_n(pred, on_false, on_true)
     return select_p.bind(pred, *operands(on_true, on_false))
 
 
@@ -388,10 +390,10 @@ def select_n(which: Any, *cases: Any) -> Any:
     """
     count, kind = len(cases), typeof(which)
     if count == 0:
-        raise ArgumentValueError("select_n requires at least one case")
+        raise ArgumentValueError("select_n() must have at least one case")
     if kind.dtype == _BOOL:
         if count > 2:
-            raise ShapeError(f"select_n by booleans takes at most 2 cases, got {count}")
+            raise ShapeError(f"select with boolean `which` cannot have > 2 cases, got {count}")
         return select(which, cases[-1], cases[0]) if count == 2 else cases[0]
     if not issubdtype(kind.dtype, np.integer):
         raise ShapeError(f"select `which` must be boolean or integer type, got {kind.face.name}")

@@ -458,6 +458,16 @@ ConvGeneralDilatedDimensionNumbers = tuple[str, str, str] | ConvDimensionNumbers
 """Layout of images, kernels and result: three strings, or `ConvDimensionNumbers`."""
 
 
+def _pairs(padding: Any) -> tuple[Any, ...]:
+    try:
+        return tuple([(lo, hi) for lo, hi in padding])
+    except (TypeError, ValueError):
+        raise ArgumentValueError(
+            "padding argument to conv_general_dilated should be a string or a sequence of "
+            f"(low, high) pairs, got {padding}"
+        ) from None
+
+
 def conv_general_dilated(
     lhs: Any,
     rhs: Any,
@@ -526,7 +536,7 @@ def conv_general_dilated(
         left.shape,
         right.shape,
         tuple(window_strides),
-        padding if isinstance(padding, str) else tuple(map(tuple, padding)),
+        padding if isinstance(padding, str) else _pairs(padding),
         None if lhs_dilation is None else tuple(lhs_dilation),
         None if rhs_dilation is None else tuple(rhs_dilation),
         dimension_numbers,

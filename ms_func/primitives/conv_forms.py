@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.errors import ArgumentValueError
+from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.ir.types import typeof
 from ms_func.primitives.basis import transpose
 from ms_func.primitives.cast import convert_element_type
@@ -339,6 +339,11 @@ def conv_general_dilated_patches(
     """
     kind = typeof(lhs)
     window = tuple(filter_shape)
+    if len(window) != kind.ndim - 2:
+        raise ShapeError(
+            "convolution requires lhs and rhs ndim to be equal, got "
+            f"{kind.ndim} and {len(window) + 2}."
+        )
     numbers = conv_dimension_numbers(kind.shape, kind.shape, dimension_numbers)
     channels, size = kind.shape[numbers.lhs_spec[1]], math.prod(window)
     numbers = ConvDimensionNumbers(numbers.lhs_spec, (0, 1, *range(2, kind.ndim)), numbers.out_spec)

@@ -98,13 +98,13 @@ def conv_general_permutations(
     for spec, (first, second) in ((lhs, "NC"), (rhs, "OI"), (out, "NC")):
         if ndim is not None and len(spec) != ndim:
             raise ShapeError(
-                f"convolution dimension_numbers elements must have length {ndim}, one letter "
-                f"for each dimension, got {spec!r}."
+                "convolution dimension_numbers elements must have len equal to the ndim of lhs and "
+                f"rhs, one letter for each of {ndim} dimensions, got {spec!r}."
             )
         if spec.count(first) != 1 or spec.count(second) != 1 or len(set(spec)) != len(spec):
             raise ShapeError(
                 f"convolution dimension_numbers must contain the characters {first!r} and "
-                f"{second!r} and each other letter exactly once, got {spec!r}."
+                f"{second!r} exactly once and cannot have duplicate characters, got {spec!r}."
             )
     spatial = [c for c in rhs if c not in "OI"]
     if not set(lhs) - set("NC") == set(out) - set("NC") == set(spatial):

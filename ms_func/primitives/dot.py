@@ -83,9 +83,13 @@ def canonical_precision(precision: Any) -> PrecisionPair:
         if precision is None:
             return None
     pair = tuple(precision) if isinstance(precision, (tuple, list)) else (precision, precision)
-    if len(pair) != 2:
-        raise ArgumentValueError(f"precision must be one value or a pair, got {precision!r}")
-    lhs, rhs = (Precision.DEFAULT if p is None else Precision(p) for p in pair)
+    try:
+        lhs, rhs = (Precision.DEFAULT if p is None else Precision(p) for p in pair)
+    except ValueError:
+        raise ArgumentValueError(
+            f"Precision argument must be one of: None, a string in {sorted(_PRECISIONS)}, a "
+            f"lax.Precision value, a pair of these, or a lax.DotAlgorithmPreset; got {precision!r}"
+        ) from None
     return lhs, rhs
 
 
@@ -117,8 +121,8 @@ def check_preferred(name: str, lhs: ArrayType, preferred: np.dtype | None) -> No
         return
     if is_inexact(lhs.dtype) and not is_inexact(preferred):
         raise ShapeError(
-            f"{name} of {lhs.dtype.name} operands cannot give {preferred.name}: "
-            "preferred_element_type must keep floats floating\n"
+            f"{name}: Input type is incompatible with `preferred_element_type`, which must keep "
+            f"floats floating, got {preferred.name} for {lhs.dtype.name}\n"
             "fix: convert the result with .astype"
         )
     if lhs.dtype.kind == "c" and preferred.kind != "c":
@@ -154,12 +158,22 @@ def _abstract(
 
 
 def _check_axes(name: str, t: ArrayType, contracted: Axes, batch: Axes) -> None:
+    given = f"got {name}_batch of {batch} and {name}_contracting of {contracted} for {name} of {t}"
     both = contracted + batch
-    if any(not 0 <= i < t.ndim for i in both) or len(set(both)) != len(both):
-        raise ShapeError(
-            f"dot_general: contracted dimensions {contracted} and batch dimensions {batch} of "
-            f"{name} must be distinct dimensions of {t}"
+    if any(not 0 <= i < t.ndim for i in both):
+        why = (
+            f"{name} dimension numbers to be nonnegative and less than the number of axes of the "
+            f"{name} value"
         )
+    elif len(set(contracted)) != len(contracted):
+        why = f"{name} contracting dimensions to be distinct"
+    elif len(set(batch)) != len(batch):
+        why = f"{name} batch dimensions to be distinct"
+    elif len(set(both)) != len(both):
+        why = f"{name} batch dimensions to be disjoint from contracting dimensions"
+    else:
+        return
+    raise ShapeError(f"dot_general requires {why}, {given}")
 
 
 # --- meaning --------------------------------------------------------------------------------
@@ -404,8 +418,9 @@ def _canonical_numbers(lhs_ndim: int, rhs_ndim: int, numbers: Any) -> Numbers:
     )
     if len(lc) != len(rc) or len(lb) != len(rb):
         raise ShapeError(
-            "dot_general requires as many contracted and as many batch dimensions on both "
-            f"sides, got contracted {lc} and {rc}, batch {lb} and {rb}"
+            "dot_general requires equal numbers of contracting, and equal numbers of lhs_batch and "
+            f"rhs_batch dimensions, got contracting {lc} and {rc}, lhs_batch {lb} and rhs_batch "
+            f"{rb}"
         )
     return (lc, rc), (lb, rb)
 
@@ -430,8 +445,10 @@ def dot(
         fits = 1 <= len(left) <= 2 and 1 <= len(right) <= 2 and left[-1] == right[0]
         if not fits:
             raise SizeError(
-                f"Incompatible shapes for dot: got {left} and {right}.\n"
-                "fix: dot takes vectors and matrices; use dot_general or matmul for more dimensions"
+                "jax.lax.dot: dimension_numbers must be specified when not performing simple "
+                "un-batched matrix-matrix, matrix-vector, or vector-vector products; got "
+                f"lhs_shape={left} rhs_shape={right}. Incompatible shapes for dot: got {left} and "
+                f"{right}"
             )
         dimension_numbers = (((len(left) - 1,), (0,)), ((), ()))
     return dot_general(lhs, rhs, dimension_numbers, precision, preferred_element_type)
@@ -462,7 +479,8 @@ def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Any:
     ndim, other = typeof(lhs).ndim, typeof(rhs).ndim
     if ndim < 2 or ndim != other:
         raise SizeError(
-            f"batch_matmul requires operands of one rank of at least 2, got {ndim} and {other}\n"
+            "Arguments to batch_matmul must be at least 2D, and of one rank, got "
+            f"{ndim}, {other}\n"
             "fix: use ms_func.numpy.matmul, which broadcasts leading dimensions"
         )
     batch = tuple(range(ndim - 2))

@@ -214,7 +214,13 @@ def _atan2_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     )
 
 
-atan2_p = nary("atan2", ref=np.arctan2, lower="atan2", jvp=_atan2_jvp, accepts="floating",
+def _angle(y: Any, x: Any) -> Any:
+    if y.dtype.kind != "c":
+        return np.arctan2(y, x)
+    return -1j * np.log((x + 1j * y) / np.sqrt(x * x + y * y))
+
+
+atan2_p = nary("atan2", ref=_angle, lower="atan2", jvp=_atan2_jvp, accepts="inexact",
                transcendental=True)  # fmt: skip
 
 
@@ -222,13 +228,13 @@ def atan2(x: Any, y: Any) -> Any:
     """Elementwise angle of the point with ordinate `x` and abscissa `y`, in radians.
 
     Args:
-        x: array or number of a floating dtype.
+        x: array or number of a floating or complex dtype.
         y: array of the same dtype, which is not promoted; its shape is equal, or one of both has
             rank 0, or dimensions of size 1 where the other's are larger.
 
     Returns:
         Array of the joint shape and the dtype of the operands, in [-pi, pi]. The signs of zeros
-        count.
+        count. Of complex numbers it is `-1j * log((y + 1j * x) / sqrt(y**2 + x**2))`.
 
     Raises:
         TypeError: the dtypes differ, they are not floating, or the shapes do not fit.

@@ -43,6 +43,7 @@ ACCEPTS: dict[str, Callable[[Dtype], bool]] = {
     "real": lambda d: d.kind not in "cb",
     "number": lambda d: d.kind != "b",
     "ordered": lambda d: d.kind != "c",
+    "signed": lambda d: d.kind not in "bu",
 }
 """Categories of dtypes by name."""
 _KINDS = {
@@ -50,16 +51,19 @@ _KINDS = {
     "floating": "subtypes of floating", "inexact": "subtypes of floating, complexfloating",
     "complex": "subtypes of complexfloating", "parts": "float32, float64",
     "real": "subtypes of integer, floating",
-    "number": "subtypes of integer, floating, complexfloating", "ordered": "all but complex ones",
+    "number": "subtypes of integer, floating, complexfloating",
+    "ordered": "subtypes of integer, floating, bool",
+    "signed": "subtypes of floating, complexfloating, signedinteger",
 }  # fmt: skip
 """What error messages call these categories."""
 
 
-def check_dtype(name: str, accepts: str, dtype: Dtype) -> None:
-    """Raise TypeError where `name` is not defined on `dtype`."""
+def check_dtype(name: str, accepts: str, dtype: Dtype, position: int | None = None) -> None:
+    """Raise TypeError where `name` is not defined on `dtype`, there being several operands."""
     if not ACCEPTS[accepts](dtype):
+        where = "" if position is None else f" at position {position}"
         raise ShapeError(
-            f"{name} does not accept dtype {dtype.name}. Accepted dtypes are "
+            f"{name} does not accept dtype {dtype.name}{where}. Accepted dtypes{where} are "
             f"{_KINDS.get(accepts, accepts)}\n"
             "fix: convert the operand first, for example with .astype('float32')"
         )
@@ -184,7 +188,7 @@ def nary(
         for t in types[1:]:
             if t is not first:
                 return join_types(name, accepts, types, result)
-        check_dtype(name, accepts, first.dtype)
+        check_dtype(name, accepts, first.dtype, 0)
         if result is not None:
             return ArrayType(first.shape, result, False)
         return first
@@ -220,20 +224,24 @@ def join_types(
     name: str, accepts: str, types: Sequence[ArrayType], result: Dtype | None
 ) -> ArrayType:
     """Result type of operands whose types differ: in rank 0, weakness, or by mistake."""
-    dtype = types[0].dtype
-    for t in types:
-        if t.dtype != dtype:
-            got = ", ".join(t.face.name for t in types)
-            raise ShapeError(
-                f"lax.{name} requires arguments to have the same dtypes, got {got}\n"
-                "fix: convert one with .astype, or use ms_func.numpy, which promotes"
-            )
-    check_dtype(name, accepts, dtype)
+    check_dtypes(name, accepts, types)
     return ArrayType(
         common_shape(name, types),
-        dtype if result is None else result,
+        types[0].dtype if result is None else result,
         result is None and all(t.weak_type for t in types),
     )
+
+
+def check_dtypes(name: str, accepts: str, types: Sequence[ArrayType]) -> None:
+    """Raise TypeError where operands differ in dtype, or `name` is not defined on one of them."""
+    for i, t in enumerate(types):
+        check_dtype(name, accepts, t.dtype, i)
+    if any(t.dtype != types[0].dtype for t in types):
+        got = ", ".join(t.face.name for t in types)
+        raise ShapeError(
+            f"lax.{name} requires arguments to have the same dtypes, got {got}\n"
+            "fix: convert one with .astype, or use ms_func.numpy, which promotes"
+        )
 
 
 def common_shape(name: str, types: Sequence[ArrayType]) -> tuple[int, ...]:

@@ -46,21 +46,27 @@ class FftType(enum.IntEnum):
 
 def _fft_abstract(x: ArrayType, *, kind: str, lengths: tuple[int, ...]) -> ArrayType:
     n = len(lengths)
-    if kind not in KINDS or not 1 <= n <= 3 or x.ndim < n:
+    if kind not in KINDS:
+        raise SizeError(f"Unknown FFT type {kind!r}: there are {', '.join(KINDS)}")
+    if not 1 <= n <= 3 or x.ndim < n:
         raise SizeError(
-            f"fft needs one to three lengths, no more than {x} has dimensions, and one of the "
-            f"kinds {', '.join(KINDS)}; got kind {kind!r} and lengths {lengths}"
+            f"FFT input shape {x.shape} must have at least as many input dimensions as fft_lengths "
+            f"{lengths}, of which there are one to three"
         )
     wanted = "f" if kind == "RFFT" else "c"
     if x.dtype.kind != wanted or x.dtype.itemsize < (4 if wanted == "f" else 8):
-        what = "float32 or float64" if wanted == "f" else "complex"
+        what = "real" if wanted == "f" else "complex"
         raise SizeError(
-            f"fft of kind {kind} takes {what} arrays, got {x}\nfix: convert it with .astype"
+            f"only {what} valued inputs of 32 bits or more supported for {kind.lower()}, got {x}\n"
+            "fix: convert it with .astype"
         )
     half = (*lengths[:-1], lengths[-1] // 2 + 1)
     taken = half if kind == "IRFFT" else lengths
     if x.shape[-n:] != taken:
-        raise SizeError(f"fft of kind {kind} and lengths {lengths} takes [..., {taken}], got {x}")
+        raise SizeError(
+            f"FFT input shape {x.shape} minor dimensions must be equal to {taken} for fft_lengths "
+            f"{lengths} of {kind}"
+        )
     lead = x.shape[:-n]
     if kind == "RFFT":
         return ArrayType((*lead, *half), np.dtype(f"c{x.dtype.itemsize * 2}"))

@@ -32,12 +32,12 @@ from ms_func.primitives.indices import (
     GatherScatterMode,
     Windows,
     after,
-    check,
     limits,
     notation,
     places,
     shard_terms,
 )
+from ms_func.primitives.indices_check import check_gather
 
 _BOOL = np.dtype(np.bool_)
 
@@ -63,7 +63,7 @@ def _gather_abstract(
     operand: ArrayType, indices: ArrayType, *, slice_sizes: tuple[int, ...], **params: Any
 ) -> ArrayType:
     w = _gather_windows(params)
-    check("gather", operand, indices, slice_sizes, w)
+    check_gather(operand, indices, slice_sizes, w)
     batch = iter(indices.shape[:-1])
     window = iter([slice_sizes[d] for d in w.open_dims(operand.ndim)])
     rank = len(w.dims) + indices.ndim - 1

@@ -28,10 +28,11 @@ from ms_func.primitives.compare import eq, gt, le, lt, ne, select
 from ms_func.primitives.elementwise import abs, exp, log1p, sqrt
 from ms_func.primitives.families import nary, operands
 from ms_func.primitives.powers import log
-from ms_func.primitives.special import digamma, lgamma
+from ms_func.primitives.special import digamma, lgamma, log_beta, stirling_rest
 from ms_func.tracing.tracer import build
 
-_ROUNDS = 10_000
+_ROUNDS = 10_000_000
+"""A bound for what never settles; some 10 times the root of a large `a` are taken."""
 _BOOL = np.dtype(np.bool_)
 
 
@@ -199,9 +200,6 @@ SERIES = Iteration(_series_start, _series_step, 2)
 FRACTION = Iteration(_fraction_start, _fraction_step, 2)
 
 
-_STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
-
-
 def _common_factor(a: Any, x: Any) -> Any:
     """x^a exp(-x) / gamma(a), for large a by Stirling's series (6.1.40).
 
@@ -211,13 +209,7 @@ def _common_factor(a: Any, x: Any) -> Any:
     large = gt(a, 10.0)
     order = select(large, a, 10.0)
     off = div(sub(x, order), order)
-    inverse = div(1.0, order)
-    square = mul(inverse, inverse)
-    tail = _full(0, order)
-    for c in reversed(_STIRLING):
-        tail = add(mul(tail, square), c)
-    tail = mul(tail, inverse)
-    exponent = sub(mul(order, sub(log1p(off), off)), tail)
+    exponent = sub(mul(order, sub(log1p(off), off)), stirling_rest(order))
     scaled = mul(sqrt(mul(order, 1 / (2 * np.pi))), exp(exponent))
     return select(large, scaled, plain)
 
@@ -309,9 +301,11 @@ def _sample_ref(a: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def _density(a: Any, x: Any) -> Any:
-    """Derivative of the lower function by x."""
-    plain = exp(sub(sub(mul(sub(a, 1.0), log(x)), x), lgamma(a)))
-    return select(gt(a, 10.0), div(_common_factor(a, x), x), plain)
+    """Derivative of the lower function by x; at 0 the power alone counts."""
+    power = select(eq(a, 1.0), 0.0, mul(sub(a, 1.0), log(x)))
+    plain = exp(sub(sub(power, x), lgamma(a)))
+    large = bitwise_and(gt(a, 10.0), gt(x, 0.0))
+    return select(large, div(_common_factor(a, x), select(large, x, 1.0)), plain)
 
 
 def _igamma_jvp(primitive: Callable[[], Primitive], sign: int) -> Callable[..., Any]:
@@ -497,11 +491,7 @@ BETA = Iteration(_beta_start, _beta_step, 3)
 
 def _log_density(a: Any, b: Any, x: Any) -> Any:
     """Logarithm of x^a (1 - x)^b / B(a, b)."""
-    return sub(add(mul(a, log(x)), mul(b, log1p(neg(x)))), _log_beta(a, b))
-
-
-def _log_beta(a: Any, b: Any) -> Any:
-    return sub(add(lgamma(a), lgamma(b)), lgamma(add(a, b)))
+    return sub(add(mul(a, log(x)), mul(b, log1p(neg(x)))), log_beta(a, b))
 
 
 def _all_at_an_end(small: Any, large: Any) -> Any:
@@ -534,7 +524,7 @@ def _betainc_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
         select(eq(c, 1.0), 0.0, mul(sub(c, 1.0), size))
         for c, size in ((a, log(x)), (b, log1p(neg(x))))
     )
-    slope = exp(sub(add(left, right), _log_beta(a, b)))
+    slope = exp(sub(add(left, right), log_beta(a, b)))
     return out, product_rule(out, None if type(tx) is Zero else mul(tx, slope))
 
 

@@ -13,8 +13,7 @@ from typing import NamedTuple
 import ml_dtypes
 import numpy as np
 
-from ms_func.dtypes import issubdtype
-from ms_func.errors import ArgumentValueError, ShapeError
+from ms_func.errors import ArgumentValueError
 from ms_func.ir.types import ArrayType
 
 
@@ -142,66 +141,6 @@ class Windows(NamedTuple):
     def batch_positions(self, ndim: int) -> list[int]:
         """Dimensions of the result or the updates that run over the indices, in order."""
         return [d for d in range(ndim) if d not in self.dims]
-
-
-def check(
-    name: str, operand: ArrayType, indices: ArrayType, sizes: Sequence[int], w: Windows
-) -> None:
-    """Raise where dimension numbers and window sizes do not fit the operand and the indices.
-
-    Raises:
-        TypeError: they do not fit.
-        ValueError: the indices are no integers.
-    """
-    if not issubdtype(indices.dtype, np.integer):
-        raise ArgumentValueError(f"{name} requires indices of an integer dtype, got {indices}")
-    if not indices.shape:
-        raise ShapeError(f"{name} requires indices of at least one dimension, got {indices}")
-    for what, dims, limit, ordered in (
-        ("collapsed or inserted dimensions", w.collapsed, operand.ndim, True),
-        ("operand batching dimensions", w.operand_batch, operand.ndim, True),
-        ("dimensions that indices map to", w.coordinates, operand.ndim, False),
-        ("indices batching dimensions", w.indices_batch, indices.ndim - 1, False),
-        ("window dimensions", w.dims, len(w.dims) + indices.ndim - 1, True),
-    ):
-        if len(set(dims)) != len(dims) or any(not 0 <= d < limit for d in dims):
-            raise ShapeError(f"{name}: {what} {dims} are not distinct dimensions below {limit}")
-        if ordered and tuple(sorted(dims)) != tuple(dims):
-            raise ShapeError(f"{name}: {what} {dims} must increase")
-    if len(w.coordinates) != indices.shape[-1]:
-        raise ShapeError(
-            f"{name}: indices of shape {indices.shape} hold {indices.shape[-1]} coordinates, but "
-            f"{len(w.coordinates)} dimensions of the operand are named for them"
-        )
-    if set(w.operand_batch) & {*w.collapsed, *w.coordinates}:
-        raise ShapeError(f"{name}: a batching dimension of the operand has another role too")
-    if len(w.dims) != len(w.open_dims(operand.ndim)):
-        raise ShapeError(
-            f"{name} of {operand}: {len(w.dims)} window dimensions stand for "
-            f"{len(w.open_dims(operand.ndim))} dimensions of the operand"
-        )
-    _check_sizes(name, operand, indices, sizes, w)
-
-
-def _check_sizes(
-    name: str, operand: ArrayType, indices: ArrayType, sizes: Sequence[int], w: Windows
-) -> None:
-    if len(sizes) != operand.ndim:
-        raise ShapeError(f"{name} of {operand} needs {operand.ndim} window sizes, got {sizes}")
-    if any(not 0 <= n <= m for n, m in zip(sizes, operand.shape, strict=True)):
-        raise ShapeError(f"{name}: a window of sizes {sizes} does not fit into {operand}")
-    if any(sizes[d] != 1 for d in w.collapsed) or any(sizes[d] > 1 for d in w.operand_batch):
-        raise ShapeError(
-            f"{name}: windows have size 1 in collapsed and batching dimensions, got {sizes}"
-        )
-    if len(w.operand_batch) != len(w.indices_batch) or any(
-        operand.shape[d] != indices.shape[e]
-        for d, e in zip(w.operand_batch, w.indices_batch, strict=True)
-    ):
-        raise ShapeError(
-            f"{name}: batching dimensions {w.operand_batch} of {operand} and {w.indices_batch} of "
-            f"{indices} must have the same sizes"
-        )
 
 
 def window_sizes(shape: tuple[int, ...], updates: tuple[int, ...], w: Windows) -> tuple[int, ...]:

@@ -130,9 +130,14 @@ def cholesky(x: Any, *, symmetrize_input: bool = True) -> Any:
 def _triangular_abstract(a: ArrayType, b: ArrayType, *, left_side: bool, **params: Any) -> Any:
     lead = check_matrix("triangular_solve", a, square=True)
     rows = b.shape[-2] if left_side and b.ndim > 1 else b.shape[-1]
-    if b.ndim != a.ndim or b.shape[:-2] != lead or rows != a.shape[-1] or b.dtype != a.dtype:
+    if b.dtype != a.dtype:
         raise SizeError(
-            f"triangular_solve: matrices {a} and right sides {b} do not fit"
+            "triangular_solve requires arguments to have the same dtypes, got "
+            f"{a.face.name}, {b.face.name}\nfix: convert one with .astype"
+        )
+    if b.ndim != a.ndim or b.shape[:-2] != lead or rows != a.shape[-1]:
+        raise SizeError(
+            f"Incompatible shapes for arguments to triangular_solve: {a.shape} and {b.shape}"
             f"{'' if left_side else ' (left_side=False)'}"
         )
     return ArrayType(b.shape, b.dtype)

@@ -44,16 +44,18 @@ def check_matrix(name: str, a: ArrayType, square: bool = False) -> tuple[int, ..
     _check_sizes(name, a, square)
     if a.dtype.type not in FLOATS:
         raise ShapeError(
-            f"{name} takes float32, float64, complex64 or complex128, got {a}\n"
+            f"{name} does not accept dtype {a.face.name} at position 0. Accepted dtypes at "
+            "position 0 are subtypes of floating, complexfloating, of 32 bits or more\n"
             "fix: convert the operand with .astype('float32')"
         )
     return a.shape[:-2]
 
 
 def _check_sizes(name: str, a: ArrayType, square: bool) -> None:
-    if a.ndim < 2 or (square and a.shape[-1] != a.shape[-2]):
-        what = "square matrices" if square else "matrices"
-        raise SizeError(f"{name} takes {what} in the last two dimensions, got {a}")
+    if a.ndim < 2:
+        raise SizeError(f"Input 0 to {name} must have rank at least 2, but got shape={a.shape}")
+    if square and a.shape[-1] != a.shape[-2]:
+        raise SizeError(f"The input to {name} must be a square matrix. Got shape {a.shape}.")
 
 
 # --- products and triangles -----------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.errors import ShapeError, SizeError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, ShapeError, SizeError
 
 Pads = tuple[tuple[int, int], ...]
 
@@ -43,6 +43,7 @@ def padtype_to_pads(
 
     Raises:
         RuntimeError: it is none of these.
+        TypeError: it is no string.
 
     Example:
         >>> lax.padtype_to_pads((5, 4), (3, 2), (1, 1), "SAME")
@@ -50,7 +51,9 @@ def padtype_to_pads(
         >>> lax.padtype_to_pads((5, 4), (3, 2), (1, 1), "SAME_LOWER")
         [(1, 1), (1, 0)]
     """
-    kind = padding.upper() if isinstance(padding, str) else padding
+    if not isinstance(padding, str):
+        raise ArgumentTypeError(f"Unknown padding type: {padding}.")
+    kind = padding.upper()
     if kind == "VALID":
         return [(0, 0)] * len(in_shape)
     if kind not in ("SAME", "SAME_LOWER"):
@@ -81,7 +84,13 @@ def explicit_pads(
         if len(window_strides) != len(in_shape):
             raise strides_error(name, len(in_shape), len(window_strides))
         return tuple(padtype_to_pads(in_shape, window_shape, window_strides, padding))
-    pairs = tuple((operator.index(lo), operator.index(hi)) for lo, hi in padding)
+    try:
+        pairs = tuple((operator.index(lo), operator.index(hi)) for lo, hi in padding)
+    except TypeError:
+        raise ArgumentValueError(
+            f"padding argument to {name} should be a string or a sequence of (low, high) pairs, "
+            f"got {padding}"
+        ) from None
     if len(pairs) != len(in_shape):
         raise ShapeError(
             f"Wrong number of explicit pads for {name}: expected {len(in_shape)}, got {len(pairs)}."
@@ -107,7 +116,10 @@ def positive(name: str, what: str, values: Any, count: int) -> tuple[int, ...]:
         return (1,) * count
     out = tuple(operator.index(v) for v in values)
     if len(out) != count or any(v < 1 for v in out):
-        raise SizeError(f"{name} {what} must be {count} positive integers, got {tuple(values)}")
+        raise SizeError(
+            f"{name} {what} must have every element be strictly positive, and {count} of them: "
+            f"All dilations and strides must be positive, got {tuple(values)}"
+        )
     return out
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.errors import ArgumentValueError, ShapeError
+from ms_func.errors import ArgumentValueError, AxisError, ShapeError
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import LANES, PIECEWISE_LINEAR, Linear, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
@@ -49,20 +49,40 @@ def _slice_abstract(
     steps = (1,) * x.ndim if strides is None else strides
     if not len(start_indices) == len(limit_indices) == len(steps) == x.ndim:
         raise ShapeError(
-            f"slice of {x} needs {x.ndim} start indices, limit indices and strides, got "
-            f"{start_indices}, {limit_indices} and {strides}"
+            "slice start_indices, limit_indices and strides must have length equal to the number "
+            f"of dimensions of the operand, got {start_indices}, {limit_indices} and {strides} for "
+            f"operand shape {x.shape}"
         )
-    for n, lo, hi, step in zip(x.shape, start_indices, limit_indices, steps, strict=True):
-        if not 0 <= lo <= hi <= n or step < 1:
-            raise ShapeError(
-                f"slice of {x} from {start_indices} to {limit_indices} with strides {steps}: each "
-                "dimension needs 0 <= start <= limit <= size and a positive stride"
-            )
+    _check_slice(x, start_indices, limit_indices, steps)
     shape = [
         -(-(hi - lo) // step)
         for lo, hi, step in zip(start_indices, limit_indices, steps, strict=True)
     ]
     return ArrayType(tuple(shape), x.dtype, x.weak_type)
+
+
+def _check_slice(
+    x: ArrayType, starts: tuple[int, ...], limits: tuple[int, ...], steps: tuple[int, ...]
+) -> None:
+    """Raise where `0 <= start <= limit <= size` or `step >= 1` fails in a dimension."""
+    rows = list(zip(x.shape, starts, limits, steps, strict=True))
+    if any(lo < 0 for _, lo, _, _ in rows):
+        why = f"start_indices must be greater than or equal to zero, got start_indices {starts}"
+    elif any(hi > n for n, _, hi, _ in rows):
+        why = (
+            "limit_indices must be less than or equal to operand shape, got limit_indices "
+            f"{limits} for operand shape {x.shape}"
+        )
+    elif any(lo > hi for _, lo, hi, _ in rows):
+        why = (
+            "limit_indices must be greater than or equal to start_indices, got start_indices "
+            f"{starts} and limit_indices {limits}"
+        )
+    elif any(step < 1 for *_, step in rows):
+        why = f"strides must have every element be positive, got {steps}"
+    else:
+        return
+    raise ShapeError(f"slice {why}")
 
 
 def _slice_ref(x: np.ndarray, *, start_indices: Any, limit_indices: Any, strides: Any) -> Any:
@@ -187,7 +207,9 @@ def _pad_abstract(x: ArrayType, value: ArrayType, *, padding_config: Padding) ->
             "fix: convert one with .astype"
         )
     if value.shape:
-        raise ArgumentValueError(f"padding_value must be a scalar; got {value}")
+        raise ArgumentValueError(
+            f"padding_value must be a scalar; got np.shape(padding_value)={value.shape}"
+        )
     if len(padding_config) != x.ndim or any(len(row) != 3 for row in padding_config):
         raise ArgumentValueError(
             "length of padding_config must equal the number of axes of operand, and its entries "
@@ -475,11 +497,13 @@ def concatenate(operands: Sequence[Any], dimension: int) -> Any:
 
 def _split_abstract(x: ArrayType, *, sizes: tuple[int, ...], axis: int) -> list[ArrayType]:
     if not 0 <= axis < x.ndim:
-        raise ArgumentValueError(f"split of {x} along axis {axis}: there is none")
-    if any(n < 0 for n in sizes) or sum(sizes) != x.shape[axis]:
+        raise AxisError(f"split: axis {axis} is out of bounds for array of dimension {x.ndim}")
+    if any(n < 0 for n in sizes):
+        raise ArgumentValueError(f"Sizes passed to split must be nonnegative, got {list(sizes)}")
+    if sum(sizes) != x.shape[axis]:
         raise ArgumentValueError(
-            f"split of {x} along axis {axis} into sizes {sizes}, which do not add up to "
-            f"{x.shape[axis]}"
+            f"Sum of sizes {sum(sizes)} must be equal to dimension {axis} of the operand shape "
+            f"{list(x.shape)}"
         )
     return [
         ArrayType((*x.shape[:axis], n, *x.shape[axis + 1 :]), x.dtype, x.weak_type) for n in sizes

@@ -184,9 +184,14 @@ def rng_bit_generator(
 
 def _uniform_abstract(a: ArrayType, b: ArrayType, *, shape: tuple[int, ...]) -> ArrayType:
     if a.dtype != b.dtype:
-        raise ArgumentValueError(f"rng_uniform needs bounds of one dtype, got {a} and {b}")
+        raise ArgumentValueError(
+            "Arguments to rng_uniform must have identical dtypes, got "
+            f"{a.face.name} and {b.face.name}"
+        )
     if a.shape or b.shape:
-        raise ArgumentValueError(f"rng_uniform needs scalar bounds, got {a} and {b}")
+        raise ArgumentValueError(
+            f"Arguments to rng_uniform must be scalars; got shapes {a.shape} and {b.shape}"
+        )
     if a.dtype.kind not in "iu" and (a.dtype.kind == "c" or not is_inexact(a.dtype)):
         raise ArgumentTypeError(f"rng_uniform draws integers and floats, not {a.dtype.name}")
     return ArrayType(shape, a.dtype, a.weak_type and b.weak_type)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.errors import ShapeError
 from ms_func.ir.primitive import LANES, Cost, Primitive, register
 from ms_func.ir.types import ArrayType
 from ms_func.lowering import context as mlir
@@ -20,13 +19,13 @@ from ms_func.primitives.indices import (
     CLIP,
     Windows,
     after,
-    check,
     limits,
     notation,
     places,
     shard_terms,
     window_sizes,
 )
+from ms_func.primitives.indices_check import check_scatter
 
 
 def scatter_windows(params: dict[str, Any]) -> Windows:
@@ -43,24 +42,7 @@ def scatter_windows(params: dict[str, Any]) -> Windows:
 def _scatter_abstract(
     operand: ArrayType, indices: ArrayType, updates: ArrayType, **params: Any
 ) -> ArrayType:
-    if operand.dtype != updates.dtype:
-        raise ShapeError(
-            f"scatter requires operand and updates of one dtype, got {operand} and {updates}\n"
-            "fix: convert one with .astype"
-        )
-    w = scatter_windows(params)
-    if updates.ndim != len(w.dims) + indices.ndim - 1:
-        raise ShapeError(
-            f"scatter of windows of {len(w.dims)} dimensions at {indices} requires updates of "
-            f"{len(w.dims) + indices.ndim - 1} dimensions, got {updates}"
-        )
-    check("scatter", operand, indices, window_sizes(operand.shape, updates.shape, w), w)
-    batch = tuple([updates.shape[d] for d in w.batch_positions(updates.ndim)])
-    if batch != indices.shape[:-1]:
-        raise ShapeError(
-            f"scatter at {indices} requires updates whose dimensions outside the window have "
-            f"sizes {indices.shape[:-1]}, got {batch}"
-        )
+    check_scatter(operand, indices, updates, scatter_windows(params))
     return ArrayType(operand.shape, operand.dtype, operand.weak_type and updates.weak_type)
 
 

@@ -54,7 +54,7 @@ __all__ = [
 
 def _reshape_abstract(x: ArrayType, *, new_sizes: tuple[int, ...]) -> ArrayType:
     if any(n < 0 for n in new_sizes):
-        raise ShapeError(f"reshape new_sizes must not be negative, got {new_sizes} for {x}")
+        raise ShapeError(f"reshape new_sizes must all be positive, got {new_sizes} for {x}")
     if math.prod(new_sizes) != x.size:
         raise ShapeError(
             f"reshape of {x} to {new_sizes}: {x.size} elements cannot fill a shape of "
@@ -211,7 +211,7 @@ def canonical_axes(axes: Sequence[int], ndim: int, what: str) -> tuple[int, ...]
             raise AxisError(f"{what}: axis {d} is out of bounds for array of dimension {ndim}")
     found = tuple(d % ndim for d in listed)
     if len(set(found)) != len(found):
-        raise ArgumentValueError(f"{what}: axes are not unique: {listed}")
+        raise ArgumentValueError(f"repeated axis in lax.{what}: axes are not unique: {listed}")
     return found
 
 
@@ -289,7 +289,7 @@ def collapse(operand: Any, start_dimension: int, stop_dimension: int | None = No
     shape = typeof(operand).shape
     lo, hi, _ = slice(start_dimension, stop_dimension).indices(len(shape))
     if hi < lo:
-        raise ArgumentValueError(f"collapse of shape {shape}: no dimensions from {lo} to {hi}")
+        raise ArgumentValueError(f"Invalid dimension range passed to collapse: {shape}[{lo}:{hi}]")
     return reshape(operand, (*shape[:lo], math.prod(shape[lo:hi]), *shape[hi:]))
 
 
@@ -376,7 +376,10 @@ def tile(operand: Any, reps: Sequence[int]) -> Any:
     """
     shape, counts = typeof(operand).shape, int_tuple(reps, "reps")
     if len(counts) != len(shape):
-        raise ShapeError(f"tile of shape {shape} needs {len(shape)} numbers, got {counts}")
+        raise ShapeError(
+            "tile: reps length must be equal to the ndim of x, got "
+            f"len(reps)={len(counts)} and x.ndim={len(shape)}"
+        )
     inner = tuple(range(1, 2 * len(shape), 2))
     pairs = tuple([n for pair in zip(counts, shape, strict=True) for n in pair])
     wide = broadcast_in_dim(operand, pairs, inner)
@@ -396,7 +399,9 @@ def full(shape: Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
     """
     kind = typeof(fill_value)
     if kind.shape:
-        raise ShapeError(f"full needs a scalar fill_value, got {kind}")
+        raise ShapeError(
+            f"full must be called with scalar fill_value, got fill_value.shape {kind.shape}"
+        )
     wanted = kind.dtype if dtype is None else exact_dtype(dtype)
     weak = dtype is None and kind.weak_type
     if isinstance(fill_value, (bool, int, float, complex, np.generic, np.ndarray, Literal)):
@@ -428,8 +433,15 @@ def full_like(
 
 
 def _rev_abstract(x: ArrayType, *, dimensions: tuple[int, ...]) -> ArrayType:
-    if len(set(dimensions)) != len(dimensions) or any(not 0 <= d < x.ndim for d in dimensions):
-        raise ShapeError(f"rev dimensions must be unique and those of {x}, got {dimensions}")
+    if len(set(dimensions)) != len(dimensions):
+        raise ShapeError(f"rev dimensions must be unique, got {dimensions}")
+    if any(d < 0 for d in dimensions):
+        raise ShapeError(f"rev dimensions must have every element be nonnegative, got {dimensions}")
+    if any(d >= x.ndim for d in dimensions):
+        raise ShapeError(
+            f"rev dimensions must all be less than operand ndim, got dimensions {dimensions} for "
+            f"operand ndim {x.ndim}"
+        )
     return x if x.manual is None else x.update(manual=None)
 
 

@@ -70,8 +70,9 @@ def _dynamic_slice_abstract(
         not 0 <= n <= m for n, m in zip(slice_sizes, x.shape, strict=False)
     ):
         raise ShapeError(
-            "slice slice_sizes must be less than or equal to operand shape, and not negative, got "
-            f"slice_sizes {slice_sizes} for operand shape {x.shape} of dynamic_slice"
+            "slice slice_sizes must be less than or equal to operand shape, and "
+            f"must be greater than or equal to zero, got slice_sizes {slice_sizes} for operand "
+            f"shape {x.shape} of dynamic_slice"
         )
     return ArrayType(slice_sizes, x.dtype, x.weak_type)
 

@@ -7,19 +7,28 @@ and 23. References are SciPy's functions.
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ms_func.errors import UnsupportedError
+from ms_func.ir.function import Function
 from ms_func.ir.primitive import Primitive, Zero
 from ms_func.ir.types import ArrayType
 from ms_func.lowering.context import parsed
-from ms_func.primitives.arithmetic import add, div, mul, neg, product_rule, smooth, sub
-from ms_func.primitives.compare import eq, select
-from ms_func.primitives.elementwise import sign
+from ms_func.primitives.arithmetic import add, div, min, mul, neg, product_rule, smooth, sub
+from ms_func.primitives.basis import reduce_sum
+from ms_func.primitives.bits import bitwise_and
+from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.compare import eq, ge, gt, le, lt, ne, select
+from ms_func.primitives.elementwise import abs, exp, log1p, sign
 from ms_func.primitives.families import literal, nary, operands
+from ms_func.primitives.powers import log
+from ms_func.primitives.rounding import floor
+from ms_func.tracing.tracer import build
 
 
 def _scipy(name: str) -> Callable[..., np.ndarray]:
@@ -102,13 +111,114 @@ def _by_second(
     return jvp
 
 
+# --- zeta function --------------------------------------------------------------------------------
+
+
+@cache
+def _some_below(kind: ArrayType) -> Function:
+    """Whether any element is at most 0."""
+
+    def body(q: Any) -> list[Any]:
+        count = reduce_sum(convert_element_type(le(q, literal(0, q)), np.int32), range(kind.ndim))
+        return [gt(count, 0)]
+
+    return build("some_below", [kind], body)
+
+
+@cache
+def _joined(kind: ArrayType) -> Function:
+    """Hurwitz's zeta function of whole orders at most 0 (DLMF 25.11.1), from values above.
+
+    The sum over all integers, from the place `q` has to the nearest one, less the terms on the
+    other side: both are zeta functions, up to the sign of the power. The values are those at that
+    distance, at 1 less it, and at 1 - q.
+    """
+
+    def body(s: Any, q: Any, direct: Any, near: Any, far: Any, above: Any) -> list[Any]:
+        zero, one = literal(0, q), literal(1, q)
+        half = mul(s, literal(0.5, q))
+        turn = select(eq(half, floor(half)), one, neg(one))
+        offset = _offset(q)
+        both = add(near, mul(turn, far))
+        value = sub(select(lt(offset, zero), mul(turn, both), both), mul(turn, above))
+        value = select(eq(s, floor(s)), value, literal(math.nan, q))
+        value = select(eq(offset, zero), literal(math.inf, q), value)
+        return [select(bitwise_and(le(q, zero), gt(s, one)), value, direct)]
+
+    return build("joined", [kind] * 6, body)
+
+
+def _offset(q: Any) -> Any:
+    return sub(q, floor(add(q, literal(0.5, q))))
+
+
+@cache
+def _places(kind: ArrayType) -> Function:
+    """Where the zeta function is wanted for `_joined`."""
+
+    def body(q: Any) -> list[Any]:
+        one = literal(1, q)
+        near = abs(_offset(q))
+        return [near, sub(one, near), sub(one, q)]
+
+    return build("places", [kind], body)
+
+
+def _reflected(b: Any, kind: ArrayType, s: Any, q: Any, direct: Any) -> Any:
+    found = [b.op("chlo.zeta", [kind], [s, at]) for at in b.inline(_places(kind), [q])]
+    return b.inline(_joined(kind), [s, q, direct, *found])[0]
+
+
+def _where_below(
+    name: str, orders: Callable[..., Any], scaled: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Lowering by an operation that is right above 0; the rest is computed where there is some.
+
+    Args:
+        name: the operation of an order and a point.
+        orders: order of the zeta function it goes by.
+        scaled: `(order, direct, zeta)` to the value from that of the operation and of zeta.
+    """
+
+    def lower(b: Any, eqn: Any, *values: Any) -> Any:
+        out = eqn.outputs[0].type
+        kind = ArrayType(out.shape, out.dtype if out.dtype.itemsize >= 4 else np.float32)
+        n, q = b.full_shape(eqn, values)
+        if out.dtype != kind.dtype:
+            n, q = b.convert(n, kind), b.convert(q, kind)
+        direct = b.op(name, [kind], [n, q])
+        (some,) = b.inline(_some_below(kind), [q])
+        made = b.operation("stablehlo.if", [kind], [some], regions=2)
+
+        def below(inner: Any) -> list[Any]:
+            (s,) = inner.inline(build("order", [kind], lambda n: [orders(n)]), [n])
+            value = _reflected(inner, kind, s, q, inner.op("chlo.zeta", [kind], [s, q]))
+            finish = build("scaled", [kind] * 4, lambda *xs: [scaled(*xs)])
+            return inner.inline(finish, [n, q, direct, value])
+
+        b.region(made, 0, [], below)
+        b.region(made, 1, [], lambda inner: [direct])
+        (y,) = b.after(made, threads=False)
+        return y if out.dtype == kind.dtype else b.convert(y, out)
+
+    return lower
+
+
+def _polygamma_below(n: Any, x: Any, direct: Any, value: Any) -> Any:
+    """(-1)^(n + 1) n! zeta(n + 1, x) (DLMF 5.15.1)."""
+    half = mul(n, literal(0.5, n))
+    size = mul(exp(lgamma(add(n, literal(1, n)))), value)
+    size = select(eq(half, floor(half)), neg(size), size)
+    return select(bitwise_and(le(x, literal(0, n)), gt(n, literal(0, n))), size, direct)
+
+
 def _polygamma_ref(m: np.ndarray, x: np.ndarray) -> np.ndarray:
     return _scipy("polygamma")(np.rint(m.astype(np.float64)), x)
 
 
 polygamma_p = nary(
-    "polygamma", ref=_polygamma_ref, lower="chlo.polygamma", accepts="floating",
-    transcendental=True,
+    "polygamma", ref=_polygamma_ref, accepts="floating", transcendental=True,
+    lower=_where_below("chlo.polygamma", lambda n: add(n, literal(1, n)), _polygamma_below),
     jvp=_by_second(lambda: polygamma_p, lambda m, x: polygamma(add(m, literal(1, m)), x),
                    "it is defined for whole orders"),
 )  # fmt: skip
@@ -139,7 +249,8 @@ def polygamma(m: Any, x: Any) -> Any:
 
 
 zeta_p = nary(
-    "zeta", ref=_scipy("zeta"), lower="chlo.zeta", accepts="floating", transcendental=True,
+    "zeta", ref=_scipy("zeta"), accepts="floating", transcendental=True,
+    lower=_where_below("chlo.zeta", lambda s: s, lambda s, q, direct, value: value),
     jvp=_by_second(lambda: zeta_p, lambda x, q: neg(mul(x, zeta(add(x, literal(1, x)), q))),
                    "the series for it is not at hand"),
 )  # fmt: skip
@@ -168,6 +279,55 @@ def zeta(x: Any, q: Any) -> Any:
         Array([1.6449,    inf], dtype=float32)
     """
     return zeta_p.bind(*operands(x, q))
+
+
+# --- beta function ----------------------------------------------------------------------------
+
+_STIRLING = (
+    1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400,
+)  # fmt: skip
+_STIRLING_FROM = 10.0
+
+
+def stirling_rest(x: Any) -> Any:
+    """What Stirling's formula lacks of the logarithm of gamma(x) (DLMF 5.11.1)."""
+    inverse = div(literal(1, x), x)
+    square, total = mul(inverse, inverse), literal(0, x)
+    for c in reversed(_STIRLING):
+        total = add(mul(total, square), literal(c, x))
+    return mul(total, inverse)
+
+
+def log_beta(a: Any, b: Any) -> Any:
+    """Logarithm of the magnitude of the beta function.
+
+    Where Stirling's formula holds its large terms are cancelled by hand: the logarithms of gamma
+    functions of large numbers would leave no digit of their difference. Operands have one type.
+    """
+    plain = sub(add(lgamma(a), lgamma(b)), lgamma(add(a, b)))
+    swap = gt(a, b)
+    p, q = select(swap, b, a), select(swap, a, b)
+    end, start = eq(q, np.inf), literal(_STIRLING_FROM, a)
+    far = bitwise_and(ge(q, start), bitwise_and(ge(add(p, q), start), ne(q, np.inf)))
+    p, q = select(far, p, literal(1, a)), select(far, q, add(start, start))
+    at_end = select(gt(min(a, b), 0.0), literal(-np.inf, a), plain)
+    return select(far, _far_log_beta(p, q), select(end, at_end, plain))
+
+
+def _far_log_beta(p: Any, q: Any) -> Any:
+    """The same for `q` of at least 10 and `p` below."""
+    total, half = add(p, q), literal(0.5, p)
+    rest = sub(stirling_rest(q), stirling_rest(total))
+    ratio = div(p, q)
+    one = sub(p, mul(p, log(q)))
+    one = sub(one, mul(sub(total, half), log1p(ratio)))
+    both = ge(p, _STIRLING_FROM)
+    r = select(both, p, literal(_STIRLING_FROM, p))  # both are large
+    share = log(div(select(both, ratio, literal(1, p)), add(literal(1, p), ratio)))
+    two = sub(literal(0.5 * math.log(2 * math.pi), p), mul(half, log(q)))
+    two = add(sub(two, mul(q, log1p(ratio))), mul(sub(r, half), share))
+    near = select(both, literal(1, p), p)
+    return add(rest, select(both, add(two, stirling_rest(r)), add(one, lgamma(near))))
 
 
 # --- Bessel functions -----------------------------------------------------------------------

@@ -21,13 +21,23 @@ from ms_func.primitives.pieces import pad
 
 
 def _abstract(dl: ArrayType, d: ArrayType, du: ArrayType, b: ArrayType) -> ArrayType:
-    fits = dl.shape == d.shape == du.shape == b.shape[:-1] and d.ndim
-    if not fits or len({t.dtype for t in (dl, d, du, b)}) > 1 or d.dtype.type not in FLOATS:
-        raise ShapeError(
-            "tridiagonal_solve takes diagonals [..., n] and right sides [..., n, k] of one "
-            f"floating dtype, got {dl}, {d}, {du} and {b}"
+    if not dl.shape == d.shape == du.shape:
+        why = "requires that all diagonal arguments have the same shape"
+    elif not d.ndim or b.ndim < 2:
+        why = "diagonals must have rank at least 1, and Input 3 must have rank at least 2"
+    elif b.shape[:-1] != d.shape:
+        why = (
+            "requires that the leading ndim-1 dimensions of b equal the dimensions of the diagonal "
+            "arguments"
         )
-    return ArrayType(b.shape, b.dtype)
+    elif len({t.dtype for t in (dl, d, du, b)}) > 1 or d.dtype.type not in FLOATS:
+        why = (
+            f"does not accept dtype {d.face.name} beside the others. Accepted dtypes are subtypes "
+            "of floating, complexfloating, of 32 bits or more, one for all"
+        )
+    else:
+        return ArrayType(b.shape, b.dtype)
+    raise ShapeError(f"tridiagonal_solve {why}, got {dl}, {d}, {du} and {b}")
 
 
 def _ref(dl: np.ndarray, d: np.ndarray, du: np.ndarray, b: np.ndarray) -> np.ndarray:

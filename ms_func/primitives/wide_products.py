@@ -41,7 +41,10 @@ def mulhi(x: Any, y: Any, /) -> Any:
     x, y = operands(x, y)
     dtype = typeof(x).dtype
     if not issubdtype(dtype, np.integer) or typeof(y).dtype != dtype:
-        raise ShapeError(f"mulhi takes integers of one dtype, got {typeof(x)} and {typeof(y)}")
+        raise ShapeError(
+            f"mulhi does not accept dtype {typeof(x).face.name} at position 0 beside "
+            f"{typeof(y).face.name}. Accepted dtypes are subtypes of integer, one for both"
+        )
     bits = 8 * dtype.itemsize
     if bits < 64:
         wide = np.dtype(f"{dtype.kind}8")

@@ -129,11 +129,14 @@ def _window(
     ndim = len(shape)
     if len(window_dimensions) != ndim:
         raise ShapeError(
-            f"{name} needs a window size for each of the {ndim} dimensions of an operand of "
-            f"shape {shape}, got {window_dimensions}"
+            f"{name} got the wrong number of window_dimensions for operand: got operand shape "
+            f"{shape} with window_dimensions {window_dimensions}"
         )
     if window_strides is not None and len(window_strides) != ndim:
-        raise strides_error(name, ndim, len(window_strides))
+        raise SizeError(
+            f"{name} got inconsistent window_strides and window_dimensions: got window_strides "
+            f"{window_strides} and window_dimensions {window_dimensions}"
+        )
     sizes = positive(name, "window_dimensions", window_dimensions, ndim)
     strides = positive(name, "window_strides", window_strides, ndim)
     spread = positive(name, "base_dilation", base_dilation, ndim)

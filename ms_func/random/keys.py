@@ -6,6 +6,7 @@ programs use it, are taken wherever a key is; what is made of them is words agai
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,15 @@ UINT32 = np.dtype(np.uint32)
 
 
 # --- from seeds -----------------------------------------------------------------------------------
+
+
+legacy_prng_key = config.Setting(
+    "legacy_prng_key", "allow", "What happens where uint32 words stand for a key.", in_key=True,
+    choices=("allow", "warn", "error"),
+)  # fmt: skip
+enable_custom_prng = config.Setting(
+    "enable_custom_prng", False, "Whether `PRNGKey` gives a key of a key dtype.", in_key=True
+)
 
 
 def key(seed: int | ArrayLike, *, impl: Any = None, dtype: Any = None) -> Array:
@@ -80,7 +90,8 @@ def PRNGKey(seed: int | ArrayLike, *, impl: str | None = None) -> Array:
             those of `config.default_prng_impl`.
 
     Returns:
-        uint32 array `[2]`, or `[4]` for "rbg" and "unsafe_rbg".
+        uint32 array `[2]`, or `[4]` for "rbg" and "unsafe_rbg"; a key as of `key` where the
+        setting `enable_custom_prng` is on.
 
     Raises:
         TypeError: `seed` is no integer scalar.
@@ -91,7 +102,8 @@ def PRNGKey(seed: int | ArrayLike, *, impl: str | None = None) -> Array:
         >>> PRNGKey(3).tolist()
         [0, 3]
     """
-    return _words(_seeded("PRNGKey", seed, _impl(impl)))
+    made = _seeded("PRNGKey", seed, _impl(impl))
+    return made if enable_custom_prng.value else _words(made)
 
 
 def _impl(impl: Any) -> KeyDtype:
@@ -212,9 +224,33 @@ def typed(keys: Any) -> tuple[Any, bool]:
         return typed(keys.__jax_array__())
     kind = _impl(None)
     words = _checked_words(keys, kind)
+    if legacy_prng_key.value != "allow" or enable_custom_prng.value:
+        _complain_of_words(kind)
     if current.interpreter is bottom and type(words) is not Array:
         words = bottom.operand(words)
-    return _wrapped(words, kind), True
+    return _wrapped(words, kind), not enable_custom_prng.value
+
+
+def _complain_of_words(kind: KeyDtype) -> None:
+    """Warn of, or refuse, words in place of a key, as the settings say.
+
+    Raises:
+        ValueError: `legacy_prng_key` is "error".
+    """
+    if enable_custom_prng.value:
+        warnings.warn(
+            "Raw arrays as random keys to jax.random functions are deprecated. Assuming valid "
+            f"{kind.impl} key for now.", FutureWarning, stacklevel=5,
+        )  # fmt: skip
+    message = (
+        "Legacy uint32 key array passed as key to jax.random function. Please create keys using "
+        "jax.random.key(). If use of a raw key array was intended, set "
+        'jax_legacy_prng_key="allow".'
+    )
+    if legacy_prng_key.value == "error":
+        raise ArgumentValueError(message)
+    if legacy_prng_key.value == "warn":
+        warnings.warn(message, stacklevel=5)
 
 
 def checked_key(name: str, key: Any) -> Any:

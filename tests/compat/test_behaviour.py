@@ -335,5 +335,6 @@ def test_of_a_complex_number_real_elements_take_the_real_part():
     with as_jax() as jax:
         for kind in ("float32", "int32"):
             x = jax.numpy.zeros(2, kind)
-            with pytest.warns(FutureWarning, match="incompatible types"):
+            discarded = pytest.warns(np.exceptions.ComplexWarning, match="discards the imaginary")
+            with discarded, pytest.warns(FutureWarning, match="incompatible types"):
                 assert x.at[0].set(1 + 2j).tolist() == [1, 0]

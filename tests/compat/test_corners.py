@@ -136,7 +136,30 @@ def test_common_elements_in_a_result_of_given_size():
         assert [v.tolist() for v in found] == [[1, 1, 1], [1, 2, 2], [0, 2, 2]]
 
 
-X = np.arange(4.0, dtype="f")
+X, M = np.arange(4.0, dtype="f"), np.ones(4, bool)
+
+
+def _gather(lax, offsets, collapsed):
+    numbers = lax.GatherDimensionNumbers(offsets, collapsed, (0,))
+    return lax.gather(np.ones((5, 3), "f"), np.array([[1], [2]]), numbers, (1, 3))
+
+
+def _sparse(jax):
+    from jax.experimental import sparse
+
+    return sparse
+
+
+def _deleted(jnp):
+    x = jnp.ones(3)
+    x.delete()
+    return x
+
+
+def _positional(x, /, y):
+    return x + y
+
+
 REFUSALS = {
     "take floats": (lambda jax, jnp: jnp.take(X, 1.0), ValueError, "must have an integer type"),
     "take from nothing": (lambda jax, jnp: jnp.take(X[:0], 0), IndexError, "empty axis"),
@@ -159,6 +182,9 @@ REFUSALS = {
     ),
     "mask": (
         lambda jax, jnp: jax.jit(lambda x: x[x > 0])(X), IndexError, "indices must be concrete",
+    ),
+    "flag": (
+        lambda jax, jnp: jax.jit(lambda x: x[x[0] > 0])(X), IndexError, "indices must be concrete",
     ),
     "nonzero": (
         lambda jax, jnp: jax.jit(jnp.nonzero)(X), TypeError, "Abstract tracer value encountered",
@@ -198,7 +224,83 @@ REFUSALS = {
         lambda jax, jnp: jax.pure_callback(abs, jax.ShapeDtypeStruct((), np.float64), 1.0),
         ValueError, "cannot specify 64-bit types",
     ),
+    "in": (lambda jax, jnp: X in jnp.ones(4), ValueError, "query value must be a scalar"),
+    "to_device": (lambda jax, jnp: jnp.ones(2).to_device("cpu"), ValueError, "Received invalid"),
+    "reshape order": (lambda jax, jnp: jnp.reshape(X, 4, order="A"), NotImplementedError, "=A"),
+    "ranks": (lambda jax, jnp: jax.numpy_rank_promotion("no"), ValueError, "must be one of"),
+    "generators": (lambda jax, jnp: jax.default_prng_impl("no"), ValueError, "must be one of"),
+    "positional": (
+        lambda jax, jnp: jax.jit(_positional, static_argnames="x"), ValueError, "positional-only",
+    ),
+    "policies": (
+        lambda jax, jnp: jax.checkpoint_policies.save_and_offload_only_these_names(
+            names_which_can_be_saved=["a"], names_which_can_be_offloaded=["a"],
+            offload_src="device", offload_dst="pinned_host",
+        ),
+        ValueError, "should be exclusive",
+    ),
+    "concrete": (
+        lambda jax, jnp: jax.checkpoint(abs, concrete=True), NotImplementedError, "was removed",
+    ),
+    "deleted": (lambda jax, jnp: _deleted(jnp).format, RuntimeError, "has been deleted"),
+    "deleted pieces": (
+        lambda jax, jnp: _deleted(jnp).addressable_shards, RuntimeError, "has been deleted",
+    ),
+    "sum of keys": (lambda jax, jnp: jnp.sum(jax.random.key(0)), TypeError, "not accept dtype key"),
+    "repeat": (lambda jax, jnp: jnp.repeat(X, 1.5), TypeError, "an integer type"),
+    "round": (lambda jax, jnp: jnp.round(X, 1.5), TypeError, "as an integer"),
+    "pad": (lambda jax, jnp: jnp.pad(X, 1, constant_values=(1, 2, 3)), ValueError, "unsupported"),
+    "polyfit": (lambda jax, jnp: jnp.polyfit(X, X, -1), ValueError, "expected deg >= 0"),
+    "arange": (lambda jax, jnp: jnp.arange(3, dtype=bool), TypeError, "accept dtype bool"),
+    "cov": (lambda jax, jnp: jnp.cov(X, fweights=X[None]), RuntimeError, "multidimensional fw"),
+    "files": (lambda jax, jnp: jnp.fromfile("x"), NotImplementedError, "may be non-pure"),
+    "iterators": (lambda jax, jnp: jnp.fromiter([1]), NotImplementedError, "may be non-pure"),
+    "multi_dot": (
+        lambda jax, jnp: jnp.linalg.multi_dot([X[None], X[None]]), ValueError, "must match first",
+    ),
+    "static of pmap": (
+        lambda jax, jnp: jax.pmap(lambda x, y: x, static_broadcasted_argnums=1)(X[:1], [1]),
+        ValueError, "Non-hashable static arguments",
+    ),
+    "mesh of shard_map": (
+        lambda jax, jnp: jax.shard_map(abs, mesh=1, in_specs=jax.P(), out_specs=jax.P())(X),
+        TypeError, "instance, got 1 of type",
+    ),
     "dlpack": (lambda jax, jnp: jnp.from_dlpack(3), TypeError, "must have __dlpack__ and"),
+    "sparse sum": (
+        lambda jax, jnp: _sparse(jax).bcoo_reduce_sum(_sparse(jax).eye(2), axes=(5,)),
+        ValueError, "out of bounds",
+    ),
+    "sparse joining": (
+        lambda jax, jnp: _sparse(jax).bcoo_concatenate([_sparse(jax).eye(2)] * 2, dimension=5),
+        ValueError, "out of bounds",
+    ),
+    **{
+        f"lax.{name}": (lambda jax, jnp, call=call: call(jax.lax), kind, words)
+        for name, call, kind, words in (
+            ("booleans", lambda lax: lax.add(M, M), TypeError, "add does not accept dtype bool at"),
+            ("numbers", lambda lax: lax.add(X, 1), TypeError, "same dtypes, got float32, int32"),
+            ("short", lambda lax: lax.mul(X.astype("f2"), 2.0), TypeError, "got float16, float32"),
+            ("position", lambda lax: lax.zeta(X, 1), TypeError, "dtype int32 at position 1"),
+            ("unsigned", lambda lax: lax.abs(np.uint8(1)), TypeError, "not accept dtype uint8"),
+            ("lists", lambda lax: lax.exp([1.0]), TypeError, "interpreting argument to exp as"),
+            ("pow", lambda lax: lax.pow(2, 3), TypeError, "pow does not accept dtype int32"),
+            ("clamp", lambda lax: lax.clamp(X[:1], X, 1.0), TypeError, "requires min.shape =="),
+            ("select", lambda lax: lax.select(M, X, 1.0), TypeError, "must have the same shapes"),
+            ("pad", lambda lax: lax.pad(X, 0, [(1, 1, 0)]), TypeError, "must be same dtype"),
+            ("starts", lambda lax: lax.dynamic_slice(X[None], (0, np.int8(1)), (1, 1)), TypeError,
+             "integers of the same type, got: int32, int8"),
+            ("convert", lambda lax: lax.convert_element_type([1], "f"), TypeError, "determine"),
+            ("rev", lambda lax: lax.rev(X, (1,)), TypeError, "must all be less than operand ndim"),
+            ("slice", lambda lax: lax.slice(X, (0,), (9,)), TypeError, "limit_indices must be"),
+            ("contracting", lambda lax: lax.dot_general(X, X, (((0,), (1,)), ((), ()))), TypeError,
+             "rhs dimension numbers to be nonnegative and less than"),
+            ("padding", lambda lax: lax.conv(X[None, None], X[None, None], (1,), 0), ValueError,
+             "should be a string or a sequence"),
+            ("offset_dims", lambda lax: _gather(lax, (1, 0), ()), TypeError, "must be sorted; got"),
+            ("collapsed", lambda lax: _gather(lax, (1,), (1,)), TypeError, "dims with bound 1"),
+        )
+    },
 }  # fmt: skip
 
 
@@ -207,6 +309,87 @@ def test_refusals(name):
     call, kind, words = REFUSALS[name]
     with as_jax() as jax, pytest.raises(kind, match=words):
         call(jax, jax.numpy)
+
+
+def test_words_in_place_of_keys():
+    with as_jax() as jax:
+        random = jax.random
+        with jax.legacy_prng_key("error"):
+            assert random.normal(random.key(0)).shape == ()
+            with pytest.raises(ValueError, match="Legacy uint32 key array"):
+                random.normal(random.PRNGKey(0))
+        with jax.legacy_prng_key("warn"), pytest.warns(UserWarning, match="Legacy uint32 key"):
+            random.bits(random.PRNGKey(0))
+        with jax.enable_custom_prng(True):
+            assert jax.dtypes.issubdtype(random.PRNGKey(0).dtype, jax.dtypes.prng_key)
+            with pytest.warns(FutureWarning, match="Raw arrays as random keys"):
+                drawn = random.bits(np.zeros(2, np.uint32))
+        assert drawn == random.bits(random.key(0))
+
+
+def test_uses_of_jit_share_the_programs_of_a_function():
+    recorded = []
+
+    def f(x):
+        recorded.append(x)
+        return x + 1
+
+    with as_jax() as jax:
+        assert (jax.jit(f)(1.0), jax.jit(f)(2.0)) == (2, 3)
+        assert len(recorded) == 1
+        jax.jit(f, inline=True)(1.0)
+        jax.clear_caches()
+        jax.jit(f)(1.0)
+        assert len(recorded) == 3
+
+
+def test_donated_memory_that_nothing_takes():
+    with as_jax() as jax:
+        x = jax.numpy.ones(3)
+        with pytest.warns(UserWarning, match=r"donated buffers were not usable: float32\[3\]"):
+            jax.jit(lambda v: v.sum(), donate_argnums=0)(x)
+        assert not x.is_deleted()
+        jax.jit(lambda n, v: n, donate_argnums=1)(1, x)  # not read at all
+        assert jax.jit(lambda v: v).lower(x).as_text().startswith("module @jit__lambda ")
+
+
+def test_booleans_are_places_of_take():
+    with as_jax() as jax:
+        assert jax.numpy.take(X[2:], np.array([True, False])).tolist() == [3, 2]
+
+
+def test_what_reverse_mode_keeps_is_told_as_in_jax(capsys):
+    with as_jax() as jax:
+        tell = jax.ad_checkpoint.print_saved_residuals
+        tell(jax.checkpoint(jax.numpy.sin), np.float32(1))
+        tell(lambda x: jax.numpy.sin(x["a"]), {"a": np.float32(1)})
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("f32[] from the argument")
+    assert second.startswith(f"f32[] output of cos from {__file__}:")
+
+
+def test_results_of_loops_and_branches_are_weak_where_all_are():
+    with as_jax() as jax:
+        lax, one = jax.lax, jax.numpy.float32(1)
+        assert not lax.cond(True, lambda: 1.0, lambda: one).weak_type
+        assert not lax.while_loop(lambda v: v < 3, lambda v: v + 1.0, 0).weak_type
+        assert lax.cond(True, lambda: 1.0, lambda: 2.0).weak_type
+
+
+def test_bits_of_complex_numbers():
+    x = np.array([[1 + 2j, 3]], "c8")
+    for kind in ("f4", "i4", "u1", "c8"):
+        np.testing.assert_array_equal(ms.numpy.array(x).view(kind), x.view(kind))
+    parts = x.view("f4")
+    np.testing.assert_array_equal(ms.numpy.array(parts).view("c8"), x)
+    with pytest.raises(ValueError, match="divisor of the total size"):
+        ms.numpy.ones(3).view("c8")
+
+
+def test_angles_of_complex_numbers():
+    y, x = np.array([1 + 2j, -0.5j], "c8"), np.array([0.5, 2 - 1j], "c8")
+    want = -1j * np.log((x + 1j * y) / np.sqrt(x * x + y * y))
+    np.testing.assert_allclose(ms.lax.atan2(y, x), want, rtol=1e-5)
 
 
 def test_a_copy_may_be_made_where_none_is_asked_for():

@@ -131,7 +131,7 @@ def test_no_rows_and_integers():
     ],
 )
 def test_sizes_that_do_not_fit(call):
-    with pytest.raises(ValueError, match=r"fit|square|n <= m|m >= n|size"):
+    with pytest.raises(ValueError, match=r"Incompatible shapes|square|rows as columns|m >= n|size"):
         call()
 
 

@@ -6,6 +6,7 @@ import importlib
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,15 @@ def fresh(code: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def test_tracebacks_of_arrays_are_there_for_jax_alone(tmp_path: Path) -> None:
+    """The runtime notes them at a cost in every call; jax reads them, before us or after us."""
+    Path(tmp_path, "jax.py").write_text("")
+    state = "print(_jax.tracebacks_enabled())"
+    first = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from jaxlib import _jax; "
+    assert fresh(f"{first} import ms_func; {state}; import jax; {state}") == "False\nTrue"
+    assert fresh(f"{first} import jax, ms_func; {state}") == "True"
 
 
 def test_import_brings_no_heavy_package() -> None:

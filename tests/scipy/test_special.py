@@ -18,7 +18,7 @@ POSITIVE = REAL[~(REAL < 0)]
 UNARY = {
     "exp1": (POSITIVE, 1e-13), "expi": (REAL, 1e-13), "erfcx": (REAL, 1e-14),
     "dawsn": (REAL, 1e-14), "spence": (POSITIVE[np.inf != POSITIVE], 1e-13),
-    "sici": (POSITIVE, 1e-13), "fresnel": (REAL, 1e-14), "loggamma": (POSITIVE, 1e-13),
+    "sici": (REAL, 1e-13), "fresnel": (REAL, 1e-14), "loggamma": (POSITIVE, 1e-13),
 }  # fmt: skip
 
 
@@ -186,6 +186,11 @@ def test_sici_and_fresnel_keep_the_dtype():
         (lambda x: special.betainc(2.0, 3.0, x), 0.0, 0.0),
         (lambda x: special.betainc(1.0, 3.0, x), 0.0, 3.0),
         (lambda x: special.betainc(2.0, 1.0, x), 1.0, 2.0),
+        (lambda x: special.gammainc(1.0, x), 0.0, 1.0),
+        (lambda x: special.gammainc(30.0, x), 0.0, 0.0),
+        (lambda x: special.comb(x, 2.0), 5.0, 4.5),
+        (lambda x: special.comb(x, 2.0), -1.0, 0.0),
+        (special.factorial, -3.0, 0.0),
     ],
 )
 def test_slopes_at_the_ends_of_a_domain(function, x, want):
@@ -211,3 +216,42 @@ def test_poch_where_gamma_overflows():
     step = 1e-4
     numeric = (ss.poch(1e3, 2 + step) - ss.poch(1e3, 2 - step)) / (2 * step)
     np.testing.assert_allclose(slope, numeric, rtol=1e-5)
+
+
+FAR = {
+    "ndtri": [(1e-300, 1e-20, 1e-3, 0.999, 1 - 1e-12, 0.0, 1.0, -1e-20, 1.5)],
+    "i0": [(-89, 89, 700)], "i1": [(-89, 89, 700)], "expi": [(89, 700)],
+    "fresnel": [(-1e20, 1e25, 1e4)],
+    "betaln": [(0.5, 1e5, 30, 1e-5, -2.5, 0.1, 2), (1e10, 1e5, 1e3, 20, 50, np.inf, np.nan)],
+    "comb": [(1e10, 1e10, 60), (2, 0.5, 30)],
+    "betainc": [(1, 0.5, 1e6), (1e10, 1e10, 1e6), (1e-10, 1e-10, 0.5001)],
+    "gammainc": [(1e10, 1e6, 1e6), (1e10, 1e6, 1.002e6)],
+    "zeta": [(2, 3, 2, 1.5, 2.0, 1.5), (-0.5, -12.25, -3, -3, 0, -0.5)],
+    "polygamma": [(0, 1, 2, 3, 7, 1, 2), (-20.25, -10.5, -10.25, -0.3, -50.25, -2, -12)],
+    "hyp1f1": [(2.5, -1, -1, 10, 10, 0.5), (0.5, 0.5, 20, 0.5, 2.5, 1),
+               (-50, 50, -600, 60, -80, 200)],
+    "hyp2f1": [(1, 1, 2.5), (1, 1, 0.5), (2, 1, 1), (0.999, 0.999, 0.999)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_far_out_at_poles_and_below_zero(name):
+    args = [np.array(x, np.float64) for x in FAR[name]]
+    with np.errstate(all="ignore"):
+        for got, want in both(name, *args):
+            np.testing.assert_allclose(got, want, rtol=3e-10, atol=1e-320)
+        args = [x[: len(x) // 2 + 1].astype(np.float32) for x in args]
+        want = getattr(ss, name)(*args)
+        if name != "gammainc":  # which single precision has no digits for
+            want = np.asarray(want, np.float32)
+            np.testing.assert_allclose(getattr(special, name)(*args), want, rtol=3e-4)
+
+
+def test_slopes_below_zero_and_far_out():
+    np.testing.assert_allclose(ms.grad(special.digamma)(np.float64(-10.5)), ss.polygamma(1, -10.5))
+    slopes = ms.grad(special.betaln, (0, 1))(np.float64(0.5), np.float64(1e10))
+    want = ss.digamma(0.5) - ss.digamma(1e10), -0.5 / 1e10
+    np.testing.assert_allclose(slopes, want, rtol=1e-9)
+    slope = ms.grad(special.ndtri)(np.float64(1e-20))
+    density = np.exp(-(ss.ndtri(1e-20) ** 2) / 2) / np.sqrt(2 * np.pi)
+    np.testing.assert_allclose(slope, 1 / density, rtol=1e-12)

@@ -11,9 +11,10 @@ import pytest
 import ms_func as ms
 import ms_func.numpy as mnp
 from ms_func import tree
-from tests.source import array_functions, growing_functions, keyed_functions
+from tests.source import array_functions, growing_functions, keyed_functions, sharing_functions
 
-CASES = [*array_functions.CASES, *growing_functions.CASES, *keyed_functions.CASES]
+TABLES = (array_functions, growing_functions, keyed_functions, sharing_functions)
+CASES = [f for table in TABLES for f in table.CASES]
 XS = (
     np.array([0.31, -1.23, 2.54, 0.72, -0.41]),
     np.array([1.73, 0.22, -0.61, -2.13, 3.32]),

@@ -100,17 +100,52 @@ def test_a_function_of_arrays_takes_no_such_list():
         ms.jit(lambda n: ms.numpy.array(counted(1.0, n)))(3)
 
 
-def test_elements_that_may_be_changed_are_looked_at_only_when_they_are_taken_out():
-    def rows(n, taken):
-        w = []
-        while n > 0:
-            w.append([n, 2 * n])
-            n -= 1
-        return w.pop()[1] if taken else w[0][1]
+def rows(n):
+    w = []
+    while n > 0:
+        w.append([n, 2 * n])
+        n -= 1
+    return w
 
-    assert ms.jit(rows, static_argnums=1)(3, True) == 2
-    with pytest.raises(StagingError, match=r"MS170 a list grows in a loop .* would be a copy"):
-        ms.jit(rows, static_argnums=1)(3, False)
+
+def test_an_element_that_came_out_of_another_function_is_looked_at_but_not_changed():
+    def f(n, changed):
+        w = ms.jit(rows)(n)
+        if changed:
+            w[0][1] += 1
+        return w[0][1] + w.pop()[0]
+
+    assert ms.jit(f, static_argnums=1)(3, False) == 7
+    with pytest.raises(StagingError, match=r"(?s)MS170 .* would not see its changes.*fix: use tup"):
+        ms.jit(f, static_argnums=1)(3, True)
+
+
+def test_a_list_made_of_a_list_is_not_looked_at_after_its_objects_changed_elsewhere():
+    def f(n, late):
+        w = rows(n)
+        v = [*w]
+        if not late:
+            v[0][1] += 1
+        w[-1][0] += 5
+        return v[0][1] + v[-1][0]
+
+    assert ms.jit(f, static_argnums=1)(3, False) == f(3, False) == 13
+    with pytest.raises(StagingError, match=r"(?s)MS170 this copy .* changed there.*deepcopy"):
+        ms.jit(f, static_argnums=1)(3, True)
+
+
+def test_one_growing_list_twice_in_another_is_an_error_at_run_time():
+    def f(n, twice):
+        w, one = [], []
+        while n > 0:
+            w.append(one if twice else [])
+            w[-1].append(n)
+            n -= 1
+        return sum(len(v) for v in w)
+
+    assert ms.jit(f)(3, False) == 3
+    with pytest.raises(NotImplementedError, match="holds one and the same list twice"):
+        ms.jit(f)(3, True)
 
 
 def test_elements_have_one_form():

@@ -42,7 +42,7 @@ def test_structures_of_parts():
     assert tree_util.treedef_children(pair)[0] == leaf
     assert tree_util.treedef_is_leaf(leaf)
     assert not tree_util.treedef_is_leaf(pair)
-    assert not tree_util.treedef_is_leaf(tree_util.tree_structure(None))
+    assert tree_util.treedef_is_leaf(tree_util.tree_structure(None))  # one node, as in JAX
 
 
 def test_prefixes_are_repeated():

@@ -23,8 +23,6 @@ def canonicalize_dtype(dtype: Any, allow_extended_dtype: bool = False) -> Any:
 def itemsize_bits(dtype: Any) -> int:
     """Bits of one element of a dtype."""
     found = np.dtype(dtype)
-    if found == np.bool_:
-        raise ValueError("dtype bool has no number of bits")
     return iinfo(found).bits if found.name.startswith(("int", "uint")) else 8 * found.itemsize
 
 

@@ -335,9 +335,10 @@ def register_namedtuple_serialization(nodetype: type, *, serialized_name: str) -
 
 def _written(treedef: Any) -> Any:
     """A structure as JSON."""
-    if tree.treedef_is_leaf(treedef):
+    node = treedef.node_data()
+    if node is None:  # a leaf
         return "*"
-    kind, aux = treedef.node_data()
+    kind, aux = node
     if kind is type(None):
         return None
     children = [_written(c) for c in treedef.children()]

@@ -12,7 +12,7 @@ from ms_func.numpy import asarray as _np_array
 from ms_func.numpy import einsum as _einsum
 from ms_func.numpy import finfo as _finfo
 
-__all__ = ["einsum", "finfo"]
+__all__ = ["einsum", "finfo", "fromfile", "fromiter"]
 
 
 class finfo(_ml_dtypes.finfo):
@@ -69,3 +69,27 @@ def _product(
 
 def _without(letters: Any) -> dict[int, None]:
     return {ord(c): None for c in letters}
+
+
+def fromfile(*args: Any, **kwargs: Any) -> Any:
+    """Refused, as by JAX: what a file holds may differ from call to call.
+
+    Raises:
+        NotImplementedError: always.
+    """
+    raise NotImplementedError(_IMPURE.format("fromfile"))
+
+
+def fromiter(*args: Any, **kwargs: Any) -> Any:
+    """Refused, as by JAX: an iterator is used up by the call.
+
+    Raises:
+        NotImplementedError: always.
+    """
+    raise NotImplementedError(_IMPURE.format("fromiter"))
+
+
+_IMPURE = (
+    "jnp.{0}() is not implemented because it may be non-pure and thus unsafe for use with JIT and "
+    "other JAX transformations. Consider using jnp.asarray(np.{0}(...)) instead"
+)

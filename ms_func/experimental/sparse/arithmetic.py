@@ -15,6 +15,7 @@ from ms_func.errors import UnsupportedError
 from ms_func.experimental.sparse.formats import BCOO, JAXSparse, is_sparse, parts
 from ms_func.experimental.sparse.layout import bcoo_broadcast_in_dim, bcoo_update_layout, padded
 from ms_func.experimental.sparse.operations import expand, sum_duplicates, taken
+from ms_func.numpy.axes import axis_index
 
 
 def bcoo_reduce_sum(mat: BCOO, *, axes: Sequence[int]) -> BCOO:
@@ -27,12 +28,16 @@ def bcoo_reduce_sum(mat: BCOO, *, axes: Sequence[int]) -> BCOO:
     Returns:
         Sparse array without them. Elements that meet are not added before `todense` does.
 
+    Raises:
+        ValueError: there is no such dimension.
+
     Example:
         >>> m = BCOO.fromdense(np.array([[0.0, 2.0], [3.0, 4.0]]))
         >>> bcoo_reduce_sum(m, axes=[0]).todense()
         Array([3., 6.], dtype=float32)
     """
-    return _reduce_sum(mat, tuple(axes))
+    axes = tuple(axis_index(a, mat.ndim) for a in axes)
+    return _reduce_sum(mat, axes)
 
 
 @partial(jit, static_argnums=1)

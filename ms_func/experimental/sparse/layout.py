@@ -15,6 +15,7 @@ from ms_func.api.compile import jit
 from ms_func.errors import ArgumentValueError, UnsupportedError
 from ms_func.experimental.sparse.formats import BCOO, parts
 from ms_func.experimental.sparse.operations import expand
+from ms_func.numpy.axes import axis_index
 
 
 class SparseEfficiencyError(ValueError):
@@ -362,7 +363,7 @@ def bcoo_concatenate(operands: Sequence[BCOO], *, dimension: int) -> BCOO:
         Sparse array.
 
     Raises:
-        ValueError: there is no operand, or one is no `BCOO`.
+        ValueError: there is no operand, one is no `BCOO`, or there is no such dimension.
         NotImplementedError: the layouts differ.
 
     Example:
@@ -376,7 +377,7 @@ def bcoo_concatenate(operands: Sequence[BCOO], *, dimension: int) -> BCOO:
     first = operands[0]
     if len({(x.n_batch, x.n_dense, x.ndim) for x in operands}) > 1:
         raise UnsupportedError("bcoo_concatenate takes arrays of one layout")
-    dimension %= first.ndim
+    dimension = axis_index(dimension, first.ndim)
     nb, ns = first.n_batch, first.n_sparse
     shape = list(first.shape)
     shape[dimension] = sum(x.shape[dimension] for x in operands)

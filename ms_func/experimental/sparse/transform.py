@@ -92,6 +92,10 @@ def _div(a: Any, b: Any) -> Any:
     return a / b
 
 
+def _total(x: Any) -> Any:
+    return x if x.ndim else x.todense()
+
+
 _RULES: dict[str, Callable[..., Any]] = {
     "add": lambda a, b: a + b if is_sparse(a) else b + a,
     "sub": _sub,
@@ -102,7 +106,7 @@ _RULES: dict[str, Callable[..., Any]] = {
             a, b, dimension_numbers=dimension_numbers, preferred_element_type=preferred_element_type
         )
     ),
-    "reduce_sum": lambda x, *, axes, **rest: arithmetic.bcoo_reduce_sum(x, axes=axes),
+    "reduce_sum": lambda x, *, axes, **rest: _total(arithmetic.bcoo_reduce_sum(x, axes=axes)),
     "transpose": lambda x, *, permutation: layout.bcoo_transpose(x, permutation=permutation),
     "reshape": lambda x, *, new_sizes: layout.bcoo_reshape(x, new_sizes=new_sizes),
     "broadcast_in_dim": lambda x, *, shape, broadcast_dimensions: layout.bcoo_broadcast_in_dim(

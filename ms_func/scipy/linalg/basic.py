@@ -516,7 +516,8 @@ def expm(A: ArrayLike, *, upper_triangular: bool = False, max_squarings: int = 1
         [[1. 1.]
          [0. 1.]]
     """
-    return fusion.run(_expm, (fa.square("expm", A),), int(max_squarings))
+    a = fa.square("expm", A)
+    return fusion.run(_expm, (a,), int(max_squarings)) if a.size else a
 
 
 def _expm(a: Any, most: int) -> Any:

@@ -14,6 +14,7 @@ from ms_func.scipy.special.error_family import dawsn as dawsn
 from ms_func.scipy.special.error_family import erfcx as erfcx
 from ms_func.scipy.special.error_family import fresnel as fresnel
 from ms_func.scipy.special.error_family import log_ndtr as log_ndtr
+from ms_func.scipy.special.error_family import ndtri as ndtri
 from ms_func.scipy.special.error_family import owens_t as owens_t
 from ms_func.scipy.special.error_family import wofz as wofz
 from ms_func.scipy.special.gamma_family import *  # noqa: F403
@@ -27,8 +28,8 @@ from ms_func.scipy.special.integrals import spence as spence
 
 __all__ = [
     "bernoulli", "bessel_jn", "boxcox", "boxcox1p", "comb", "dawsn", "erfcx", "exp1", "expi",
-    "expn", "fresnel", "hyp1f1", "hyp2f1", "log_ndtr", "loggamma", "owens_t", "sici", "spence",
-    "sph_harm_y", "wofz",
+    "expn", "fresnel", "hyp1f1", "hyp2f1", "log_ndtr", "loggamma", "ndtri", "owens_t", "sici",
+    "spence", "sph_harm_y", "wofz",
 ]  # fmt: skip
 __all__ += [*basic.__all__, *bessel.__all__, *gamma_family.__all__]
 __dir__ = __all__.copy

@@ -27,7 +27,7 @@ from ms_func.primitives.families import literal
 
 __all__ = [
     "entr", "erf", "erfc", "erfinv", "expit", "kl_div", "log_softmax", "logit", "logsumexp", "ndtr",
-    "ndtri", "rel_entr", "softmax", "xlog1py", "xlogy",
+    "rel_entr", "softmax", "xlog1py", "xlogy",
 ]  # fmt: skip
 
 
@@ -349,24 +349,3 @@ def _ndtr(x: Any) -> Any:
     near = ar.multiply(0.5, ar.add(1, pe.erf(z)))
     far = compare.select(compare.gt(z, 0), ar.subtract(1, tail), tail)
     return compare.select(compare.lt(el.abs(z), math.sqrt(0.5)), near, far)
-
-
-def ndtri(p: ArrayLike) -> Array:
-    """Elementwise inverse of `ndtr`: quantiles of the normal distribution.
-
-    Args:
-        p: real array; integers become floats. -inf at 0, inf at 1, NaN outside of [0, 1]. Within
-            30 ulp (float64: 9) from 0.001 to 0.999.
-
-    Raises:
-        TypeError: `p` is complex, or no array.
-
-    Example:
-        >>> print(f"{ndtri(0.975):.4f}", ndtri(0.0))
-        1.9600 -inf
-    """
-    return fusion.run(_ndtri, (strong(inexact("ndtri", p)),))
-
-
-def _ndtri(p: Any) -> Any:
-    return ar.multiply(math.sqrt(2), pe.erf_inv(ar.subtract(ar.multiply(2, p), 1)))

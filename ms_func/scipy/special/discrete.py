@@ -6,13 +6,14 @@ import math
 from typing import Any
 
 from ms_func import numpy as np
+from ms_func.control_flow.identities import stop_gradient
 from ms_func.control_flow.scan import scan
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike, inexact
 from ms_func.scipy.operands import of_numbers
 from ms_func.scipy.special import basic
-from ms_func.scipy.special.gamma_family import gammaln
+from ms_func.scipy.special.gamma_family import betaln, gammaln
 from ms_func.scipy.special.integrals import _bernoulli_numbers
 
 
@@ -73,11 +74,12 @@ def comb(N: ArrayLike, k: ArrayLike, repetition: bool = False) -> Array:
 @of_numbers
 def _comb(n: Any, k: Any) -> Any:
     inside = (k >= 0) & (k <= n)
-    k = np.where(inside, k, 0)
-    logarithm = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    n, k = np.where(inside, n, 0), np.where(inside, k, 0)
+    logarithm = -np.log1p(n) - betaln(n - k + 1, k + 1)
     value = np.exp(logarithm)
     whole = (n == np.floor(n)) & (k == np.floor(k))
-    return np.where(inside, np.where(whole, np.round(value), value), 0)
+    off = stop_gradient(np.where(whole & (value < math.inf), np.round(value) - value, 0))
+    return np.where(inside, value + off, 0)
 
 
 @of_numbers
@@ -101,7 +103,7 @@ def boxcox(x: Any, lmbda: Any) -> Any:
     """
     none = lmbda == 0
     safe = np.where(none, 1, lmbda)
-    return np.where(none, np.log(x), np.expm1(basic.xlogy(safe, x)) / safe)
+    return np.where(none, np.log(np.where(none, x, 1)), np.expm1(basic.xlogy(safe, x)) / safe)
 
 
 @of_numbers
@@ -122,7 +124,7 @@ def boxcox1p(x: Any, lmbda: Any) -> Any:
     """
     none = lmbda == 0
     safe = np.where(none, 1, lmbda)
-    return np.where(none, np.log1p(x), np.expm1(basic.xlog1py(safe, x)) / safe)
+    return np.where(none, np.log1p(np.where(none, x, 0)), np.expm1(basic.xlog1py(safe, x)) / safe)
 
 
 def loggamma(x: ArrayLike) -> Array:

@@ -148,8 +148,9 @@ def factorial(n: ArrayLike, exact: bool = False) -> Array:
     if exact:
         raise NotImplementedError("factorial with exact=True")
     n = inexact("factorial", n)
-    value = el.exp(gammaln(ar.add(n, 1)))
-    return compare.select(compare.lt(n, 0), literal(0, n), value)
+    below = compare.lt(n, 0)
+    value = el.exp(gammaln(ar.add(compare.select(below, literal(0, n), n), 1)))
+    return compare.select(below, literal(0, n), value)
 
 
 def poch(z: ArrayLike, m: ArrayLike) -> Array:
@@ -275,8 +276,7 @@ def betaln(a: ArrayLike, b: ArrayLike) -> Array:
         >>> print(f"{betaln(100.0, 100.0):.2f}")
         -139.67
     """
-    a, b = promote_inexact("betaln", a, b)
-    return ar.subtract(ar.add(gammaln(a), gammaln(b)), gammaln(ar.add(a, b)))
+    return fusion.run(ps.log_beta, _full_shape(list(promote_inexact("betaln", a, b))))
 
 
 def beta(a: ArrayLike, b: ArrayLike) -> Array:
@@ -299,9 +299,12 @@ def beta(a: ArrayLike, b: ArrayLike) -> Array:
         >>> print(f"{1 / beta(2.0, 3.0):.3f}")
         12.000
     """
-    a, b = map(strong, promote_inexact("beta", a, b))
-    sign = ar.multiply(ar.multiply(gammasgn(a), gammasgn(b)), gammasgn(ar.add(a, b)))
-    return ar.multiply(sign, el.exp(betaln(a, b)))
+    return fusion.run(_beta, _full_shape(list(map(strong, promote_inexact("beta", a, b)))))
+
+
+def _beta(a: Any, b: Any) -> Any:
+    sign = ar.multiply(ar.multiply(_gammasgn(a), _gammasgn(b)), _gammasgn(ar.add(a, b)))
+    return ar.multiply(sign, el.exp(ps.log_beta(a, b)))
 
 
 def gammainc(a: ArrayLike, x: ArrayLike) -> Array:

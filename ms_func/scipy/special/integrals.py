@@ -109,7 +109,8 @@ def _ei_value(x: Any) -> Any:
     near = onp.euler_gamma + np.log(middle) + series
     large = np.where(x >= _EI_FAR, x, _EI_FAR)
     scale = [float(math.factorial(k)) for k in range(24)]
-    far = np.exp(large) / large * polynomial(1 / large, scale)
+    half = np.exp(0.5 * large)  # the whole overflows before the quotient
+    far = half * (half / large * polynomial(1 / large, scale))
     far = np.where(x == math.inf, math.inf, far)
     below = -_e1_value(np.where(x < 0, -x, 1))
     value = np.where(x < 0, below, np.where(x < _EI_FAR, near, far))
@@ -213,7 +214,7 @@ def _sici_value(x: Any) -> Any:
     far_ci = np.where(size == math.inf, 0, far_ci)
     si = np.sign(x) * np.where(size < 4, si, far_si)
     ci = np.where(size < 4, np.where(size == 0, -math.inf, ci), far_ci)
-    return si, np.where(x < 0, math.nan, ci)
+    return si, np.where(x == -math.inf, math.nan, ci)
 
 
 def _sici_far(x: Any) -> tuple[Any, Any]:
@@ -247,7 +248,7 @@ def sici(x: ArrayLike) -> tuple[Array, Array]:
         x: real array; integers become floats. Relative error 1e-13 in double precision.
 
     Returns:
-        Pair of arrays. The cosine integral is -inf at 0 and NaN below (SciPy gives the real part).
+        Pair of arrays. The cosine integral is -inf at 0; below it is the real part, that of `-x`.
 
     Raises:
         TypeError: `x` is no array.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from ms_func import numpy as np
@@ -58,9 +59,10 @@ def mode(
 def _lines(a: Array, axis: int | None) -> tuple[Array, tuple[int, ...]]:
     """Samples as the rows of a matrix, and the shape of one result per sample."""
     if axis is None:
-        return a.reshape(1, -1), ()
+        return a.reshape(1, a.size), ()
     moved = np.moveaxis(np.atleast_1d(a), axis, -1)
-    return moved.reshape(-1, moved.shape[-1]), moved.shape[:-1]
+    lead = moved.shape[:-1]
+    return moved.reshape(math.prod(lead), moved.shape[-1]), lead
 
 
 def _kept(rank: int, axis: int | None, lead: tuple[int, ...]) -> tuple[int, ...]:

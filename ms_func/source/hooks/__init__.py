@@ -51,6 +51,7 @@ from ms_func.source.hooks.policy import policy as policy
 from ms_func.source.hooks.pushing import endless as endless
 from ms_func.source.hooks.pushing import take as take
 from ms_func.source.hooks.recording import recorded as recorded
+from ms_func.source.hooks.sharing import spread as _spread  # noqa: F401
 from ms_func.source.hooks.standard import stands_for as _standard  # noqa: F401
 from ms_func.source.hooks.stores import about_to_store as about_to_store
 from ms_func.source.hooks.stores import bound_cell as bound_cell

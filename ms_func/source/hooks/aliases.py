@@ -13,9 +13,9 @@ from __future__ import annotations
 import functools
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import CellType
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -53,13 +53,26 @@ class Link:
 
 
 class Links:
-    """The links of one recording, in order and by the objects they hold together."""
+    """What one recording knows of objects that are, or may be, one.
 
-    __slots__ = ("order", "table")
+    Attributes:
+        order: the links, in order.
+        table: the same by the objects they hold together.
+        numbers: the numbers of objects in growing lists; see `identity`.
+        holders: containers of such objects.
+        stale: stretches whose elements were changed in another list.
+    """
+
+    __slots__ = ("holders", "numbers", "order", "stale", "table")
+    spread: ClassVar[Callable[[Any], None]]
+    """Repeats a store to an object that has a number; `sharing` supplies it."""
 
     def __init__(self) -> None:
         self.order: list[Link] = []
         self.table: dict[int, list[Link]] = {}
+        self.numbers: dict[int, Any] = {}
+        self.holders: dict[int, Any] = {}
+        self.stale: dict[int, Any] = {}
 
     def add(self, link: Link) -> None:
         """Enter a link."""
@@ -129,9 +142,21 @@ def changed(x: Any) -> None:
     trace = current.interpreter
     while type(trace) is Staging:
         if trace.links is not None and id(x) in trace.links.table:
-            _spread(x)
-            return
+            follow(x)
+            break
         trace = trace.outer
+    if is_numbered(x):
+        Links.spread(x)
+
+
+def is_numbered(x: Any) -> bool:
+    """Whether an object has a number."""
+    trace = current.interpreter
+    while type(trace) is Staging:
+        if trace.links is not None and id(x) in trace.links.numbers:
+            return True
+        trace = trace.outer
+    return False
 
 
 class _Way(NamedTuple):
@@ -154,10 +179,14 @@ class _Way(NamedTuple):
         return self.link.made if self.to_made else self.link.origins[self.k]
 
 
-def _spread(x: Any) -> None:
-    """Repeat a store to `x` on all objects still in use that links lead to."""
+def follow(x: Any) -> None:
+    """Repeat a store to `x` on all objects still in use that links lead to.
+
+    Objects with numbers are told apart by these; see `identity`.
+    """
+    numbered = is_numbered(x)
     for w in _ways(x):
-        if _is_used(w):
+        if _is_used(w) and not (numbered and is_numbered(w.end())):
             _repeat(x, w.end(), w.known)
 
 
@@ -199,13 +228,17 @@ def _is_used(w: _Way) -> bool:
 
 def _repeat(source: Any, target: Any, known: dict[Any, tuple[Any, int]]) -> None:
     """Make `target` what `source` is, where the data say that they are one."""
-    from ms_func.source.hooks.branch import ifexp
-
     if None in known:
         spoil(target)
         return
     conditions = [eq(index, np.int32(k)) for index, k in known.values()]
-    here = functools.reduce(bitwise_and, conditions)
+    repeat(source, target, functools.reduce(bitwise_and, conditions))
+
+
+def repeat(source: Any, target: Any, here: Any) -> None:
+    """Make `target` what `source` is, where a condition holds."""
+    from ms_func.source.hooks.branch import ifexp
+
     if type(target) is Tracer:
         _rebind(target, source, here)
         return

@@ -12,7 +12,8 @@ import functools
 import sys
 import types
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ from ms_func.source.hooks.journal import (
     frozen_handle,
 )
 from ms_func.source.hooks.undefined import UNDEFINED
-from ms_func.tracing.tracer import Tracer
+from ms_func.tracing.tracer import Staging, Tracer
 
 SCALARS = (bool, int, float, complex)
 _SCALAR_TYPES = frozenset(SCALARS)
@@ -58,12 +59,32 @@ class Parts(NamedTuple):
 
 
 class Overlay:
-    """The heap as a region left it: what its locations held at the end, by location key."""
+    """The heap as a region left it: what its locations held at the end, by location key.
 
-    __slots__ = ("finals",)
+    Attributes:
+        finals: what they held.
+        trace: recording of the region; None for the heap as it is now.
+        late: locations that were stored to after the region had ended.
+        wanted: objects that should have had numbers then, in a heap of the past; else None.
+    """
 
-    def __init__(self, finals: dict[Any, Any]) -> None:
+    __slots__ = ("finals", "late", "trace", "wanted")
+
+    def __init__(self, finals: dict[Any, Any], trace: Staging | None = None) -> None:
         self.finals = finals
+        self.trace = trace
+        self.late: dict[Any, Any] = {}
+        self.wanted: list[Any] | None = None
+
+    @contextmanager
+    def reopened(self) -> Iterator[None]:
+        """Record further operations at the end of the region."""
+        if self.trace is None:
+            yield
+            return
+        self.trace.alive = True
+        with self.trace:
+            yield
 
     def contents(self, x: Any) -> Any:
         """What a list, deque, dict or set holds."""

@@ -65,7 +65,7 @@ def _end(f: Callable[[], State], rests: Sequence[Any]) -> Outcome | BaseExceptio
     except Bottom as bottom:
         if not rests:
             raise
-        return bottom
+        return bottom.with_traceback(None)  # its frames know objects
     except Exception as error:
         if failures.is_taken(error):
             return (error.choice if type(error) is failures.Chosen else error), None

@@ -103,7 +103,7 @@ def _recorded(
                 if not region.never:
                     region.value = attempts.settled(*region.value)
         except Bottom as bottom:
-            bottoms.append(bottom)
+            bottoms.append(bottom.with_traceback(None))  # its frames know objects
             continue
         regions.append(region)
     if not regions:

@@ -29,7 +29,7 @@ from ms_func.source.hooks.comparisons import gt_, holds_traced, lt_
 from ms_func.source.hooks.comparisons import order as by_comparisons
 from ms_func.source.hooks.elements import Elements, Once, Range, Reversed, Zip, elements
 from ms_func.source.hooks.failures import assert_raising, raise_
-from ms_func.source.hooks.growing import grown, is_stretched
+from ms_func.source.hooks.growing import grown, is_stretched, note
 from ms_func.source.hooks.handlers import HANDLERS, is_staging, is_traced, stands_for
 from ms_func.source.hooks.iterators import (
     UNSEEN_ARGUMENT,
@@ -336,7 +336,9 @@ def _collected(plain: Any) -> Any:
         if plain in (set, frozenset):
             return plain(keyed.set_of(items))
         if is_stretched(items):
-            return plain([grown(items)])
+            found = plain([grown(items)])
+            note(found)
+            return found
         return plain(items)
 
     return handler

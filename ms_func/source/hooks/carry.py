@@ -25,11 +25,12 @@ from ms_func.source.hooks.anatomy import (
     is_number,
     take_apart,
 )
+from ms_func.source.hooks.forgotten import forget, held, is_forgotten
 from ms_func.source.hooks.growing import Growing
-from ms_func.source.hooks.join import Plan, promoted, type_of, unlink
-from ms_func.source.hooks.join_nodes import Path, Same, Slot, Tree
+from ms_func.source.hooks.join import Plan, promoted, type_of
+from ms_func.source.hooks.join_nodes import Path, Same, Slot, Tagged, Tree
 from ms_func.source.hooks.journal import MISSING, Location, frozen_handle, journal, same_contents
-from ms_func.source.hooks.region import Region, finals, held, is_forgotten, put
+from ms_func.source.hooks.region import Region, finals, put
 from ms_func.source.hooks.truths import asked, truth
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Tracer
@@ -331,9 +332,13 @@ class Carry:
         for key, place in places.items():
             pair = finals_at_entry(place), finals(step.body, key, place)
             try:
-                stores[key] = plan.join(pair, (place,))
+                stores[key] = plan.of_place(pair, place)
             except Mismatch as error:
                 stores[key] = self._complaint(error, step)
+        for key, place in step.body.late().items():
+            places[key] = place
+            pair = finals_at_entry(place), finals(step.body, key, place)
+            stores[key] = plan.of_place(pair, place)
         return nodes, stores, places
 
     def _differ(self, slots: Sequence[Slot], before: dict[Any, Slot]) -> bool:
@@ -364,14 +369,10 @@ class Carry:
     ) -> None:  # fmt: skip
         """Leave out objects that are made anew in each step."""
         plan.release()
-        step.body.let_go()
-        known = held([step.body])
-        known += unlink([*nodes, *stores.values()], known, between=False)
-        for key in list(stores):
-            if key not in self.places and is_forgotten(places[key], known):
-                del stores[key], places[key]
-            elif isinstance(stores[key], Exception):
-                raise stores[key]
+        forget([step.body], places, nodes, stores, self.places)
+        for node in stores.values():
+            if isinstance(node, Exception):
+                raise node
 
     def _complaint(self, error: Mismatch, step: Step) -> Exception:
         return complaints.carry_changed(error, self.names, step.body, self.loc)
@@ -403,6 +404,8 @@ def _shape(node: Any) -> Any:
         return "slot"
     if type(node) is Tree:
         return tuple(_shape(c) for c in node.children)
+    if type(node) is Tagged:
+        return _shape(node.number)
     return _constant_shape(node.value)
 
 
@@ -420,3 +423,24 @@ def _constant_shape(x: Any) -> Any:
         return id(x.__self__), x.__name__
     apart = take_apart(x)
     return id(x) if apart is None else (apart.kind, *map(_constant_shape, apart.children))
+
+
+def are_chosen(old: Any, new: Any) -> bool:
+    """Whether forms differ in that data choose a text or function where there was one, or fewer."""
+    if old == new:
+        return True
+    if not isinstance(new, (tuple, list)) or len(new) > _ALTERNATIVES:
+        return False
+    if new[0] == "slot" and all(map(_is_constant, new[1:])):
+        before = [old] if _is_constant(old) else old[1:] if isinstance(old, tuple) else ()
+        return bool(before) and {*before} <= {*new[1:]}
+    alike = type(old) is type(new) and len(old) == len(new)
+    return alike and all(map(are_chosen, old, new))
+
+
+def _is_constant(form: Any) -> bool:
+    return isinstance(form, int) or (isinstance(form, tuple) and form[:1] == (str,))
+
+
+_ALTERNATIVES = 17
+"""Most texts among which data choose in the arguments of a recursion, and one."""

@@ -110,12 +110,24 @@ def _carry_fix(entry: Any, out: Any, what: str) -> str:
     return "start with a value of the type that the body gives, or convert in the body"
 
 
-def element_changeable() -> Exception:
-    """MS170: an element that could be stored to, of a list that grows in a compiled loop."""
+def shared_element() -> Exception:
+    """MS170: a store to an object that is a copy of what a growing list holds."""
     return StagingError(
-        "MS170 a list grows in a loop whose number of steps data decide, and its elements are "
-        "lists, dictionaries or objects: one of them looked at here would be a copy\n"
-        "fix: take it out (`x.pop()`), change it and put it back, or append tuples",
+        "MS170 an object in a list of lists that grow, or in a list that came out of another "
+        "compiled function, is changed here or put into a second list: the other list would not "
+        "see its changes\n"
+        "fix: use tuples there, or put a copy into the list (`list(x)`, copy.copy(x))",
+        user_loc(2),
+    )
+
+
+def changed_elsewhere() -> Exception:
+    """MS170: a copy of a growing list whose elements were changed in the list itself."""
+    return StagingError(
+        "MS170 this copy of a growing list holds the same objects as the list itself, and these "
+        "were changed there\n"
+        "fix: look at the copy before that, make it after that, or copy its elements, too "
+        "(copy.deepcopy)",
         user_loc(2),
     )
 

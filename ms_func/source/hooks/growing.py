@@ -12,22 +12,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from ms_func import config, tree
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.arithmetic import add
+from ms_func.primitives.arithmetic import add, sub
 from ms_func.primitives.axis_slices import dynamic_index_in_dim
 from ms_func.primitives.cast import convert_element_type
+from ms_func.primitives.compare import lt
 from ms_func.primitives.modulo import rem
-from ms_func.source.hooks import complaints
-from ms_func.source.hooks.anatomy import Parts, handles
+from ms_func.source.hooks import complaints, identity
+from ms_func.source.hooks.anatomy import PRESENT, Overlay, Parts, handles, take_apart
 from ms_func.source.hooks.elements import INDEX, Elements
+from ms_func.source.hooks.join_nodes import Slot, Tree, walk
 from ms_func.source.hooks.perhaps import Perhaps
-from ms_func.tracing.tracer import Staging, Tracer
+from ms_func.tracing.tracer import Tracer
 
 SEQUENCES = (list, tuple, deque)
 
@@ -44,6 +46,26 @@ class _Rows:
 ROWS = _Rows()
 
 
+class Numbered(NamedTuple):
+    """An object in each element of a list.
+
+    Attributes:
+        node: what it is made of.
+        slot: slot of its number.
+        family: what it may be the same as.
+        sure: whether there is such an object in every element.
+    """
+
+    node: Tree
+    slot: Slot
+    family: identity.Family
+    sure: bool
+
+    def tag(self, values: Sequence[Any]) -> identity.Tag:
+        """The tag of the object in an element with these values in its slots."""
+        return identity.Tag(values[self.slot.index], self.family, self.sure)
+
+
 class Growing(Elements):
     """Elements of a list, as many as data say.
 
@@ -52,19 +74,21 @@ class Growing(Elements):
         rooms: an array for each slot, whose rows are the values in the elements.
         first: row of the first element.
         length: how many elements there are.
-        is_changeable: whether elements are objects to which users may store.
+        numbered: the objects in an element to which users may store, which have numbers; None where
+            there are some that have none.
     """
 
-    __slots__ = ("first", "is_changeable", "length", "node", "rooms")
+    __slots__ = ("first", "length", "node", "numbered", "rooms")
     is_stretch = True
     united: ClassVar[Callable[[Any], Growing]]
     """The stretches and elements of a list as one stretch; `packing` supplies it."""
 
     def __init__(
-        self, node: Any, rooms: Sequence[Any], first: Any, length: Any, is_changeable: bool
-    ) -> None:
+        self, node: Any, rooms: Sequence[Any], first: Any, length: Any,
+        numbered: Sequence[Numbered] | None,
+    ) -> None:  # fmt: skip
         self.node, self.rooms, self.first, self.length = node, tuple(rooms), first, length
-        self.is_changeable = is_changeable
+        self.numbered = numbered
         Perhaps.exist = True
 
     @property
@@ -83,35 +107,44 @@ class Growing(Elements):
             return i
         return rem(add(as_index(self.first), i), as_index(config.list_capacity.value))
 
-    def at(self, i: Any) -> Any:
-        """The element at a position that is in the list."""
-        if self.is_changeable:
-            raise complaints.element_changeable()
-        return self.taken(i)
+    def in_use(self) -> Any:
+        """Which rows hold elements."""
+        size = config.list_capacity.value
+        place: Any = np.arange(size, dtype=np.int32)
+        if not (isinstance(self.first, int) and self.first == 0):
+            place = rem(sub(place + np.int32(size), as_index(self.first)), as_index(size))
+        return lt(place, as_index(self.length))
 
-    def taken(self, i: Any) -> Any:
-        """The element at a position, from which it is about to be removed."""
-        row = self.row(i)
+    def values(self, row: Any) -> list[Any]:
+        """What the rooms hold in a row."""
         found = [
             dynamic_index_in_dim(r, row, 0, keepdims=False, allow_negative_indices=False)
             for r in self.rooms
         ]
-        return self.made_of([_weakly(x, t) for x, t in zip(found, self.types, strict=True)])
+        return [_weakly(x, t) for x, t in zip(found, self.types, strict=True)]
+
+    def at(self, i: Any) -> Any:
+        """The element at a position that is in the list."""
+        values, made = self.values(self.row(i)), {}
+        found = self.node.build(values, made)
+        if self.numbered is None:
+            freeze_all(found)
+        for one in self.numbered or ():
+            if id(one.node) in made:
+                identity.enter(made[id(one.node)], one.tag(values))
+        return found
 
     def known(self, i: int) -> Any:
         """The element at a position."""
         return self.at(i)
 
-    def sample(self) -> tuple[Any, list[Any]]:
-        """An element that stands for any, as of a recording that has ended; and its variables."""
-        trace = Staging("an element")
-        trace.alive = False
-        rows = [trace.parameter(t) for t in self.types]
-        return self.made_of(rows), [r.variable for r in rows]
-
     def part(self, k: int) -> Growing:
         """Part `k` of each element, of elements that are tuples."""
-        return Growing(_Part(self.node, k), self.rooms, self.first, self.length, self.is_changeable)
+        node, numbered = _Part(self.node, k), self.numbered
+        if type(self.node) is Tree:
+            inside = {id(n) for n in walk([self.node.children[k]])}
+            numbered = numbered and [one for one in numbered if id(one.node) in inside]
+        return Growing(node, self.rooms, self.first, self.length, numbered)
 
     def ordered(self) -> list[Any]:
         """The rooms with the first element in the first row."""
@@ -122,7 +155,15 @@ class Growing(Elements):
 
     def with_rooms(self, rooms: Sequence[Any], first: Any, length: Any) -> Growing:
         """Other elements that are made alike."""
-        return Growing(self.node, rooms, first, length, self.is_changeable)
+        return Growing(self.node, rooms, first, length, self.numbered)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Growing:
+        """Elements of their own, with new numbers."""
+        rooms, size = list(self.rooms), config.list_capacity.value
+        for one in self.numbered or ():
+            rows = np.arange(size, dtype=np.int32)
+            rooms[one.slot.index] = add(as_index(identity.block(size)), rows)
+        return self.with_rooms(rooms, self.first, self.length)
 
     def __jax_array__(self) -> Any:
         raise Perhaps.complaint()
@@ -194,10 +235,35 @@ def is_stretched(x: Any) -> bool:
 def grown(x: Any) -> Growing | None:
     """What Python takes from such a container, as one stretch; None for other values."""
     if is_keyed(x):
+        note(x)
         return dict.__getitem__(x, ROWS).part(0) if isinstance(x, dict) else Growing.united(x)
     if not is_growing(x):
         return None
+    note(x)
     return x[0] if len(x) == 1 else Growing.united(x)
+
+
+def note(x: Any) -> None:
+    """Keep account of a container whose elements have numbers.
+
+    Raises:
+        StagingError: MS170, they were changed in another container.
+    """
+    for one in x.values() if isinstance(x, dict) else x:
+        if type(one) is Growing and one.numbered:
+            if identity.is_stale(one):
+                raise complaints.changed_elsewhere()
+            identity.hold(x)
+
+
+def freeze_all(x: Any, overlay: Overlay = PRESENT) -> None:
+    """Note that stores to a value, and to what it is made of, are refused."""
+    apart = take_apart(x, overlay)
+    if apart is not None:
+        if apart.mutable:
+            identity.freeze(x, overlay)
+        for c in apart.children:
+            freeze_all(c, overlay)
 
 
 # --- in trees and in joins ------------------------------------------------------------------------
@@ -206,10 +272,11 @@ def grown(x: Any) -> Growing | None:
 class _Form:
     """What an element is made of, as part of the structure of a tree."""
 
-    __slots__ = ("is_changeable", "key", "node")
+    __slots__ = ("key", "node", "numbered")
 
     def __init__(self, x: Growing) -> None:
-        self.node, self.is_changeable, self.key = x.node, x.is_changeable, form(x)
+        self.node, self.key = x.node, form(x)
+        self.numbered = None if x.numbered is None or len(x.numbered) else ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Form) and self.key == other.key
@@ -221,19 +288,20 @@ class _Form:
 def form(x: Growing) -> Any:
     """Equal for stretches whose elements are made alike of their rooms."""
     leaves, structure = tree.flatten(x.made_of(range(len(x.rooms))))
-    return structure, tuple([id(v) if type(v) is Tracer else repr(v) for v in leaves])
+    numbers = None if x.numbered is None else tuple([one.slot.index for one in x.numbered])
+    return structure, tuple([id(v) if type(v) is Tracer else repr(v) for v in leaves]), numbers
 
 
 tree.register_node(
     Growing,
     lambda x: ((*x.rooms, x.first, x.length), _Form(x)),
-    lambda of, new: Growing(of.node, new[:-2], new[-2], new[-1], of.is_changeable),
+    lambda of, new: Growing(of.node, new[:-2], new[-2], new[-1], of.numbered),
 )
 handles(
     Growing,
     lambda x, overlay: Parts(
         (Growing, form(x)), (*x.rooms, x.first, x.length),
         (*(" (its elements)" for _ in x.rooms), " (where it starts)", " (its length)"),
-        lambda new: Growing(x.node, new[:-2], new[-2], new[-1], x.is_changeable),
+        lambda new: Growing(x.node, new[:-2], new[-2], new[-1], x.numbered),
     ),
 )  # fmt: skip

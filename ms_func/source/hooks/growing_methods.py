@@ -18,7 +18,7 @@ from ms_func.source.hooks.anatomy import PRESENT, is_number
 from ms_func.source.hooks.branch import if_, ifexp, not_, or_
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import same_or_equal
-from ms_func.source.hooks.growing import Growing, as_index, grown
+from ms_func.source.hooks.growing import Growing, as_index, grown, note
 from ms_func.source.hooks.journal import Contents
 from ms_func.source.hooks.packing import agree, stored, stretch
 from ms_func.source.hooks.perhaps import Perhaps
@@ -61,8 +61,14 @@ def element(x: Any, place: Any) -> Any:
     """`x[place]`."""
     found = _whole(x)
     if isinstance(place, slice):
-        return (tuple if isinstance(x, tuple) else list)([_cut(found, place)])
+        return _noted((tuple if isinstance(x, tuple) else list)([_cut(found, place)]))
     return found.at(_place(found, place, f"{type(x).__name__} index out of range"))
+
+
+def _noted(x: Any) -> Any:
+    """A new container of the same elements."""
+    note(x)
+    return x
 
 
 def rearranged(x: Growing, places: Any, length: Any) -> Growing:
@@ -119,11 +125,17 @@ def set_element(x: Any, place: Any, value: Any) -> None:
     if isinstance(place, slice):
         raise Perhaps.complaint()
     at = _place(found, place, "list assignment index out of range")
-    node, (own, new), is_changeable = agree([[found], [value]], [PRESENT] * 2)
-    rooms, values = own.made()[0], new.row(0)
-    row = found.row(at)
-    rooms = [stored(r, row, v) for r, v in zip(rooms, values, strict=True)]
-    put(x, Growing(node, rooms, found.first, found.length, is_changeable))
+    put(x, with_element(found, found.row(at), value))
+
+
+def with_element(
+    x: Growing, row: Any, value: Any, there: Any = True, own: dict[int, Any] | None = None
+) -> Growing:
+    """The stretch with another element in a row, where a condition holds; see `agree`."""
+    node, (old, new), numbered = agree([[x], [value]], [PRESENT] * 2, own=own)
+    pairs = zip(old.made()[0], new.row(0), strict=True)
+    rooms = [stored(r, row, v, there) for r, v in pairs]
+    return Growing(node, rooms, x.first, x.length, numbered)
 
 
 def append(x: Any, value: Any) -> None:
@@ -184,7 +196,7 @@ def pop(x: Any, place: Any = -1) -> Any:
     """`x.pop(place)`."""
     found = _whole(x)
     at = _place(found, place, nothing_to_pop(x))
-    value = found.taken(at)
+    value = found.at(at)
     put(x, _without(found, place, at))
     return value
 
@@ -379,7 +391,7 @@ def collected(iterable: Any, element: Callable[[Any], Any], condition: Any) -> l
 METHODS: dict[str, Callable[..., Any]] = {
     "append": append, "appendleft": append_left, "extend": extend, "insert": insert, "pop": pop,
     "popleft": lambda x: pop(x, 0), "clear": lambda x: Contents(x).write([]), "reverse": reverse,
-    "rotate": rotate, "sort": sort, "copy": lambda x: x.copy(), "remove": remove,
+    "rotate": rotate, "sort": sort, "copy": lambda x: _noted(x.copy()), "remove": remove,
     "index": index, "count": count, "__contains__": holds, "__getitem__": element,
     "__setitem__": set_element, "__len__": lambda x: _whole(x).length,
 }  # fmt: skip

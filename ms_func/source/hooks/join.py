@@ -10,9 +10,8 @@ slots have their values.
 from __future__ import annotations
 
 import enum
-import sys
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from types import FunctionType
 from typing import Any
 
@@ -23,7 +22,7 @@ from ms_func.dtypes import is_inexact, join
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.source.hooks import aliases
+from ms_func.source.hooks import aliases, identity
 from ms_func.source.hooks.anatomy import (
     SCALARS,
     Mismatch,
@@ -35,8 +34,8 @@ from ms_func.source.hooks.anatomy import (
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import INDEX
 from ms_func.source.hooks.growing import ROWS, Growing, is_keyed, room_type
-from ms_func.source.hooks.join_nodes import Later, Path, Remapped, Same, Slot, Tree
-from ms_func.source.hooks.journal import journal
+from ms_func.source.hooks.join_nodes import Later, Path, Remapped, Same, Slot, Tagged, Tree
+from ms_func.source.hooks.journal import Location, journal
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Staging, Tracer, wide_kinds
@@ -74,6 +73,8 @@ class Plan:
         """Let go of the values, so that those made in a region can be told from others."""
         self._known.clear()
         self._alive.clear()
+        self._indices.clear()
+        self.slots = []  # paths tell locations
         self.overlays = []
         self.links = None
 
@@ -87,10 +88,15 @@ class Plan:
                 found[node.index] = node
             elif type(node) is Tree:
                 stack.extend(node.children)
+            elif type(node) is Tagged:
+                stack.append(node.number)
+                continue
             else:
                 continue
             if node.which is not None:
                 stack.append(node.which)
+            if type(node) is Tree and node.tag is not None:
+                stack.append(node.tag)
         self.slots = [found[i] for i in sorted(found)]
         for i, slot in enumerate(self.slots):
             slot.index = i
@@ -231,7 +237,7 @@ class Plan:
             nodes.append(self.join(column, (*path, f"[{k}]")))
         make = one.make
         made = Tree(lambda new: make(Perhaps.of(_paired(new))), nodes)
-        self._stands_for(made, values, path)
+        self._object(made, values, path)
         return made
 
     def _grow(self, own: Sequence[Any]) -> bool:
@@ -269,10 +275,8 @@ class Plan:
         self, values: Sequence[Any], held: Sequence[Any], make: Any, path: Path
     ) -> Tree:  # fmt: skip
         """Containers made of one stretch of all that each of them holds."""
-        from ms_func.source.hooks.packing import agree
-
         around = [o for x, o in zip(held, self.overlays, strict=True) if x is not None]
-        node, packed, is_changeable = agree([x for x in held if x is not None], around, path)
+        node, packed, numbered = self._packed([x for x in held if x is not None], around, path)
         found = iter([p.parts() for p in packed])
         columns: list[Any] = [UNDEFINED if x is None else next(found) for x in held]
         nodes = []
@@ -283,10 +287,16 @@ class Plan:
             column = [UNDEFINED if c is UNDEFINED else c[k] for c in columns]
             nodes.append(self._part(column, INDEX, (*path, what)))
         made = Tree(
-            lambda new: make(Growing(node, new[:-2], new[-2], new[-1], is_changeable)), nodes, True
+            lambda new: make(Growing(node, new[:-2], new[-2], new[-1], numbered)), nodes, True
         )
-        self._stands_for(made, values, path)
+        self._object(made, values, path)
         return made
+
+    def _packed(self, lists: Sequence[Any], overlays: Sequence[Overlay], path: Path) -> Any:
+        """What these hold, in one form; see `packing.agree`."""
+        from ms_func.source.hooks.packing import agree
+
+        return agree(lists, overlays, path)
 
     def _part(self, columns: Sequence[Any], type: ArrayType, path: Path) -> Same | Slot:
         """A node for a part of such lists."""
@@ -335,7 +345,7 @@ class Plan:
             })  # fmt: skip
 
         made = Tree(filled, nodes)
-        self._stands_for(made, values, path)
+        self._object(made, values, path)
         return made
 
     def _parts(
@@ -352,8 +362,30 @@ class Plan:
             return Same(present[0])
         made = Tree(one.make, children)
         if one.mutable or one.kind[0] is FunctionType:
-            self._stands_for(made, values, path)
+            self._object(made, values, path)
         return made
+
+    def _object(self, node: Tree, values: Sequence[Any], path: Path) -> None:
+        """Note which objects a joined one stands for, and which object it is."""
+        self._stands_for(node, values, path)
+        pairs = zip(values, self.overlays, strict=True)
+        tags = [None if v is UNDEFINED else identity.known_tag(v, o) for v, o in pairs]
+        if any(t is not None for t in tags):
+            node.tag = self.tag([UNDEFINED if t is None else t for t in tags], path)
+
+    def tag(self, tags: Sequence[Any], path: Path) -> Any:
+        """Node for which object an object is."""
+        if any(t is identity.FROZEN for t in tags):
+            return Same(identity.FROZEN)
+        numbers = [identity.NONE if t is UNDEFINED else t.number for t in tags]
+        family, sure = identity.united(None if t is UNDEFINED else t for t in tags)
+        return Tagged(self._part(numbers, INDEX, (*path, " (which object)")), family, sure)
+
+    def of_place(self, values: Sequence[Any], place: Location) -> Any:
+        """Node for what a place of the heap holds in each outcome."""
+        if type(place) is identity.Number:
+            return self.tag(values, (place,))
+        return self.join(values, (place,))
 
     def _stands_for(self, node: Slot | Tree, values: Sequence[Any], path: Path) -> None:
         """Note which objects a joined one stands for, and which of them it is."""
@@ -446,43 +478,6 @@ class Plan:
         if code is not None and getattr(f, "__closure__", None) and apart is not None:
             return ("code", code, *(_form(x, self.overlays[i], (f,)) for x in apart.children))
         return (id(f),) if apart is None else ("parts", apart.kind, _ids(apart.children))
-
-
-def unlink(nodes: Sequence[Any], held: Counter[int], between: bool = True) -> Counter[int]:
-    """Forget which objects the nodes stand for where nobody else knows these any more.
-
-    Args:
-        nodes: nodes of a plan that was released.
-        held: how often each object is held by the journal, by identity.
-        between: whether objects that two nodes stand for count as known.
-
-    Returns:
-        How often the nodes hold each object.
-    """
-    mentioned = {id(n): n for n in _walk(nodes) if n.origins}.values()
-    count = Counter(id(x) for n in mentioned for x in n.origins if x is not None)
-    for n in mentioned:
-        kept: list[Any] = []
-        for x in n.origins:
-            own = count[id(x)]
-            is_known = sys.getrefcount(x) > own + held[id(x)] + 2 or (between and own > 1)
-            kept.append(x if is_known and x is not None else None)
-        x = None
-        is_known = any(y is not None for y in kept)
-        n.origins, n.which = (tuple(kept), n.which) if is_known else ((), None)
-    return Counter(id(x) for n in mentioned for x in n.origins if x is not None)
-
-
-def _walk(nodes: Sequence[Any]) -> Iterator[Any]:
-    """Slots and trees among nodes and their parts."""
-    stack, seen = list(nodes), set()
-    while stack:
-        node = stack.pop()
-        if type(node) in (Slot, Tree) and id(node) not in seen:
-            seen.add(id(node))
-            yield node
-            if type(node) is Tree:
-                stack.extend(node.children)
 
 
 def _may_be_chosen(present: Sequence[Any], own: Sequence[Any]) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.compare import eq, select
-from ms_func.source.hooks import aliases
+from ms_func.source.hooks import aliases, identity
+from ms_func.source.hooks.undefined import UNDEFINED
 
 Path = tuple[Any, ...]
 
@@ -58,6 +59,26 @@ class Slot:
         return found
 
 
+class Tagged:
+    """Which object a joined one is; see `identity`.
+
+    Attributes:
+        number: node of the number.
+        family: the family.
+        sure: whether it has a number in every outcome.
+    """
+
+    __slots__ = ("family", "number", "sure")
+
+    def __init__(self, number: Same | Slot, family: identity.Family, sure: bool) -> None:
+        self.number, self.family, self.sure = number, family, sure
+
+    def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
+        """The tag; UNDEFINED where there is none."""
+        found = self.number.build(outs, made)
+        return found if found is UNDEFINED else identity.Tag(found, self.family, self.sure)
+
+
 class Tree:
     """A container, function or object joined part by part.
 
@@ -67,9 +88,10 @@ class Tree:
         origins: objects that it stands for; see `aliases`.
         which: slot that tells which of them; None where that is not known.
         is_stretch: whether it is a container whose elements are in rooms.
+        tag: what tells which object it is, if that is known; see `identity`.
     """
 
-    __slots__ = ("children", "is_stretch", "make", "origins", "which")
+    __slots__ = ("children", "is_stretch", "make", "origins", "tag", "which")
 
     def __init__(self, make: Any, children: Sequence[Any], is_stretch: bool = False) -> None:
         self.make = make
@@ -77,6 +99,7 @@ class Tree:
         self.children = children
         self.origins: tuple[Any, ...] = ()
         self.which: Slot | None = None
+        self.tag: Tagged | None = None
 
     def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
         """The value; the same object for each mention of it."""
@@ -85,11 +108,25 @@ class Tree:
             found = made[id(self)] = self.make([c.build(outs, made) for c in self.children])
             if self.origins:
                 _link(found, self, outs)
+            if self.tag is not None:
+                identity.enter(found, self.tag.build(outs, made))
         return found
 
 
 def _link(made: Any, node: Slot | Tree, outs: Sequence[Any]) -> None:
     aliases.link(made, node.origins, None if node.which is None else outs[node.which.index])
+
+
+def walk(nodes: Sequence[Any]) -> Iterator[Any]:
+    """Slots and trees among nodes and their parts."""
+    stack, seen = list(nodes), set()
+    while stack:
+        node = stack.pop()
+        if type(node) in (Slot, Tree) and id(node) not in seen:
+            seen.add(id(node))
+            yield node
+            if type(node) is Tree:
+                stack.extend(node.children)
 
 
 class Later:

@@ -15,20 +15,21 @@ import ms_func.numpy as xp
 from ms_func.ir.primitive import current
 from ms_func.primitives.bits import bitwise_and, bitwise_not
 from ms_func.source.hooks import failures, uneven
-from ms_func.source.hooks.anatomy import PRESENT, Mismatch
+from ms_func.source.hooks.anatomy import Mismatch
 from ms_func.source.hooks.branch import if_, ifexp
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import holds_traced
-from ms_func.source.hooks.growing import ROWS, Growing, as_index, is_keyed, is_stretched
+from ms_func.source.hooks.growing import ROWS, Growing, as_index, is_keyed, is_stretched, note
 from ms_func.source.hooks.growing_methods import (
     collected,
     each_of,
     equal_rows,
     positions,
     rearranged,
+    with_element,
 )
 from ms_func.source.hooks.journal import Contents, journal, touch
-from ms_func.source.hooks.packing import agree, check_room, stored, stretch
+from ms_func.source.hooks.packing import check_room, stretch
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -62,6 +63,8 @@ def pieces(x: Any) -> list[Any]:
 
 def entries(x: Any) -> Growing | None:
     """The keys of a set, the pairs of a dictionary; None if there are none."""
+    if is_keyed(x):
+        note(x)
     return stretch(pieces(x)) if x else None
 
 
@@ -85,17 +88,13 @@ def holds(x: Any, key: Any) -> Any:
     return find(_keys(x, entries(x)), key)[0]
 
 
-Look = Callable[[Growing, Any], Any]
-"""How an element is had: it stays in its container, or is taken out of it."""
-
-
-def get(x: dict[Any, Any], key: Any, default: Any = None, look: Look = Growing.at) -> Any:
+def get(x: dict[Any, Any], key: Any, default: Any = None) -> Any:
     """`x.get(key, default)`."""
     found = entries(x)
     if found is None:
         return default
     there, at = find(found.part(0), key)
-    return ifexp(there, lambda: look(found.part(1), at), lambda: default)
+    return ifexp(there, lambda: found.part(1).at(at), lambda: default)
 
 
 def value(x: dict[Any, Any], key: Any) -> Any:
@@ -113,20 +112,21 @@ def value(x: dict[Any, Any], key: Any) -> Any:
     return ifexp(there, lambda: found.part(1).at(at), lambda: Choice.call(missing, x, key))
 
 
-def _there(x: dict[Any, Any], key: Any, look: Look = Growing.at) -> Any:
+def _there(x: dict[Any, Any], key: Any) -> Any:
     """The value of a key; a KeyError at run time where it is not there."""
     found = entries(x)
     if found is None:
         raise failures.raise_(KeyError("a key known only at run time"))
     there, at = find(found.part(0), key)
     failures.assert_raising(there, KeyError("a key known only at run time"))
-    return look(found.part(1), at)
+    return found.part(1).at(at)
 
 
 # --- changes --------------------------------------------------------------------------------------
 
 
-def _write(x: Any, found: Growing) -> None:
+def write(x: Any, found: Growing) -> None:
+    """Make the entries of a set or dictionary those of a stretch."""
     Contents(x).write({ROWS: found} if isinstance(x, dict) else {found})
 
 
@@ -134,15 +134,13 @@ def _with(x: Any, key: Any, item: Any) -> None:
     """Put an entry into a container, in the place of one with an equal key."""
     found = entries(x)
     if found is None:
-        _write(x, stretch([item]))
+        write(x, stretch([item]))
         return
     there, at = find(_keys(x, found), key)
-    node, (own, new), is_changeable = agree([[found], [item]], [PRESENT] * 2)
-    row = xp.where(there, at, found.length)
-    rooms = [stored(r, row, v) for r, v in zip(own.made()[0], new.row(0), strict=True)]
     length = found.length + bitwise_not(there) * 1
     check_room(length)
-    _write(x, Growing(node, rooms, 0, length, is_changeable))
+    made = with_element(found, xp.where(there, at, found.length), item)
+    write(x, Growing(made.node, made.rooms, 0, length, made.numbered))
 
 
 def put(x: dict[Any, Any], key: Any, new: Any) -> None:
@@ -178,7 +176,7 @@ def discard(x: Any, key: Any) -> None:
     there, at = find(_keys(x, found), key)
     i = positions()
     less = found.length - there * 1
-    _write(x, rearranged(found, xp.where(there, i + (i >= at), i), less))
+    write(x, rearranged(found, xp.where(there, i + (i >= at), i), less))
 
 
 def remove(x: Any, key: Any) -> None:
@@ -191,21 +189,37 @@ def _pop(x: Any, *args: Any) -> Any:
     if not isinstance(x, dict):
         return _pop_last(x)
     key, *default = args
-    look = Growing.taken
-    found = get(x, key, *default, look=look) if default else _there(x, key, look)
+    found = get(x, key, *default) if default else _there(x, key)
     discard(x, key)
     return found
 
 
-def _pop_last(x: Any) -> Any:
+def _pop_last(x: Any, last: bool = True) -> Any:
     found = entries(x)
     error = KeyError("the container is empty")
     if found is None:
         raise failures.raise_(error)
     failures.assert_raising(xp.greater(found.length, 0), error)
-    last = found.taken(found.length - 1)
-    _write(x, found.with_rooms(found.rooms, 0, found.length - 1))
-    return last
+    taken = found.at(found.length - 1 if last else 0)
+    less = found.length - 1
+    write(x, found.with_rooms(found.rooms, 0, less) if last else
+          rearranged(found, positions() + 1, less))  # fmt: skip
+    return taken
+
+
+def _move_to_end(x: Any, key: Any, last: bool = True) -> None:
+    found = entries(x)
+    missing = KeyError("a key known only at run time")
+    if found is None:
+        raise failures.raise_(missing)
+    there, at = find(found.part(0), key)
+    failures.assert_raising(there, missing)
+    i, end = positions(), found.length - 1
+    if last:
+        i = xp.where(xp.equal(i, end), at, i + (i >= at))
+    else:
+        i = xp.where(xp.equal(i, 0), at, i - (i <= at))
+    write(x, rearranged(found, i, found.length))
 
 
 def _put_all(x: dict[Any, Any], given: Any) -> None:
@@ -238,11 +252,17 @@ def _join(x: set[Any], key: Any) -> None:
 
 def items_of(x: dict[Any, Any]) -> list[Any]:
     """`x.items()`."""
-    return [dict.__getitem__(x, ROWS)] if is_keyed(x) else list(x.items())
+    if not is_keyed(x):
+        return list(x.items())
+    note(x)
+    return [dict.__getitem__(x, ROWS)]
 
 
 def _part(x: dict[Any, Any], k: int) -> list[Any]:
-    return [dict.__getitem__(x, ROWS).part(k)] if is_keyed(x) else [pair[k] for pair in x.items()]
+    if not is_keyed(x):
+        return [pair[k] for pair in x.items()]
+    note(x)
+    return [dict.__getitem__(x, ROWS).part(k)]
 
 
 def set_of(items: Any) -> set[Any]:
@@ -321,6 +341,13 @@ def alike(a: Any, b: Any) -> Any:
     return uneven.fold(items_of(a), step, same)
 
 
+def copy(x: Any) -> Any:
+    """`x.copy()`."""
+    found = x.copy()
+    note(found)
+    return found
+
+
 def _change(how: Callable[..., Any]) -> Callable[..., None]:
     """The method that leaves in a set what `how` gives."""
     return lambda x, *others: Contents(x).write(how(x, *others))
@@ -330,7 +357,8 @@ METHODS: dict[str, Callable[..., Any]] = {
     "keys": lambda x: _part(x, 0), "values": lambda x: _part(x, 1), "items": items_of,
     "get": get, "setdefault": lambda x, key, new=None: setdefault(x, key, lambda: new),
     "pop": _pop, "popitem": _pop_last, "update": update,
-    "clear": lambda x: Contents(x).write(type(x)()), "copy": lambda x: x.copy(),
+    "move_to_end": _move_to_end,
+    "clear": lambda x: Contents(x).write(type(x)()), "copy": copy,
     "add": add, "discard": discard, "remove": remove,
     "union": union, "intersection": intersection, "difference": difference,
     "symmetric_difference": symmetric_difference,

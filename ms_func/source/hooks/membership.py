@@ -15,6 +15,7 @@ from ms_func.ir.primitive import current
 from ms_func.source.hooks import (
     complaints,
     growing_methods,
+    identity,
     keyed,
     portion_functions,
     uneven,
@@ -107,7 +108,7 @@ def is_(a: Any, b: Any) -> Any:
 
 def _is_one(a: Any, b: Any) -> Any:
     """Whether two objects stand for the same one."""
-    found: Any = False
+    found: Any = identity.same(a, b)
     for here in same(a, b):
         found = here if found is False else found | here
     return found

@@ -16,10 +16,11 @@ from ms_func.primitives.compare import select
 from ms_func.source.hooks import complaints, conditions, failures
 from ms_func.source.hooks.anatomy import SCALARS, Mismatch
 from ms_func.source.hooks.choice import Choice
-from ms_func.source.hooks.join import Plan, converted, materialized, unlink
+from ms_func.source.hooks.forgotten import forget
+from ms_func.source.hooks.join import Plan, converted, materialized
 from ms_func.source.hooks.join_nodes import Slot
 from ms_func.source.hooks.journal import Contents, Location
-from ms_func.source.hooks.region import Region, finals, held, is_forgotten, locations, put
+from ms_func.source.hooks.region import Region, finals, locations, put
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Tracer
 
@@ -60,24 +61,16 @@ def joined(index: Any, regions: Sequence[Region], names: Sequence[str], outer: S
             break
         refused |= fresh
     plan.release()
-    for r in regions:
-        r.let_go()
-    known = held(regions)
-    known += unlink([*nodes, *stores.values()], known)
-    kept = {}
-    for key in list(stores):
-        node = stores.pop(key)
-        if is_forgotten(places[key], known):
-            continue
+    forget(regions, places, nodes, stores, between=True)
+    for node in stores.values():
         if isinstance(node, Exception):
             raise node
-        kept[key] = node
-    slots = plan.keep([*nodes, *kept.values()])
+    slots = plan.keep([*nodes, *stores.values()])
     for s in slots:
         s.type = s.type.varying(s.type.vma | axes(index))
     outs = _values(index, regions, slots)
     made: dict[int, Any] = {}
-    for key, node in kept.items():
+    for key, node in stores.items():
         put(places[key], node.build(outs, made))
     return tuple([n.build(outs, made) for n in nodes])
 
@@ -101,13 +94,16 @@ def _plan(
             for i, r in enumerate(regions):
                 with conditions.holding(index, i):
                     found.append(settled(finals(r, key, place), type(place) is Contents))
-            stores[key] = plan.join(found, (place,))
+            stores[key] = plan.of_place(found, place)
         except Mismatch as error:
             stores[key] = complaints.branches_disagree(error, names, regions)
     try:
         nodes = [plan.join(column, (i,)) for i, column in enumerate(_columns(regions))]
     except Mismatch as error:
         raise complaints.branches_disagree(error, names, regions) from None
+    for key, place in (entry for r in regions for entry in r.late().items()):
+        places[key] = place
+        stores[key] = plan.of_place([finals(r, key, place) for r in regions], place)
     return plan, nodes, stores
 
 

@@ -14,7 +14,7 @@ from ms_func import config, tree
 from ms_func.errors import StagingError
 from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
-from ms_func.source.hooks import failures, native_arrays
+from ms_func.source.hooks import failures, identity, native_arrays
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.growing import ROWS, Growing, grown, is_keyed, is_stretched
 from ms_func.source.hooks.keyed import entries
@@ -42,6 +42,11 @@ def recorded(call: Callable[[Any], Any], given: Any) -> Any:
     Where something traced is stored to an array of NumPy, it is recorded anew.
     """
     trial = Trial()
+    with identity.supply():
+        return _recorded(trial, call, given)
+
+
+def _recorded(trial: Trial, call: Callable[[Any], Any], given: Any) -> Any:
     while True:
         before = native_arrays.traced_sites()
         _depth.value += 1
@@ -129,7 +134,7 @@ def _arrived(told: tuple[tuple[type, Any], Any], parts: Any) -> Any:
     """The container; one that holds a stretch where its length is not known yet."""
     (leaves, first, length), ((cls, made_of), structure) = parts, told
     if type(length) is Tracer or not isinstance(length, (Array, np.ndarray, np.generic, int)):
-        found = Growing(_Element(structure), leaves, first, length, False)
+        found = Growing(_Element(structure), leaves, first, length, None)
         if made_of is None:
             return cls([found])
         return _filled(cls(*made_of), {ROWS: found} if issubclass(cls, dict) else {found})

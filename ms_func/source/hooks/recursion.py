@@ -26,18 +26,28 @@ from ms_func.control_flow.stack_machine import recur_p, recurs, run_recursive
 from ms_func.errors import ConcretizationTypeError
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType
-from ms_func.source.hooks import attempts, complaints, failures
-from ms_func.source.hooks.anatomy import PRESENT, Mismatch, is_number, take_apart
-from ms_func.source.hooks.carry import LoopPlan, finals_at_entry, shapes, where
+from ms_func.source.hooks import attempts, complaints, failures, identity
+from ms_func.source.hooks.anatomy import PRESENT, Mismatch, Overlay, is_number, take_apart
+from ms_func.source.hooks.carry import LoopPlan, are_chosen, finals_at_entry, shapes, where
 from ms_func.source.hooks.choice import Choice
-from ms_func.source.hooks.join import Plan, converted, materialized, promoted, unlink
+from ms_func.source.hooks.forgotten import forget
+from ms_func.source.hooks.join import Plan, converted, materialized, promoted
 from ms_func.source.hooks.join_nodes import Tree
-from ms_func.source.hooks.journal import MUTABLE, Cell, Location, frozen_handle, is_inside, journal
+from ms_func.source.hooks.journal import (
+    MISSING,
+    MUTABLE,
+    Cell,
+    Location,
+    frozen_handle,
+    is_inside,
+    journal,
+)
 from ms_func.source.hooks.outcomes import Bottom
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.reaching import catches, may_call_itself
-from ms_func.source.hooks.region import Region, finals, held, is_forgotten, put
+from ms_func.source.hooks.region import Region, finals, put
 from ms_func.source.hooks.trials import Trial
+from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Staging
 
 _MOST, _DEEPEST = 64, 12
@@ -131,7 +141,7 @@ def _enter(f: Any, made: Callable[..., Any], args: Any, kwargs: Any) -> Any:
             return value
     if own and not own[0].scalars:
         own[0].count += 1
-        if own[0].count > _MOST or len(own) > _DEEPEST:
+        if own[0].count > _MOST or len(own) > _DEEPEST or _is_deep():
             raise _Widen(own[0])
     if not _is_running(made.__code__):
         return _for_the_first_time(f, made, args, kwargs)
@@ -157,6 +167,15 @@ def _is_running(code: CodeType) -> bool:
             return True
         frame = frame.f_back  # type: ignore[assignment]
     return False
+
+
+def _is_deep() -> bool:
+    """Whether Python has not much room left for calls inside of calls."""
+    frame, depth = sys._getframe(1), 0
+    while frame is not None:
+        depth += 1
+        frame = frame.f_back  # type: ignore[assignment]
+    return depth > sys.getrecursionlimit() // 2
 
 
 def _for_the_first_time(f: Any, made: Any, args: Any, kwargs: Any) -> Any:
@@ -335,6 +354,7 @@ class Root:
         self.used = False
         self.unused: set[CodeType] = set()
         self.places: dict[Any, Location] = {}
+        self.wanted: list[Any] = []
         self._enter()
         self.result: Any = None
         self.left: dict[Any, Any] = {}
@@ -360,14 +380,19 @@ class Root:
         Raises:
             Mismatch: it has other structure.
         """
-        plan = _Inputs((PRESENT, PRESENT), given, previous, eager=True, scalars=self.scalars)
+        before = Overlay({k: MISSING if x is UNDEFINED else x for k, x in self.entry.items()})
+        before.wanted = []
+        plan = _Inputs((before, PRESENT), given, previous, eager=True, scalars=self.scalars)
         plan.arrays = arrays
         nodes = [plan.join((self.given, inner), (0,))]
         plan.arrays = plan.scalars = plan.grows = True
         stores = {
-            key: plan.join((self.entry[key], held[key]), (place,))
+            key: plan.of_place((self.entry[key], held[key]), place)
             for key, place in self.places.items()
         }
+        if before.wanted:
+            self.wanted = before.wanted
+            raise _Again(self)
         return plan, nodes, stores
 
     def run(self) -> Any:
@@ -375,6 +400,7 @@ class Root:
         rounds = 0
         while rounds < _ROUNDS + len(self.slots):
             rounds += 1
+            self._number()
             region = Region(getattr(self.f, "__name__", "function"))
             self.params = [region.parameter(s.type) for s in self.slots]
             self.count, self.used = 0, False
@@ -396,6 +422,14 @@ class Root:
             if self._settle(region):
                 return self._value(region)
         raise complaints.endless(self.f)
+
+    def _number(self) -> None:
+        """Give numbers to objects that were found in lists that grow."""
+        if self.wanted:
+            for x in self.wanted:
+                identity.tag_of(x, PRESENT)
+            self.wanted = []
+            self._enter()
 
     def _body(self) -> Any:
         params, made = [frozen_handle(p) for p in self.params], {}
@@ -457,7 +491,7 @@ class Root:
             return None
         forms = shapes(nodes, stores, (0,))
         if forms[0] != self.forms[0]:
-            if _are_chosen(self.forms[0], forms[0]):
+            if are_chosen(self.forms[0], forms[0]):
                 entry = [s.columns[0] for s in plan.keep(nodes)]
                 self.given = nodes[0].build(entry, {})
                 self._enter()
@@ -492,7 +526,7 @@ class Root:
         left: dict[Any, Any] = {}
         for key, place in places.items():
             final = finals(region, key, place)
-            left[key] = plan.join((final, _reread(final)), (place,))
+            left[key] = plan.of_place((final, _reread(final)), place)
         final = None  # the journal counts who knows an object
         self._forget(region, plan, places, node, left)
         slots = plan.keep([node, *left.values()])
@@ -513,12 +547,7 @@ class Root:
     ) -> None:  # fmt: skip
         """Leave out objects that each call makes anew."""
         plan.release()
-        region.let_go()
-        known = held([region])
-        known += unlink([node, *left.values()], known, between=False)
-        for key in list(left):
-            if key not in self.places and is_forgotten(places[key], known):
-                del left[key], places[key]
+        forget([region], places, [node], left, self.places)
 
     def _value(self, region: Region) -> Any:
         with region.reopened():
@@ -537,27 +566,6 @@ class Root:
         for key, node in self.left.items():
             put(self.places[key], node.build(values, made))
         return value
-
-
-def _are_chosen(old: Any, new: Any) -> bool:
-    """Whether forms differ in that data choose a text or function where there was one, or fewer."""
-    if old == new:
-        return True
-    if not isinstance(new, (tuple, list)) or len(new) > _ALTERNATIVES:
-        return False
-    if new[0] == "slot" and all(map(_is_constant, new[1:])):
-        before = [old] if _is_constant(old) else old[1:] if isinstance(old, tuple) else ()
-        return bool(before) and {*before} <= {*new[1:]}
-    alike = type(old) is type(new) and len(old) == len(new)
-    return alike and all(map(_are_chosen, old, new))
-
-
-def _is_constant(form: Any) -> bool:
-    return isinstance(form, int) or (isinstance(form, tuple) and form[:1] == (str,))
-
-
-_ALTERNATIVES = 17
-"""Most texts among which data choose in the arguments of a recursion, and one."""
 
 
 def _is_stretch(node: Any) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +10,8 @@ from ms_func.ir.loc import Loc
 from ms_func.ir.types import ArrayType
 from ms_func.source.hooks import failures
 from ms_func.source.hooks.anatomy import Overlay
-from ms_func.source.hooks.journal import MISSING, Frame, Handle, Location, journal
+from ms_func.source.hooks.growing import grown
+from ms_func.source.hooks.journal import MISSING, Contents, Frame, Handle, Location, journal
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.stage import Staged, canonical
 from ms_func.tracing.tracer import Staging, Tracer
@@ -27,7 +26,7 @@ class Region:
         error: what it raised, so that nothing comes after it.
         overlay: the heap as the code left it.
         entries: locations that the code stored to.
-        frame: the journal of its stores.
+        frame: the journal of its stores, while it is recorded.
     """
 
     def __init__(self, name: str, decided: frozenset[Any] = frozenset()) -> None:
@@ -35,7 +34,7 @@ class Region:
         self.params: list[Tracer] = []
         self.value: Any = None
         self.error: Exception | None = None
-        self.overlay = Overlay({})
+        self.overlay = Overlay({}, self.trace)
         self.entries: dict[Any, Location] = {}
 
     @property
@@ -58,11 +57,12 @@ class Region:
     def leave(self) -> None:
         """Keep the heap as it is now, undo the stores, and record where it was done before."""
         frame = self.frame
-        self.overlay = Overlay(frame.finals())
+        self.overlay = Overlay(frame.finals(), self.trace)
         self.entries = {key: location for key, (location, _) in frame.entries.items()}
         frame.undo()
         frame.__exit__()
         self.trace.__exit__()
+        del self.frame  # it knows objects that nobody else does
 
     def run(self, f: Callable[[], Any]) -> Any:
         """Record `f()`, keep its value and the heap at its end, and undo its stores."""
@@ -80,9 +80,15 @@ class Region:
     @contextmanager
     def reopened(self) -> Iterator[None]:
         """Record further operations at the end of the region."""
-        self.trace.alive = True
-        with self.trace:
+        with self.overlay.reopened():
             yield
+
+    def late(self) -> dict[Any, Location]:
+        """Locations that joining stored to, at the end of the region, since this was last asked."""
+        found = self.overlay.late
+        self.overlay.late = {}
+        self.entries.update(found)
+        return found
 
     def let_go(self) -> None:
         """Forget the values, so that objects made here can be told from others."""
@@ -113,19 +119,6 @@ def locations(regions: Sequence[Region]) -> dict[Any, Location]:
     return found
 
 
-def held(regions: Sequence[Region]) -> Counter[int]:
-    """How often the journals of the regions hold each object, by identity."""
-    return Counter(id(x.owner) for r in regions for x in r.entries.values())
-
-
-def is_forgotten(location: Location, known: Counter[int]) -> bool:
-    """Whether only the journal still knows the object, which was then made in a region.
-
-    Values and overlays of the regions must have been let go; `known` counts who else holds it.
-    """
-    return sys.getrefcount(location.owner) <= known[id(location.owner)] + 1
-
-
 def finals(region: Region, key: Any, location: Location) -> Any:
     """What a location held at the end of a region."""
     if region.never:
@@ -144,3 +137,5 @@ def put(location: Location, value: Any) -> None:
     ):
         frame.touch(location)
     location.write(MISSING if value is UNDEFINED else value)
+    if type(location) is Contents:
+        grown(location.owner)  # notes it, if its elements have numbers

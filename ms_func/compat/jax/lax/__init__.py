@@ -1,8 +1,9 @@
-"""`jax.lax`: primitives that are functions here, for tables of rules by primitive."""
+"""`jax.lax`: primitives that are functions here, and functions that take less than ours."""
 
 from __future__ import annotations
 
 from ms_func.compat.composed import PRIMITIVES
+from ms_func.compat.strict import STRICT
 
 __all__ = [
     "after_all_p", "approx_top_k_p", "copy_p", "create_token_p", "dce_sink_p", "device_put_p",
@@ -20,3 +21,5 @@ ragged_all_to_all_p = PRIMITIVES["ragged_all_to_all"]
 scatter_sub_p, select_and_scatter_p = PRIMITIVES["scatter-sub"], PRIMITIVES["select_and_scatter"]
 square_p, squeeze_p, stack_p = (PRIMITIVES[n] for n in ("square", "squeeze", "stack"))
 tile_p, unstack_p = PRIMITIVES["tile"], PRIMITIVES["unstack"]
+globals().update(STRICT)
+__all__ += list(STRICT)  # pyright: ignore[reportUnsupportedDunderAll]
