@@ -1623,3 +1623,28 @@ def iterator_of_a_text_advanced_in_a_loop(x, n):
             break
         s += ord(c) * (n + 0.5)
     return s + x
+
+
+@case
+def iterators_of_a_class_that_data_end(x, n):
+    class Countdown:
+        def __init__(self, k):
+            self.k = k
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            self.k -= 1
+            if self.k < 0:
+                raise StopIteration
+            return self.k * x
+
+    s = 0.0
+    for v in Countdown(n + 2):
+        for u in Countdown(n):
+            if u == v:
+                break
+            s += u * v
+        s += v
+    return s

@@ -222,6 +222,32 @@ def for_loop(
     return proceed(raised, tuple(found[:width]))
 
 
+def taken(
+    take: Callable[[], Any], loop: Callable[..., State], body: Callable[..., State], state: State,
+    names: Sequence[str], stop: int | None,
+) -> State:  # fmt: skip
+    """A loop over what `take` gives until it raises `StopIteration`."""
+    names = ("<end>", *names)
+
+    def test(done: Any, *given: Any) -> Any:
+        left = False if stop is None else given[stop]
+        return not_(or_(done, lambda: left))
+
+    def ended(_: Any, *given: Any) -> State:
+        return (True, *given)
+
+    def step(done: Any, *given: Any) -> State:
+        with failures.Catcher(lambda: StopIteration):
+            raised, found = attempt(lambda: (take(),))
+        if found is None:
+            return ended(done, *given) if isinstance(raised, StopIteration) else _raise(raised)
+        fine = True if raised is None else raised.where(lambda x: x is None)
+        run = lambda _, *s: (False, *body(found[0], *s))  # noqa: E731
+        return if_(fine, run, ended, (done, *given), names)
+
+    return loop(test, step, (False, *state), names)[1:]
+
+
 def while_loop(
     loop: Callable[..., State], test: Callable[..., Any], body: Callable[..., State],
     state: State, names: Sequence[str],

@@ -39,7 +39,7 @@ from ms_func.source.hooks.aliases import refuse_spoiled
 from ms_func.source.hooks.anatomy import SCALARS
 from ms_func.source.hooks.branch import cells, if_, not_
 from ms_func.source.hooks.carry import Carry, Step
-from ms_func.source.hooks.caught import for_loop
+from ms_func.source.hooks.caught import for_loop, taken
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import INDEX, Elements, Once, Range, elements
 from ms_func.source.hooks.growing import is_stretched
@@ -53,6 +53,7 @@ from ms_func.source.hooks.loops import (
     merged_results,
     recorded,
     staged_while,
+    while_,
 )
 from ms_func.source.hooks.outcomes import Bottom, State
 from ms_func.source.hooks.trials import Trial
@@ -130,6 +131,10 @@ def _over_elements(
         items = Choice.call(getattr(own, "__wrapped__", own), iterable) if made else iter(iterable)
         if type(items) is GeneratorType and items is not iterable:
             return for_(items, body, state, names, stop)
+        advance_ = getattr(type(items), "__next__", None)
+        if type(advance_ := getattr(advance_, "__wrapped__", advance_)) is FunctionType:
+            take = lambda: Choice.call(advance_, items)  # noqa: E731
+            return taken(take, while_, body, state, names, stop)
         items = uneven.without(items) if uneven.Perhaps.exist else items
         return _laid_out(items, None, 0, body, state, names, stop, loc)
     if not isinstance(found.length, int):
