@@ -29,6 +29,14 @@ _PLAIN_BUILTINS = (
 )  # fmt: skip
 
 
+def get_name(node: Any) -> None:
+    """Note that parts of arrays among the values of an expression may get a name."""
+    if isinstance(node, ast.Subscript):
+        node.named = True  # type: ignore[attr-defined]
+    for x in getattr(node, "elts", ()):
+        get_name(x)
+
+
 class Expressions:
     """Rewrites expressions of one function.
 
@@ -252,6 +260,8 @@ class Expressions:
         for asks in (isinstance, issubclass) if native else ():
             if self.resolver.value(f) is asks:
                 node.func = hook_itself(f"{asks.__name__}_", node)
+        for x in () if native else node.args:
+            get_name(x)
         takes = "parts" in self.resolver.marks and self.resolver.is_native(f)
         self.parts(node)
         if native and not (takes and _may_be_given_parts(node)):
@@ -283,7 +293,8 @@ class Expressions:
         return node
 
     def _element(self, node: ast.Subscript) -> ast.expr:
-        if _is_fixed(node.slice) and not _is_of_container(node):
+        unnamed = not getattr(node, "named", False)
+        if unnamed and _is_fixed(node.slice) and not _is_of_container(node):
             return self.parts(node)
         return hook("getitem", node, self.expr(node.value), self.key(node.slice))
 

@@ -191,7 +191,8 @@ class Names:
         self.visit(node.operand)
 
     def _element(self, node: ast.Subscript) -> None:
-        self._hooked = self._hooked or type(node.slice) is not ast.Constant
+        stored = isinstance(node.ctx, ast.Store)
+        self._hooked = self._hooked or stored or type(node.slice) is not ast.Constant
         self._indexed = True
         if any(map(_may_take_part, [*getattr(node.slice, "elts", [node.slice])])):
             self.resolver.marks.add("parts")

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ms_func.source.expressions import get_name
 from ms_func.source.frames import ITEM, RETURNED, VALUE, meet
 from ms_func.source.nodes import (
     assign,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 def return_(r: Rewriter, s: ast.Return, rest: Any, tail: bool, out: list[ast.stmt]) -> None:
     """`return`: of the user's function, or flags that say so."""
+    get_name(s.value)
     value = s.value if s.value is None or r.stays(s) else r.expr(s.value)
     r.bound = None
     if r.frame.state is None:

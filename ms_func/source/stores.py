@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 from typing import Any
 
-from ms_func.source.expressions import Expressions
+from ms_func.source.expressions import Expressions, get_name
 from ms_func.source.frames import Frame
 from ms_func.source.nodes import (
     assign,
@@ -148,6 +148,7 @@ class Stores(Expressions):
             short = self.temporary()
             out.append(assign(short, value, target))
             value = load(short, target)
+        get_name(target.value)
         call = self._stored(target, self.expr(target.value), None, value)
         out.append(placed(ast.Expr(call), target))
 
@@ -171,6 +172,7 @@ class Stores(Expressions):
 
     def _assign(self, s: ast.Assign, out: list[ast.stmt]) -> None:
         stays = self.stays(s)
+        get_name(s.value)
         value = s.value if stays else self.expr(s.value)
         first = s.targets[0]
         if len(s.targets) == 1:
@@ -202,6 +204,7 @@ class Stores(Expressions):
             old = self.expr(load(t.id, t))
             self.bind_name(t.id, hook(name, s, old, self.expr(s.value)), s, out)
             return
+        get_name(t.value)
         owner = self._once(self.expr(t.value), out)
         key: Any = None
         if isinstance(t, ast.Subscript):

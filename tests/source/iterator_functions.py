@@ -1586,3 +1586,65 @@ def first_two_of_an_iterator(x, n):
     for v in it:
         s += 10 * v
     return s
+
+
+@case
+def groups_of_traced_keys(x, n):
+    values = [x, 2 * x, n - 1.0, x - 1.0, 0.5]
+    best = s = 0.0
+    for positive, group in itertools.groupby(values, key=lambda v: v > 0):
+        members = list(group)
+        if positive and len(members) > best:
+            best = len(members)
+        s += sum(members) * len(members) if positive else -members[0]
+    return s + best
+
+
+@case
+def runs_of_equal_numbers(x, n):
+    runs = [(k, len(list(g))) for k, g in itertools.groupby([n, 1, 1, n, 4])]
+    return x * len(runs) + sum(k * c for k, c in runs)
+
+
+@case
+def generator_over_two_traced_ranges(x, n):
+    pairs = sum(x * a - b for a in range(n) for b in range(a, n) if 0 < a <= b and (a + b) % 2 == 0)
+    inner = max(a * b for a in range(3) for b in range(n + 1))
+    return pairs + inner + any(a + b == n for a in range(n) if a > 1 for b in (1, 2))
+
+
+@case
+def iterator_of_a_text_advanced_in_a_loop(x, n):
+    letters = iter("abcde")
+    s = 0.0
+    while True:
+        c = next(letters, None)
+        if c is None or s > 200 * x:
+            break
+        s += ord(c) * (n + 0.5)
+    return s + x
+
+
+@case
+def iterators_of_a_class_that_data_end(x, n):
+    class Countdown:
+        def __init__(self, k):
+            self.k = k
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            self.k -= 1
+            if self.k < 0:
+                raise StopIteration
+            return self.k * x
+
+    s = 0.0
+    for v in Countdown(n + 2):
+        for u in Countdown(n):
+            if u == v:
+                break
+            s += u * v
+        s += v
+    return s

@@ -278,3 +278,29 @@ def returns_containers(x, n):
 
     found = go(n)
     return found["a"] + found["b"][0] + log["calls"] + log["sum"]
+
+
+@case
+def towers_of_hanoi(x, n):
+    moves = []
+
+    def hanoi(k, a, b, c):
+        if k == 0:
+            return 0
+        first = hanoi(k - 1, a, c, b)
+        moves.append((ord(a) - 64) * x + ord(c))
+        return first + 1 + hanoi(k - 1, b, a, c)
+
+    return hanoi(n, "A", "B", "C") + sum(v * (k + 1) for k, v in enumerate(moves))
+
+
+@case
+def calls_itself_in_another_mode(x, n):
+    def walk(k, mode):
+        if k == 0:
+            return x
+        if mode == "double":
+            return 2 * walk(k - 1, "add")
+        return x + walk(k - 1, "double")
+
+    return walk(n, "double")

@@ -64,3 +64,22 @@ def test_converted_function_is_the_same_on_plain_numbers(f):
     converted = ms.convert(f)
     for args in f.points:
         assert repr(converted(*args)) == repr(f(*args))
+
+
+def test_the_end_of_an_iterator_of_an_array_is_caught():
+    def f(a):
+        it, t = iter(a), 0
+        try:
+            while True:
+                v = next(it)
+                if v == 0:
+                    break
+                t += v
+        except StopIteration:
+            t = -t
+        return t
+
+    jitted = ms.jit(f)
+    for a in ([1, 2, 3, 4], [1, 2, 0, 4], [0, 1, 1, 1]):
+        assert int(jitted(np.array(a))) == f(np.array(a))
+    assert jitted._cache_size() == 1

@@ -66,6 +66,23 @@ def never_ends(x, n):
     return s
 
 
+def sums_an_iterator_of_a_class(x, n):
+    class Countdown:
+        def __init__(self):
+            self.k = n
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            if self.k == 0:  # here
+                raise StopIteration
+            self.k -= 1
+            return x
+
+    return sum(Countdown())
+
+
 def turns_a_deque(x, n):
     w = deque([x, 2 * x])
     w.rotate(n)  # here
@@ -326,6 +343,12 @@ REFUSALS = [
     ),
     (catches_in_groups, UnsupportedError, "a ValueError raised .* cannot be caught", "x > 0"),
     (falls_back, StagingError, "MS103", '"abc"[n]'),
+    (
+        sums_an_iterator_of_a_class,
+        StagingError,
+        "MS180 whether this iterator ends is known only when the program runs",
+        "self.k == 0",
+    ),
     (stores_to_numpy, StagingError, "MS170 .*stored to a NumPy array of shape", "OUTSIDE[0]"),
     (changes_bytes, StagingError, "MS170 side effect .*type bytearray is changed", "b.append(1)"),
     (changes_c_array, StagingError, "MS170 side effect .*type array is changed", "a[0]"),

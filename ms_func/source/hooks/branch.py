@@ -85,7 +85,7 @@ def _switch(
         tried = [lambda f=f: attempts.attempt(f, outer) for f in functions]
         return attempts.proceed(*_recorded(index, tried, names, outer))
     kept = [lambda f=f: (None, f()) for f in functions]
-    return _recorded(index, kept, names, outer)[1]
+    return attempts.proceed(*_recorded(index, kept, names, outer))
 
 
 def _recorded(

@@ -39,6 +39,7 @@ from ms_func.source.hooks import (
     uneven,
     uneven_dicts,
     uneven_stores,
+    views,
 )
 from ms_func.source.hooks.aliases import changed
 from ms_func.source.hooks.choice import Choice
@@ -122,6 +123,8 @@ def _of_each(f: Any, args: Any, kwargs: Any, place: int) -> Any:
 
 def _method(f: Any, args: Any, kwargs: Any) -> Any:
     inner = f.__func__
+    if type(f.__self__) is Tracer and inner.__name__ in numpy_calls.RESHAPING:
+        return views.reshaped(f.__self__, f(*args, **kwargs))
     if type(inner) is FunctionType:
         return _function(inner, (f.__self__, *args), kwargs)
     return policy.convert(f)(*args, **kwargs)

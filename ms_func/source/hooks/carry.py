@@ -16,7 +16,7 @@ import numpy as np
 
 from ms_func.ir.loc import Loc
 from ms_func.ir.types import ArrayType
-from ms_func.source.hooks import aliases, complaints, conditions
+from ms_func.source.hooks import aliases, complaints, conditions, views
 from ms_func.source.hooks.anatomy import (
     PRESENT,
     SCALARS,
@@ -221,7 +221,9 @@ class Carry:
         """Carry all numbers of the state; without `scalars` only the arrays."""
         plan = LoopPlan((PRESENT, PRESENT), {}, {}, eager=True, scalars=self.scalars)
         self.nodes = [
-            plan.join((v, v), (i,)) if is_number(v) or isinstance(v, tuple) else Same(v)
+            Same(v)
+            if views.is_shared(v) or not (is_number(v) or isinstance(v, tuple))
+            else plan.join((v, v), (i,))
             for i, v in enumerate(self.state)
         ]
         self.slots = plan.keep(self.nodes)
@@ -423,3 +425,24 @@ def _constant_shape(x: Any) -> Any:
         return id(x.__self__), x.__name__
     apart = take_apart(x)
     return id(x) if apart is None else (apart.kind, *map(_constant_shape, apart.children))
+
+
+def are_chosen(old: Any, new: Any) -> bool:
+    """Whether forms differ in that data choose a text or function where there was one, or fewer."""
+    if old == new:
+        return True
+    if not isinstance(new, (tuple, list)) or len(new) > _ALTERNATIVES:
+        return False
+    if new[0] == "slot" and all(map(_is_constant, new[1:])):
+        before = [old] if _is_constant(old) else old[1:] if isinstance(old, tuple) else ()
+        return bool(before) and {*before} <= {*new[1:]}
+    alike = type(old) is type(new) and len(old) == len(new)
+    return alike and all(map(are_chosen, old, new))
+
+
+def _is_constant(form: Any) -> bool:
+    return isinstance(form, int) or (isinstance(form, tuple) and form[:1] == (str,))
+
+
+_ALTERNATIVES = 17
+"""Most texts among which data choose in the arguments of a recursion, and one."""

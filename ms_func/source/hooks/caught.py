@@ -138,7 +138,7 @@ def with_(
             return body(item, *state)
         return state
     if isinstance(manager, suppress):
-        kinds = manager._exceptions
+        kinds = manager._exceptions  # pyright: ignore[reportAttributeAccessIssue]
         return try_(lambda *s: body(manager, *s), [(lambda: kinds, lambda _, *s: s)], state, names)
     if isinstance(manager, _PASSING) or (not failures.may_catch() and _lets_through(manager)):
         with manager as item:
@@ -220,6 +220,32 @@ def for_loop(
     given, names = (*state, *extra, None), (*names, *shown, RAISED)
     *found, raised = loop(iterable, step, given, names, flag, True)
     return proceed(raised, tuple(found[:width]))
+
+
+def taken(
+    take: Callable[[], Any], loop: Callable[..., State], body: Callable[..., State], state: State,
+    names: Sequence[str], stop: int | None,
+) -> State:  # fmt: skip
+    """A loop over what `take` gives until it raises `StopIteration`."""
+    names = ("<end>", *names)
+
+    def test(done: Any, *given: Any) -> Any:
+        left = False if stop is None else given[stop]
+        return not_(or_(done, lambda: left))
+
+    def ended(_: Any, *given: Any) -> State:
+        return (True, *given)
+
+    def step(done: Any, *given: Any) -> State:
+        with failures.Catcher(lambda: StopIteration):
+            raised, found = attempt(lambda: (take(),))
+        if found is None:
+            return ended(done, *given) if isinstance(raised, StopIteration) else _raise(raised)
+        fine = True if raised is None else raised.where(lambda x: x is None)
+        run = lambda _, *s: (False, *body(found[0], *s))  # noqa: E731
+        return if_(fine, run, ended, (done, *given), names)
+
+    return loop(test, step, (False, *state), names)[1:]
 
 
 def while_loop(

@@ -16,7 +16,7 @@ from ms_func.source.hooks.iterators import each, whole
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.portion_functions import listed
 from ms_func.source.hooks.portions import Portion
-from ms_func.source.hooks.running import Running
+from ms_func.source.hooks.running import Nested, Running
 from ms_func.source.hooks.truths import asked, at_hand
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.source.hooks.uneven import is_uneven, laid, pairs, sifted, truth_of
@@ -102,8 +102,12 @@ def nested(is_list: bool, iterable: Any, inner: Callable[[Any], Any], condition:
         return list(found) if is_list else found
     asks = (lambda x: True) if condition is None else condition
     iterable = _listed(iterable) if type(iterable) is Portion else iterable
-    if not is_list and condition is None and not is_uneven(iterable):
-        return (y for x in iterable for y in inner(x))
+    if not is_list and not is_uneven(iterable):
+        within = elements(iterable)
+        if within is not None and not isinstance(within.length, int | None):
+            return Nested(within, inner, asks)
+        if condition is None:
+            return _in_turn(iterable, inner)
     found = [
         pair
         for c, x in pairs(sifted(asks, iterable))
@@ -111,3 +115,13 @@ def nested(is_list: bool, iterable: Any, inner: Callable[[Any], Any], condition:
     ]
     values = laid(found)
     return values if is_list or is_uneven(values) else iter(values)
+
+
+def _in_turn(iterable: Any, inner: Callable[[Any], Any]) -> Any:
+    """The elements of one part after another, which may be of lengths that data decide."""
+    if not isinstance(iterable, (list, tuple, range)):
+        return (y for x in iterable for y in inner(x))
+    parts = [inner(x) for x in iterable]
+    if any(isinstance(part, Running) for part in parts):
+        return Nested(parts, lambda part: part, lambda part: True)
+    return itertools.chain.from_iterable(parts)

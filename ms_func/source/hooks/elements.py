@@ -20,11 +20,11 @@ from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add, div, max, min, mul, neg, sub
-from ms_func.primitives.axis_slices import dynamic_index_in_dim
+from ms_func.primitives.axis_slices import dynamic_index_in_dim, dynamic_update_index_in_dim
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import gt, lt, select
 from ms_func.primitives.shape import concatenate, expand_dims
-from ms_func.source.hooks import complaints
+from ms_func.source.hooks import complaints, views
 from ms_func.source.hooks.anatomy import SCALARS, is_number
 from ms_func.source.hooks.journal import Position, journal
 from ms_func.tracing.tracer import Tracer
@@ -182,7 +182,17 @@ class Rows(Elements):
 
     def at(self, i: Any) -> Any:
         """The element at a traced position."""
-        return dynamic_index_in_dim(self.array, i, 0, keepdims=False)
+        return self._row(dynamic_index_in_dim(self.array, i, 0, keepdims=False), i)
+
+    def _row(self, found: Any, i: Any) -> Any:
+        """A row, which is a part of the array."""
+        if type(self.array) is not Tracer:
+            return found
+        return views.part(
+            self.array, found, lambda v: dynamic_index_in_dim(v, i, 0, keepdims=False),
+            lambda v, new: dynamic_update_index_in_dim(v, new, i, 0),
+            (i,) if type(i) is Tracer else (),
+        )  # fmt: skip
 
     def stacks(self) -> Sequence[Any]:
         """The array."""
@@ -194,7 +204,7 @@ class Rows(Elements):
 
     def known(self, i: int) -> Any:
         """The element at a known position."""
-        return self.array[i]
+        return self._row(self.array[i], i)
 
 
 class Numbers(Elements):
@@ -326,7 +336,7 @@ class Rest(Elements):
 
     def at(self, i: Any) -> Any:
         """The element at a traced position."""
-        return self.part.at(add(i, convert_element_type(self.start, np.int32, True)))
+        return self.part.at(add(i, convert_element_type(self.start, typeof(i).dtype, True)))
 
     def known(self, i: int) -> Any:
         """The element at a known position."""

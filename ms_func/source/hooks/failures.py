@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
-from ms_func.errors import LocatedError, UnsupportedError
+from ms_func.errors import LocatedError, StagingError, UnsupportedError
 from ms_func.ir.host import identity_of
 from ms_func.ir.loc import Loc, is_internal, user_loc
 from ms_func.ir.primitive import current
@@ -164,6 +164,12 @@ def leave(error: Exception) -> bool:
         return True
     if is_caught(error):
         raise _uncatchable(error) from error
+    if isinstance(error, StopIteration) and _function_of(error) == "__next__":
+        raise StagingError(
+            "MS180 whether this iterator ends is known only when the program runs, and it is "
+            "Python that takes its elements here\nfix: go through it with a `for` loop",
+            user_loc(3),
+        ) from error
     with _placed(error):
         fail(error)
     return True
@@ -193,7 +199,7 @@ def is_raised(error: Exception) -> bool:
 _HOOKS = __file__.rpartition("/")[0] + "/"
 _OWN = (
     "'Choice'", "'Perhaps'", "'Portion'", "'Growing'", "'_Rows'", "'Running'", "'Once'", "'Taken'",
-    "'Generated'",
+    "'Generated'", "'Nested'",
 )  # fmt: skip
 """What Python calls our stand-ins; where it does not take one, it is we who fall short."""
 _OPERANDS = ("unsupported operand type", "not supported between")
@@ -211,6 +217,15 @@ def _is_pythons(error: Exception) -> bool:
             return False
     file = _innermost(error.__traceback__)
     return not is_internal(file) or file.startswith(_HOOKS) or type(error) is IndexError
+
+
+def _function_of(error: Exception) -> str:
+    """Name of the user's function that raised an exception."""
+    tb, name = error.__traceback__, ""
+    while tb is not None:
+        code, tb = tb.tb_frame.f_code, tb.tb_next
+        name = name if is_internal(code.co_filename) else code.co_name
+    return name
 
 
 def _innermost(tb: TracebackType | None) -> str:

@@ -39,7 +39,7 @@ from ms_func.source.hooks.aliases import refuse_spoiled
 from ms_func.source.hooks.anatomy import SCALARS
 from ms_func.source.hooks.branch import cells, if_, not_
 from ms_func.source.hooks.carry import Carry, Step
-from ms_func.source.hooks.caught import for_loop
+from ms_func.source.hooks.caught import for_loop, taken
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.elements import INDEX, Elements, Once, Range, elements
 from ms_func.source.hooks.growing import is_stretched
@@ -53,6 +53,7 @@ from ms_func.source.hooks.loops import (
     merged_results,
     recorded,
     staged_while,
+    while_,
 )
 from ms_func.source.hooks.outcomes import Bottom, State
 from ms_func.source.hooks.trials import Trial
@@ -104,6 +105,10 @@ def for_(
     return _over_elements(iterable, body, state, names, stop, user_loc())
 
 
+class _Stored(BaseException):
+    """A loop over the rows of an array stores to one of them, which is a part of the array."""
+
+
 def _in_turns(
     iterable: Any, body: Callable[..., State], state: State, names: Sequence[str],
     stop: int | None, loc: Loc | None,
@@ -126,6 +131,10 @@ def _over_elements(
         items = Choice.call(getattr(own, "__wrapped__", own), iterable) if made else iter(iterable)
         if type(items) is GeneratorType and items is not iterable:
             return for_(items, body, state, names, stop)
+        advance_ = getattr(type(items), "__next__", None)
+        if type(advance_ := getattr(advance_, "__wrapped__", advance_)) is FunctionType:
+            take = lambda: Choice.call(advance_, items)  # noqa: E731
+            return taken(take, while_, body, state, names, stop)
         items = uneven.without(items) if uneven.Perhaps.exist else items
         return _laid_out(items, None, 0, body, state, names, stop, loc)
     if not isinstance(found.length, int):
@@ -137,7 +146,9 @@ def _over_elements(
         done = _rolled(found, body, state, names, stop, loc)
         if done is not None:
             return done
-    return _laid_out(iter(iterable), found, 0, body, state, names, stop, loc)
+    rows = type(iterable) is Tracer
+    items = map(found.known, range(len(iterable))) if rows else iter(iterable)
+    return _laid_out(items, found, 0, body, state, names, stop, loc)
 
 
 # --- step by step -------------------------------------------------------------------------------
@@ -259,6 +270,9 @@ def _rolled(
         why = str(error).partition("\n")[0]
         _log.info("%s: a loop of %s steps is laid out step by step: %s", loc, found.length, why)
         return None
+    except _Stored:
+        trial.rewind()
+        return _as_while(found, 0, body, state, names, stop, loc)
     except BaseException:
         trial.rewind()
         raise
@@ -283,8 +297,11 @@ def _scanned(
         if stop is not None:
             given[stop] = False
         rows[:] = [current.interpreter.parameter(_row_type(x)) for x in stacks]
-        item = found.take([frozen_handle(r) for r in rows], i)
-        return (add(i, Literal(1, INDEX)), *body(item, *given))
+        handles = [frozen_handle(r) for r in rows]
+        after = body(found.take(handles, i), *given)
+        if any(h.variable is not r.variable for h, r in zip(handles, rows, strict=True)):
+            raise _Stored
+        return (add(i, Literal(1, INDEX)), *after)
 
     carry, made = recorded(
         lambda *_: True, step, (first, *state), ("the position", *names), loc, cells(body)

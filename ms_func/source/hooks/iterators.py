@@ -18,11 +18,14 @@ from types import GeneratorType
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
+import numpy as np
+
 import ms_func.numpy as xp
+from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
 from ms_func.source.hooks import complaints, failures
 from ms_func.source.hooks.branch import and_, if_, ifexp
-from ms_func.source.hooks.elements import Elements, Once
+from ms_func.source.hooks.elements import Elements, Once, Rows
 from ms_func.source.hooks.journal import journal
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.truths import asked, at_hand, truth
@@ -33,9 +36,14 @@ from ms_func.tracing.tracer import Staging, Tracer
 
 def iterator(x: Any) -> Any:
     """`iter(x)`."""
-    if type(current.interpreter) is Staging and isinstance(x, (list, tuple, range)):
+    if type(current.interpreter) is not Staging:
+        return iter(x)
+    if isinstance(x, (list, tuple, range)):
         return Once(Listed(x))
-    return iter(x)
+    if type(x) in (str, bytes, dict):
+        return Once(Listed(tuple(x)))
+    rows = isinstance(x, (Tracer, Array, np.ndarray)) and np.ndim(x) > 0
+    return Once(Rows(x)) if rows else iter(x)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 class Listed(Elements):

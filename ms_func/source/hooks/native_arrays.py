@@ -17,7 +17,7 @@ from ms_func.ir.loc import user_frame
 from ms_func.ir.primitive import current
 from ms_func.ir.types import typeof
 from ms_func.numpy.promotion import fill
-from ms_func.source.hooks import complaints
+from ms_func.source.hooks import complaints, views
 from ms_func.source.hooks.journal import Buffer
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -72,16 +72,19 @@ def handle(x: np.ndarray) -> Tracer:
     trace = current.interpreter
     first = x.flat[0] if x.size else x.dtype.type(0)
     if not x.size or (x == first).all():
-        return fill(first, typeof(x))
-    return Tracer(trace, trace.capture(x))
+        return views.made_by_numpy(fill(first, typeof(x)))
+    return views.made_by_numpy(Tracer(trace, trace.capture(x)))
 
 
 def stored_to(x: Any) -> BaseException:
     """What is raised where something traced is stored to an array of NumPy."""
-    found = _made.sites.get(id(x))
+    whole = x
+    while type(whole.base) is np.ndarray:
+        whole = whole.base
+    found = _made.sites.get(id(whole))
     if found is not None:
         _traced.add(found[1])
-    elif x.base is None:  # made by an operator, perhaps, of arrays that such lines made
+    elif whole is x:  # made by an operator, perhaps, of arrays that such lines made
         _traced.update(site for _, site in _made.sites.values())
     return Again(complaints.numpy_store(x))
 

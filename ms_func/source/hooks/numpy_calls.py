@@ -14,7 +14,7 @@ import numpy as np
 import ms_func.numpy as xp
 from ms_func import config
 from ms_func.numpy.protocol import counterpart
-from ms_func.source.hooks import native_arrays
+from ms_func.source.hooks import native_arrays, views
 from ms_func.source.hooks.growing import Growing
 from ms_func.source.hooks.perhaps import Perhaps
 from ms_func.source.hooks.stores import rebind
@@ -50,8 +50,15 @@ def call(f: Any, args: Any, kwargs: Any) -> Any:
         return f(*args, **kwargs)
     args = [x if name in _LISTS else _as_array(x) for x in args]
     if out is None:
-        return own(*args, **kwargs)
+        found = own(*args, **kwargs)
+        if name in RESHAPING and type(args[0]) is Tracer:
+            return views.reshaped(args[0], found)
+        return found if any(found is x for x in args) else views.made_by_numpy(found)
     return _put_out(own, args, kwargs, out[0] if isinstance(out, tuple) else out)
+
+
+RESHAPING = ("ravel", "reshape")
+"""Functions and methods whose result is a part of what they are given."""
 
 
 def _is_traced(x: Any) -> bool:

@@ -15,7 +15,7 @@ import itertools
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from types import CodeType, FunctionType
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,11 @@ from ms_func import config
 from ms_func.control_flow import bodies
 from ms_func.control_flow.stack_machine import recur_p, recurs, run_recursive
 from ms_func.errors import ConcretizationTypeError
-from ms_func.ir.loc import is_internal
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType
 from ms_func.source.hooks import attempts, complaints, failures, identity
 from ms_func.source.hooks.anatomy import PRESENT, Mismatch, Overlay, is_number, take_apart
-from ms_func.source.hooks.carry import LoopPlan, finals_at_entry, shapes, where
+from ms_func.source.hooks.carry import LoopPlan, are_chosen, finals_at_entry, shapes, where
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.forgotten import forget
 from ms_func.source.hooks.join import Plan, converted, materialized, promoted
@@ -45,6 +44,7 @@ from ms_func.source.hooks.journal import (
 )
 from ms_func.source.hooks.outcomes import Bottom
 from ms_func.source.hooks.perhaps import Perhaps
+from ms_func.source.hooks.reaching import catches, may_call_itself
 from ms_func.source.hooks.region import Region, finals, put
 from ms_func.source.hooks.trials import Trial
 from ms_func.source.hooks.undefined import UNDEFINED
@@ -107,7 +107,7 @@ def enter(f: Any, made: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[
     """`made(*args, **kwargs)`, where `made` is the converted form of the function `f`."""
     if type(current.interpreter) is not Staging:
         return made(*args, **kwargs)
-    if may_call_itself(f) and (failures.may_catch() or _catches[f.__code__]):
+    if catches(f) or (failures.may_catch() and may_call_itself(f)):
         raised, values = _enter(f, _Attempted(made), args, kwargs)
         return attempts.proceed(raised, values)[0]
     return _enter(f, made, args, kwargs)
@@ -280,48 +280,6 @@ def _natively(code: CodeType, made: Any, args: Any, kwargs: Any) -> Any:
         _active.native.discard(code)
 
 
-_reaching: dict[CodeType, bool] = {}
-_catches: dict[CodeType, bool] = {}
-"""Whether functions may call themselves, by their code; whether these, or those that they call,
-catch exceptions."""
-
-
-def may_call_itself(f: Any) -> bool:
-    """Whether a function may call itself, as far as the names in it tell."""
-    code = f.__code__
-    found = _reaching.get(code)
-    if found is None:
-        reached = _reached(f)
-        found = _reaching[code] = f.__name__ in _names(code) or code in reached
-        _catches[code] = any(c.co_exceptiontable for c in (code, *reached))
-    return found
-
-
-def _reached(f: Any) -> set[CodeType]:
-    """Code of the functions that `f` names, and of those they name."""
-    stack, seen = [f], set()
-    while stack:
-        for g in _named(stack.pop()):
-            if g.__code__ not in seen:
-                seen.add(g.__code__)
-                stack.append(g)
-    return seen
-
-
-def _named(f: Any) -> list[Any]:
-    """Functions of the user's that names in `f` stand for."""
-    found = [f.__globals__.get(n) for n in _names(f.__code__)]
-    found += [Cell(c).read() for c in f.__closure__ or ()]
-    found = [getattr(g, "__wrapped__", g) for g in found]  # behind a cache
-    return [g for g in found if type(g) is FunctionType and not is_internal(g.__code__.co_filename)]
-
-
-def _names(code: CodeType) -> set[str]:
-    """Names of globals and attributes in a function and those inside it."""
-    inner = [c for c in code.co_consts if type(c) is CodeType]
-    return set(code.co_names).union(*map(_names, inner))
-
-
 class _Stores(Exception):
     """A function that does not call itself after all stores to objects."""
 
@@ -342,8 +300,8 @@ class _Inputs(LoopPlan):
     def same(self, values: Sequence[Any], path: Any) -> bool:
         """An array that is handed on is looked at, and stored to, where it is."""
         entry, inner = values
-        if type(entry) is Choice and not entry.are_functions:
-            return False  # another call may choose another one
+        if type(entry) is Choice:
+            return entry.are_functions and super().same(values, path)  # others may be chosen
         if not self.arrays and entry is inner and is_number(entry) and np.ndim(entry):
             return True
         return super().same(values, path)
@@ -538,7 +496,7 @@ class Root:
             return None
         forms = shapes(nodes, stores, (0,))
         if forms[0] != self.forms[0]:
-            if _are_chosen(self.forms[0], forms[0]):
+            if are_chosen(self.forms[0], forms[0]):
                 entry = [s.columns[0] for s in plan.keep(nodes)]
                 self.given = nodes[0].build(entry, {})
                 self._enter()
@@ -613,27 +571,6 @@ class Root:
         for key, node in self.left.items():
             put(self.places[key], node.build(values, made))
         return value
-
-
-def _are_chosen(old: Any, new: Any) -> bool:
-    """Whether forms differ in that data choose a text or function where there was one, or fewer."""
-    if old == new:
-        return True
-    if not isinstance(new, (tuple, list)) or len(new) > _ALTERNATIVES:
-        return False
-    if new[0] == "slot" and all(map(_is_constant, new[1:])):
-        before = [old] if _is_constant(old) else old[1:] if isinstance(old, tuple) else ()
-        return bool(before) and {*before} <= {*new[1:]}
-    alike = type(old) is type(new) and len(old) == len(new)
-    return alike and all(map(_are_chosen, old, new))
-
-
-def _is_constant(form: Any) -> bool:
-    return isinstance(form, int) or (isinstance(form, tuple) and form[:1] == (str,))
-
-
-_ALTERNATIVES = 17
-"""Most texts among which data choose in the arguments of a recursion, and one."""
 
 
 def _is_stretch(node: Any) -> bool:

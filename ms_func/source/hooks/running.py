@@ -36,6 +36,24 @@ class Running:
         return for_(self.iterable, body, (out,), ("the result",))[0]
 
 
+class Nested(Running):
+    """A generator expression of several `for`; the element is what the inner ones give."""
+
+    __slots__ = ()
+
+    def fold(self, step: Callable[[Any, Any], Any], out: Any) -> Any:
+        """`step(out, element)` for each element, in compiled loops one inside the other."""
+        return super().fold(lambda out, part: _folded(part, step, out), out)
+
+
+def _folded(part: Any, step: Callable[[Any, Any], Any], out: Any) -> Any:
+    from ms_func.source.hooks.iteration import for_
+
+    if isinstance(part, Running):
+        return part.fold(step, out)
+    return for_(part, lambda x, out: (step(out, x),), (out,), ("the result",))[0]
+
+
 class Taken(Running):
     """`takewhile` of elements without a known end."""
 
@@ -70,4 +88,4 @@ class Taken(Running):
         return for_(self.iterable, step, (*state, False), every, len(state))[:-1]
 
 
-RULES[Running] = lambda x: True
+RULES[Running] = RULES[Nested] = lambda x: True

@@ -16,6 +16,7 @@ from ms_func.ir.primitive import current
 from ms_func.numpy import indexing, updates
 from ms_func.numpy.indexing import parse
 from ms_func.numpy.promotion import as_handle
+from ms_func.primitives.cast import convert_element_type
 from ms_func.source.hooks import (
     complaints,
     growing_methods,
@@ -27,6 +28,7 @@ from ms_func.source.hooks import (
     uneven,
     uneven_dicts,
     uneven_stores,
+    views,
     windows,
 )
 from ms_func.source.hooks.aliases import changed
@@ -40,7 +42,6 @@ from ms_func.source.hooks.journal import (
     Cell,
     Contents,
     Global,
-    Handle,
     attribute,
     is_inside,
     journal,
@@ -82,6 +83,16 @@ def getitem(obj: Any, index: Any) -> Any:
     """`obj[index]`."""
     if type(current.interpreter) is not Staging:
         return obj[index]
+    found = _element(obj, index)
+    if type(found) is Tracer and type(obj) in (Tracer, np.ndarray) and views.is_basic(index):
+        return views.part(
+            obj, found, lambda x: _element(x, index), lambda x, new: _updated(x, index, new),
+            views.needed(index),
+        )  # fmt: skip
+    return found
+
+
+def _element(obj: Any, index: Any) -> Any:
     if type(obj) is Portion:
         return portion_functions.element(obj, index)
     if type(index) is Choice:
@@ -208,22 +219,25 @@ def _by_method(obj: Any, name: str) -> bool:
 
 def _set_traced(x: Tracer, key: Any, value: Any) -> None:
     """A store to an array: the handle stands for the updated array from here on."""
+    rebind(x, _updated(x, key, value))
+
+
+def _updated(x: Tracer, key: Any, value: Any) -> Any:
+    """The array after a store."""
+    if type(x) is np.ndarray:
+        raise native_arrays.stored_to(x)
     key = windows.moved(x.type.shape, key) if windows.is_moving(key) else key
     taken = _part(x, key)
     if taken is not None:
-        rebind(x, portions.stored(x, taken, value))
-        return
+        return portions.stored(x, taken, value)
     parse(x.type.shape, key)  # integers out of bounds are an error here
-    new = updates.update(x, key, value, "set")
-    rebind(x, new)
+    return updates.update(x, key, value, "set")
 
 
 def rebind(x: Tracer, new: Any) -> None:
     """Make the handle `x` stand for the value of `new`, journalled."""
-    top = journal.top
-    if top is not None and x.recorder is not top.trace:
-        top.touch(Handle(x))
-    x.recorder, x.variable, x.type = new.recorder, new.variable, new.type
+    views.assign(x, new)
+    views.stored(x)
     changed(x)
 
 
@@ -391,6 +405,11 @@ def _augmented(name: str) -> Callable[[Any, Any], Any]:
                 raise uneven.Perhaps.complaint()
             uneven_stores.METHODS["extend"](x, value)
             out = x
+        elif type(x) is Tracer and views.is_shared(x):
+            rebind(x, convert_element_type(operation(x, value), x.dtype))
+            return x
+        elif type(x) is np.ndarray and x.base is not None and type(value) is Tracer:
+            raise native_arrays.stored_to(x)
         else:
             out = operation(x, value)
         if out is x:
