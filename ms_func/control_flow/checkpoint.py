@@ -312,7 +312,7 @@ class checkpoint_policies:
         >>> dots = ms.checkpoint(layer, policy=ms.checkpoint_policies.dots_saveable)
         >>> kept = ms.ad_checkpoint.saved_residuals(dots, np.ones((2, 2)), np.ones(2))
         >>> sorted(residual.source for residual in kept)
-        ['argument 0', 'argument 1', 'dot_general']
+        ['argument w', 'argument x', 'dot_general']
     """
 
     @staticmethod
@@ -397,7 +397,7 @@ class checkpoint_policies:
             >>> inner = ms.checkpoint_policies.save_only_these_names("inner")
             >>> f = ms.checkpoint(lambda x: np.sin(checkpoint_name(2 * x, "inner")), policy=inner)
             >>> [residual.source for residual in saved_residuals(f, 1.0)]
-            ['name']
+            ["named 'inner'"]
         """
         names = frozenset(names_which_can_be_saved)
         return lambda prim, *types, **params: prim is name_p and params["name"] in names

@@ -3,7 +3,7 @@
 For `test_array_programs`: what is stored to one name of an object is seen through all others.
 """
 
-# ruff: noqa: PERF401 - these lists are to grow step by step
+# ruff: noqa: PERF401, RUF007 - these lists are to grow step by step; zip is tested
 from __future__ import annotations
 
 import copy
@@ -337,10 +337,80 @@ def filled_by_recursion(np, x, n):
     return folded([a * b for a, b in levels])
 
 
+def appended_under_conditions(np, x, n):
+    w = [[0.5, x[0]]]
+    if x[0] > n:
+        if w[0][0] > x[1]:
+            w.append([0.5, n * 0.25])
+            w[-1][0] = x[2]
+        w[0][0] += 1.0
+    return w[n % len(w)][0]
+
+
+def names_put_into_a_list_perhaps(np, x, n):
+    w, u = [[0.5, x[0]]], []
+    e, f = w[0], [x[1], 1.0]
+    while n > 1:
+        u.append(e)
+        n -= 1
+    w.append(e)
+    if n % 2 == 0:
+        if w[0][1] <= 1:
+            e[0] += x[n % 3]
+            e = w[0] if x[1] > n else f
+            e, f = f, e
+        w[0][0] = n * 1.0
+    return w[0][0], w[1][0], e[0], f[0], len(u)
+
+
+def names_carried_into_lists(np, x, n):
+    w, u = [[0.5, x[0]]], []
+    e = f = w[0]
+    while n > 0:
+        u.append(e)
+        f[1] += 2.5
+        w.append([e[0] + 1, w[-1][1]])
+        e = w[n % len(w)] if n % 2 == 0 else f
+        n -= 1
+    w[0] = f
+    return folded([a - 2 * b for a, b in w]), folded([a - 2 * b for a, b in u]), e[0], f[1]
+
+
+def pairs_of_neighbours(np, x, n):
+    w = []
+    for i in range(n + 3):
+        w.append([x[i % 5], i])
+    w.sort(key=lambda p: p[0])
+    for i, p in enumerate(w):
+        p[1] += i
+    for p, q in zip(w, w[1:], strict=False):
+        q[0] += p[0]
+    return folded([a + b for a, b in w])
+
+
+def visited_objects(np, x, n):
+    nodes, seen, total = [], set(), 0.0
+    for i in range(n + 3):
+        nodes.append(Body(x[i % 5], 1.0 * i))
+    queue, k = [nodes[0]], 0
+    while queue:
+        u = queue.pop()
+        if u in seen:
+            continue
+        seen.add(u)
+        total = total * 0.5 + u.place
+        k += 1
+        queue.append(nodes[k % 3])
+        queue.append(nodes[0])
+    return total, k, nodes[0] in seen
+
+
 CASES = [
-    counters_on_a_stack, a_name_from_outside, grouped, grouped_by_default, set_by_default, bodies,
-    one_object_in_two_lists, one_object_twice_in_a_list, a_chosen_element, exchanged,
-    lists_in_elements, nested_brackets, tuples_with_objects, copies_of_a_list, copies_of_elements,
-    a_name_that_moves_on, tables_in_a_table, neighbours, paths, rows_that_get_longer, recent,
-    is_the_same, moved_between, by_a_function, filled_by_recursion,
+    counters_on_a_stack, a_name_from_outside, grouped, grouped_by_default, set_by_default,
+    bodies, one_object_in_two_lists, one_object_twice_in_a_list, a_chosen_element, exchanged,
+    lists_in_elements, nested_brackets, tuples_with_objects, copies_of_a_list,
+    copies_of_elements, a_name_that_moves_on, tables_in_a_table, neighbours, paths,
+    rows_that_get_longer, recent, is_the_same, appended_under_conditions,
+    names_put_into_a_list_perhaps, names_carried_into_lists, pairs_of_neighbours,
+    visited_objects, moved_between, by_a_function, filled_by_recursion,
 ]  # fmt: skip

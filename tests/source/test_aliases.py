@@ -398,3 +398,20 @@ def test_the_other_object_may_be_forgotten():
         return c
 
     assert [float(v) for v in ms.jit(f)(-1.0)] == f(-1.0)
+
+
+def test_names_that_enter_a_loop_with_one_object_may_stay_one():
+    """After the first step nobody knows whether `w[0]` is what `f` is."""
+
+    def f(x, n):
+        r, o = [0.5, x], [1.0, 1.0]
+        w, e, f = [r], r, o
+        while n > 0:
+            e, f = f, e
+            w[0][1] = f[1] * 0.5
+            w[-1] = [1.0, 2.0]
+            n -= 1
+        return e[1], f[1]
+
+    with pytest.raises(StagingError, match="MS102 branches disagree: what this object holds"):
+        ms.jit(f)(1.5, 1)

@@ -159,3 +159,32 @@ def test_elements_have_one_form():
     assert ms.jit(f)(3, 1, 2.5) == 1.0
     with pytest.raises(StagingError, match=r"MS101 .* an element of a list"):
         ms.jit(f)(3, np.ones(2), np.ones(3))
+
+
+def test_a_store_to_an_array_in_a_growing_list_is_refused():
+    def f(x, n, copied):
+        w = []
+        while n > 0:
+            w.append(x * n)
+            n -= 1
+        v = w[0].copy() if copied else w[0]
+        v[0] = 5.0
+        w[0] = v
+        return w[0] + w.pop()
+
+    x = np.ones(3)
+    np.testing.assert_array_equal(ms.jit(f, static_argnums=2)(x, 3, True), [6, 4, 4])
+    with pytest.raises(StagingError, match=r"(?s)MS170 an array .*fix: store to a copy and put it"):
+        ms.jit(f, static_argnums=2)(x, 3, False)
+
+
+def test_objects_that_hold_objects_of_their_class_are_refused():
+    def f(n):
+        head = None
+        while n > 0:
+            head = [n, head]
+            n -= 1
+        return head[0]
+
+    with pytest.raises(StagingError, match=r"MS101 the types of the values .* do not settle"):
+        ms.jit(f)(3)

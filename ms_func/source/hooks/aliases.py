@@ -149,12 +149,12 @@ def changed(x: Any) -> None:
         Links.spread(x)
 
 
-def is_numbered(x: Any) -> bool:
-    """Whether an object has a number."""
+def is_numbered(x: Any, surely: bool = False) -> bool:
+    """Whether an object has a number; `surely`, whatever the data are."""
     trace = current.interpreter
     while type(trace) is Staging:
         if trace.links is not None and id(x) in trace.links.numbers:
-            return True
+            return not surely or trace.links.numbers[id(x)].tag.sure
         trace = trace.outer
     return False
 
@@ -182,11 +182,11 @@ class _Way(NamedTuple):
 def follow(x: Any) -> None:
     """Repeat a store to `x` on all objects still in use that links lead to.
 
-    Objects with numbers are told apart by these; see `identity`.
+    Objects that have numbers for sure are told apart by these; see `identity`.
     """
-    numbered = is_numbered(x)
+    numbered = is_numbered(x, surely=True)
     for w in _ways(x):
-        if _is_used(w) and not (numbered and is_numbered(w.end())):
+        if _is_used(w) and not (numbered and is_numbered(w.end(), surely=True)):
             _repeat(x, w.end(), w.known)
 
 
@@ -198,12 +198,26 @@ def _ways(x: Any) -> list[_Way]:
     for w in found:  # which grows
         if None not in w.known:
             _from(id(w.end()), w.known, found, done)
+        elif not w.to_made and _enters(w.link, w.end()):
+            twins = [one for one in linked(w.end()) if _enters(one, w.end())]
+            _from(id(w.end()), w.known, found, done, twins)
     return found
 
 
-def _from(x: int, known: dict[Any, Any], found: list[_Way], done: set[int]) -> None:
-    """Add the ways over the links of the object with this identity."""
-    for one in _linked(x):
+def _enters(link: Link, x: Any) -> bool:
+    """Whether a loop made the object of a link, and entered with `x` in its place.
+
+    Two that enter with one object are one in the first step. Others are not, as long as each step
+    makes them of ones that are not.
+    """
+    return link.index is None and link.origins[0] is x
+
+
+def _from(
+    x: int, known: dict[Any, Any], found: list[_Way], done: set[int], links: Any = None
+) -> None:
+    """Add the ways over the links, or some of them, of the object with this identity."""
+    for one in _linked(x) if links is None else links:
         if id(one) in done:
             continue
         done.add(id(one))

@@ -16,7 +16,7 @@ import numpy as np
 
 from ms_func.ir.loc import Loc
 from ms_func.ir.types import ArrayType
-from ms_func.source.hooks import aliases, complaints, conditions, views
+from ms_func.source.hooks import aliases, complaints, conditions, identity, views
 from ms_func.source.hooks.anatomy import (
     PRESENT,
     SCALARS,
@@ -141,6 +141,14 @@ class LoopPlan(Plan):
             return False
         longer = self.grows and len(own[-1].children) > len(own[0].children)
         return longer or any(type(c) is Growing for p in own for c in p.children)
+
+    def _object(self, node: Tree, values: Sequence[Any], path: Path) -> None:
+        """An object with a number stays one: those that it is in other steps have numbers, too."""
+        pairs = [(v, o) for v, o in zip(values, self.overlays, strict=True) if v is not UNDEFINED]
+        if any(identity.known_tag(v, o) is not None for v, o in pairs):
+            for v, o in pairs:
+                identity.tag_of(v, o)
+        super()._object(node, values, path)
 
     def _stands_for(self, node: Slot | Tree, values: Sequence[Any], path: Path) -> None:
         """How many steps there are, and so which object is left, is not known."""

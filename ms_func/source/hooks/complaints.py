@@ -110,7 +110,7 @@ def _carry_fix(entry: Any, out: Any, what: str) -> str:
     return "start with a value of the type that the body gives, or convert in the body"
 
 
-def shared_element() -> Exception:
+def shared_element() -> StagingError:
     """MS170: a store to an object that is a copy of what a growing list holds."""
     return StagingError(
         "MS170 an object in a list of lists that grow, or in a list that came out of another "

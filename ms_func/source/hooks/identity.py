@@ -15,18 +15,21 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ms_func.errors import StagingError
 from ms_func.ir.primitive import current
 from ms_func.primitives.arithmetic import add
 from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, gt, select
+from ms_func.source.hooks import complaints
 from ms_func.source.hooks.aliases import Link, Links, linked
+from ms_func.source.hooks.anatomy import PRESENT
 from ms_func.source.hooks.journal import MISSING, Attribute, Location, journal, store
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -71,6 +74,19 @@ class Tag(NamedTuple):
 NONE = np.int32(0)
 FROZEN = Tag(np.int32(-1), Family())
 """Tag of an object in a list where stores to it cannot be repeated."""
+
+
+class Unnumbered(StagingError):
+    """Objects that a loop carries should have had numbers before it.
+
+    Attributes:
+        objects: the objects at its entry.
+    """
+
+    def __init__(self, objects: Sequence[Any]) -> None:
+        error = complaints.shared_element()
+        super().__init__(error.message, error.loc)
+        self.objects = objects
 
 
 def united(tags: Iterable[Tag | None]) -> tuple[Family, bool]:
@@ -244,6 +260,14 @@ def tag_of(x: Any, overlay: Any) -> Tag:
     return found
 
 
+def give(objects: Sequence[Any]) -> bool:
+    """Give numbers to objects that have none; whether there are any."""
+    found = [x for x in objects if (entry := entry_of(x)) is None or not entry.tag.sure]
+    for x in found:
+        tag_of(x, PRESENT)
+    return bool(found)
+
+
 def _numbered(x: Any, tag: Tag, overlay: Any) -> Tag:
     """A tag that is sure, with a new number where the object has none."""
     place, key = _supply(), Number(x).key
@@ -263,9 +287,15 @@ def _numbered(x: Any, tag: Tag, overlay: Any) -> Tag:
 
 
 def _chosen(x: Any, link: Link, overlay: Any) -> Tag:
-    """The tag of an object that is one of several others, which data chose."""
+    """The tag of an object that is one of several others, which data chose.
+
+    Raises:
+        Unnumbered: it left a loop, or a step of it, whose number is not known.
+    """
+    if link.index is None:
+        raise Unnumbered([y for y in link.origins if y is not None])
     tags = [None if y is None else tag_of(y, overlay) for y in link.origins]
-    if link.index is None or any(t is FROZEN for t in tags):
+    if any(t is FROZEN for t in tags):
         found = FROZEN
     else:
         *others, number = [NONE if t is None else t.number for t in tags]

@@ -17,7 +17,7 @@ from ms_func.errors import ConcretizationTypeError, StagingError
 from ms_func.ir.function import Function
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.primitive import current
-from ms_func.source.hooks import failures
+from ms_func.source.hooks import failures, identity
 from ms_func.source.hooks.anatomy import SCALARS
 from ms_func.source.hooks.branch import cells
 from ms_func.source.hooks.carry import Carry, Step, TestStores
@@ -135,10 +135,16 @@ def recorded(
     carry = Carry(state, names, loc, grows)
     carry.outer = (*cells(body), *outer)
     carry.start()
-    rounds = 0
+    rounds, has_numbers = 0, False
     while True:
         try:
             step = carry.record(test, body)
+        except identity.Unnumbered as wanted:
+            if not identity.give(wanted.objects) and has_numbers:
+                raise
+            has_numbers = True
+            carry.start()
+            continue
         except ConcretizationTypeError:
             if not carry.scalars or not any(isinstance(v, SCALARS) for v in state):
                 raise

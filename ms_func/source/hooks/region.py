@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -126,7 +127,17 @@ def finals(region: Region, key: Any, location: Location) -> Any:
     found = region.overlay.finals.get(key, UNDEFINED)
     if found is UNDEFINED:
         found = location.read()
+        if _is_of_another(found):
+            return UNDEFINED
     return UNDEFINED if found is MISSING else found
+
+
+def _is_of_another(held: Any) -> bool:
+    """Whether an object holds this that was made in a region beside this one, and is not there."""
+    values = held.values() if isinstance(held, dict) else held
+    if not isinstance(held, (list, dict, deque)):
+        values = (held,)
+    return any(type(v) is Tracer and not v.recorder.alive for v in values)
 
 
 def put(location: Location, value: Any) -> None:

@@ -31,7 +31,7 @@ from ms_func.source.hooks import (
     views,
     windows,
 )
-from ms_func.source.hooks.aliases import changed
+from ms_func.source.hooks.aliases import changed, refuse_spoiled
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.growing import is_growing, is_keyed
 from ms_func.source.hooks.journal import (
@@ -136,7 +136,11 @@ def _element(obj: Any, index: Any) -> Any:
         found = obj[index]
         changed(obj)
         return found
-    return obj[index]
+    try:
+        return obj[index]
+    except IndexError:
+        refuse_spoiled(obj)
+        raise
 
 
 def _moving(obj: Any, index: Any) -> Any:
