@@ -11,7 +11,7 @@ and other elements is their concatenation.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -127,8 +127,8 @@ class Growing(Elements):
         """The element at a position that is in the list; with `taken`, about to be removed."""
         values, made = self.values(self.row(i)), {}
         found = self.node.build(values, made)
-        for x in () if taken else values:
-            if type(x) is Tracer and x.type.shape:
+        if not taken and any(typeof(x).shape for x in values):
+            for x in _arrays(found):
                 identity.enter(x, identity.FROZEN)
         if self.numbered is None:
             freeze_all(found)
@@ -200,6 +200,16 @@ class _Part:
     def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
         """The part."""
         return self.whole.build(outs, made)[self.k]
+
+
+def _arrays(x: Any) -> Iterator[Tracer]:
+    """Arrays in an element, which users may store to; not the rooms of lists in it."""
+    if type(x) is Tracer:
+        if x.type.shape:
+            yield x
+    elif type(x) is not Growing and (apart := take_apart(x)) is not None:
+        for c in apart.children:
+            yield from _arrays(c)
 
 
 def row_type(t: ArrayType) -> ArrayType:
