@@ -32,7 +32,7 @@ def refusals(module: str, names: str) -> dict[str, type]:
 
 
 _refused = refusals("jax.experimental.pallas", _NAMES)
-__all__ = ["align_to", "cdiv", "ds", "dslice", "next_power_of_2", *_refused]
+__all__ = ["align_to", "cdiv", "ds", "dslice", "next_power_of_2", *_refused]  # pyright: ignore[reportUnsupportedDunderAll]
 globals().update(_refused)
 
 

@@ -8,5 +8,5 @@ attention_reference_custom get_kernel_name make_attention_reference make_masked_
 make_masked_mqa_reference make_splash_mha make_splash_mha_single_device make_splash_mqa
 make_splash_mqa_single_device
 """)  # fmt: skip
-__all__ = [*_refused]
+__all__ = [*_refused]  # pyright: ignore[reportUnsupportedDunderAll]
 globals().update(_refused)
