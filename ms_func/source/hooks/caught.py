@@ -100,8 +100,10 @@ def _either(
             found, lambda *s: handle(certain(raised), *s), lambda *s: handled(k + 1, *s), s, names
         )
 
-    fine = False if values is None else raised.where(lambda x: x is None)
-    return if_(fine, lambda *_: values, lambda *s: handled(0, *s), state, names)  # type: ignore
+    if values is None:
+        return handled(0, *state)
+    fine = raised.where(lambda x: x is None)
+    return if_(fine, lambda *_: values, lambda *s: handled(0, *s), state, names)
 
 
 def guarded_(body: Callable[..., State], state: State) -> State:

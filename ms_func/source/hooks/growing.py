@@ -25,7 +25,7 @@ from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import lt
 from ms_func.primitives.modulo import rem
 from ms_func.source.hooks import complaints, identity
-from ms_func.source.hooks.anatomy import PRESENT, Overlay, Parts, handles, take_apart
+from ms_func.source.hooks.anatomy import PRESENT, Parts, handles, take_apart
 from ms_func.source.hooks.elements import INDEX, Elements
 from ms_func.source.hooks.join_nodes import Slot, Tree, walk
 from ms_func.source.hooks.perhaps import Perhaps
@@ -130,8 +130,8 @@ class Growing(Elements):
         if not taken and any(typeof(x).shape for x in values):
             for x in _arrays(found):
                 identity.enter(x, identity.FROZEN)
-        if self.numbered is None:
-            freeze_all(found)
+        for x in objects_in(found) if self.numbered is None else ():
+            identity.freeze(x, PRESENT)
         for one in self.numbered or ():
             if id(one.node) in made:
                 identity.enter(made[id(one.node)], one.tag(values))
@@ -299,14 +299,14 @@ def note(x: Any) -> None:
             identity.hold(x)
 
 
-def freeze_all(x: Any, overlay: Overlay = PRESENT) -> None:
-    """Note that stores to a value, and to what it is made of, are refused."""
-    apart = take_apart(x, overlay)
+def objects_in(x: Any) -> Iterator[Any]:
+    """Objects in a value to which users may store, itself included."""
+    apart = take_apart(x)
     if apart is not None:
         if apart.mutable:
-            identity.freeze(x, overlay)
+            yield x
         for c in apart.children:
-            freeze_all(c, overlay)
+            yield from objects_in(c)
 
 
 # --- in trees and in joins ------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -379,12 +379,14 @@ def entries() -> list[Entry]:
     return list(found.values())
 
 
-def holders() -> list[Any]:
-    """Containers whose elements have numbers, each in a list of its own."""
-    found: dict[int, Any] = {}
-    for t in _tables():
-        found |= t.holders
-    return [[x] for x in found.values()]
+def holders() -> list[int]:
+    """Identities of the containers whose elements have numbers."""
+    return list(dict.fromkeys(i for t in _tables() for i in t.holders))
+
+
+def holder(i: int) -> Any:
+    """The container of an identity."""
+    return next(t.holders[i] for t in _tables() if i in t.holders)
 
 
 def held(x: Any) -> int:
@@ -399,11 +401,11 @@ def held(x: Any) -> int:
     return found
 
 
-def is_used(where: Any, name: Any) -> bool:
-    """Whether anybody but the tables, links and the journal knows the object at a place."""
-    x = where[name] if name == 0 else getattr(where, name)
+def is_used(take: Callable[[], Any]) -> bool:
+    """Whether anybody but the tables, links and the journal knows the object that `take` gives."""
+    x = take()
     known = held(x) + sum(len(t.table.get(id(x), ())) for t in _tables())
-    return sys.getrefcount(x) > known + (3 if name == 0 else 2)
+    return sys.getrefcount(x) > known + 2
 
 
 def forget(entry: Entry) -> None:

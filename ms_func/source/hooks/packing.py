@@ -16,7 +16,7 @@ from ms_func.primitives.shape import concatenate, expand_dims
 from ms_func.source.hooks import complaints, failures, identity
 from ms_func.source.hooks.anatomy import PRESENT, Overlay, take_apart
 from ms_func.source.hooks.elements import INDEX, Elements
-from ms_func.source.hooks.growing import Growing, Numbered, within
+from ms_func.source.hooks.growing import Growing, Numbered, objects_in, within
 from ms_func.source.hooks.join import Plan, materialized
 from ms_func.source.hooks.join_nodes import Later, Path, Tree
 from ms_func.source.hooks.perhaps import Perhaps
@@ -145,7 +145,7 @@ class Sample:
             if id(one.node) in made and id(one.node) not in given:
                 own[id(made[id(one.node)])] = one.tag(self._rows)
         if stretch.numbered is None:
-            _enter_frozen(self.element, own)
+            own.update((id(x), identity.FROZEN) for x in objects_in(self.element))
         self._trace.alive = False
 
     def room_of(self, value: Any) -> Any:
@@ -167,16 +167,6 @@ class Sample:
         size = config.list_capacity.value
         lanes, _ = batch(canonical(dce(fn)), size, tuple(dims), (0,) * len(values))
         return current.interpreter.apply(lanes, [*captured, *self.stretch.rooms])
-
-
-def _enter_frozen(x: Any, own: dict[int, identity.Tag]) -> None:
-    """Give all objects in a value the tag of those that are not told apart."""
-    apart = take_apart(x)
-    if apart is not None:
-        if apart.mutable:
-            own[id(x)] = identity.FROZEN
-        for c in apart.children:
-            _enter_frozen(c, own)
 
 
 class Packed:

@@ -39,7 +39,7 @@ def spread(x: Any) -> None:
     for other in identity.entries():
         if other.object is x:
             continue
-        if not identity.is_used(other, "object"):
+        if not identity.is_used(lambda other=other: other.object):
             identity.forget(other)
             continue
         here = identity.equal(own, other)
@@ -47,9 +47,9 @@ def spread(x: Any) -> None:
             aliases.repeat(x, other.object, here)
             aliases.follow(other.object)
     old: list[Growing] = []
-    for place in identity.holders():
-        if identity.is_used(place, 0):
-            old += _renew(place[0], x, own.tag)
+    for i in identity.holders():
+        if identity.is_used(lambda i=i: identity.holder(i)):
+            old += _renew(identity.holder(i), x, own.tag)
     for one in old:
         store(identity.Stale(one), True)
 
