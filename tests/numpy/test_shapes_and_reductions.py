@@ -400,3 +400,16 @@ def test_roll_by_a_traced_shift_of_any_width(kind):
     for shift in (5, 100, -7) if kind.startswith("i") else (5, 200):
         got = ms.jit(mnp.roll)(x, mnp.asarray(shift, dtype=kind))
         np.testing.assert_array_equal(got, np.roll(x, shift))
+
+
+def test_operands_without_elements():
+    none, rows = np.zeros(0, np.float32), np.zeros((0, 3), np.float32)
+    for args in ((none,), (none, none), (rows, None, 1.0, 0)):
+        np.testing.assert_array_equal(mnp.trapezoid(*args), np.trapezoid(*args))
+    np.testing.assert_array_equal(mnp.linalg.lstsq(rows, none)[0], np.zeros(3))
+
+
+def test_chosen_numbers_have_their_dtype_for_good():
+    x = mnp.array([0, 1, 1])
+    for out in (mnp.choose(x, [1, 2.5]), mnp.piecewise(x, [x > 0], [1, 2])):
+        assert not out.weak_type
