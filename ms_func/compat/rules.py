@@ -327,8 +327,3 @@ def instantiate_zeros(x: Any) -> Any:
     from ms_func.transforms.zeros import instantiate
 
     return instantiate(x)
-
-
-def zero_of(x: Any) -> base.Zero:
-    """The zero tangent of a value."""
-    return base.Zero(typeof(x).tangent)
