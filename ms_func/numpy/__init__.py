@@ -1,7 +1,8 @@
 """The array library: NumPy's functions on arrays of any backend, inside and outside of tracing.
 
 Names and signatures are those of `jax.numpy` and the array API standard. Importing this package
-gives arrays and traced values their operators and methods.
+gives arrays and traced values their operators and methods; `protocol`, which lets NumPy find its
+functions, stands above it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from ms_func.numpy.arithmetic import (  # isort: skip
     clip, divmod, float_power, fmax, fmin, fmod, hypot, modf, positive, reciprocal,
     square,
 )  # fmt: skip
-from ms_func.numpy import protocol as _protocol
 from ms_func.numpy.array_methods import attach
 
 from ms_func.numpy.bitwise import (  # isort: skip
@@ -136,7 +136,6 @@ from ms_func.numpy.vectorize import (  # isort: skip
 from ms_func.numpy import fft, linalg
 
 attach()
-_protocol.attach()
 
 pi, e, inf, nan, euler_gamma = _np.pi, _np.e, _np.inf, _np.nan, _np.euler_gamma
 newaxis = None

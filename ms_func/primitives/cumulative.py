@@ -114,6 +114,7 @@ def _cumulative(
         Primitive(
             name,
             abstract=_abstract(name, accepts),
+            accepts=accepts,
             ref=_ref(ref) if isinstance(ref, np.ufunc) else ref,
             lower=lower or _lower(operation, identity),  # pyright: ignore[reportArgumentType]
             jvp=jvp,
