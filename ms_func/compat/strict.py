@@ -33,18 +33,22 @@ round rsqrt sign sin sinh slice sqrt square squeeze tan tanh tile top_k transpos
 _PAIRS = """
 batch_matmul conv conv_general_dilated conv_transpose dot dot_general dynamic_update_slice gather
 """
-_ALIKE = """
-add atan2 betainc bitwise_and bitwise_or bitwise_xor complex div eq ge gt igamma igammac le lt max
-min mul ne nextafter polygamma random_gamma_grad rem shift_left shift_right_arithmetic
-shift_right_logical sub zeta
-"""
-"""Operations on operands of one dtype."""
 _NARROWER = {"abs": "signed", "add": "number", "cummax": "number", "cummin": "number",
              "integer_pow": "number", "mul": "number", "square": "number"}  # fmt: skip
 """Dtypes that an operation accepts, where `ms_func` accepts more."""
 _NAMES = {"bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor",
           "betainc": "regularized_incomplete_beta"}  # fmt: skip
 """The primitive behind a function, as messages name it, where that is not the function's name."""
+_OF_ONE_DTYPE = """
+add atan2 betainc bitwise_and bitwise_or bitwise_xor complex div eq ge gt igamma igammac le lt max
+min mul ne nextafter polygamma random_gamma_grad rem shift_left shift_right_arithmetic
+shift_right_logical sub zeta
+"""
+_ALIKE = {
+    name: _NARROWER.get(name) or getattr(lax, f"{_NAMES.get(name, name)}_p").accepts
+    for name in _OF_ONE_DTYPE.split()
+}
+"""Operations on operands of one dtype, and the dtypes that they accept."""
 
 Check = Callable[[str, Sequence[Any]], None]
 
@@ -73,11 +77,10 @@ def _two(name: str, operands: Sequence[Any]) -> None:
 
 def _alike(name: str, operands: Sequence[Any]) -> None:
     types = _types(name, operands)
-    shown = _NAMES.get(name, name)
-    accepts = _NARROWER.get(name) or getattr(lax, f"{shown}_p").accepts
+    accepts = _ALIKE[name]
     if any(t.key is not None for t in types) and accepts == "any":
         return
-    check_dtypes(shown, accepts, types)
+    check_dtypes(_NAMES.get(name, name), accepts, types)
 
 
 def _clamp(name: str, operands: Sequence[Any]) -> None:
@@ -186,7 +189,7 @@ def _strict(name: str, check: Check) -> Callable[..., Any]:
 
 _CHECKS: dict[str, Check] = {
     **dict.fromkeys(_UNARY.split(), _one), **dict.fromkeys(_PAIRS.split(), _two),
-    **dict.fromkeys(_ALIKE.split(), _alike),
+    **dict.fromkeys(_ALIKE, _alike),
     "clamp": _clamp, "convert_element_type": _convert, "concatenate": _concatenate,
     "dynamic_slice": _starts(1),
     "dynamic_update_slice": _starts(2), "pad": _pad, "pow": _pow, "select": _select,

@@ -48,8 +48,7 @@ from ms_func.numpy.floats import (  # isort: skip
     copysign, frexp, isclose, ldexp, nan_to_num, nextafter, signbit, spacing,
 )  # fmt: skip
 from ms_func.numpy.grids import (  # isort: skip
-    bartlett, blackman, c_, fromfunction, hamming, hanning, i0, index_exp, indices, kaiser,
-    mgrid, ogrid, packbits, r_, s_, unpackbits,
+    c_, fromfunction, index_exp, indices, meshgrid, mgrid, ogrid, r_, s_,
 )  # fmt: skip
 from ms_func.numpy.joining import (  # isort: skip
     append, array_split, block, column_stack, concat, concatenate, dsplit, dstack, hsplit,
@@ -85,8 +84,9 @@ from ms_func.numpy.reductions import (  # isort: skip
     sum,
 )  # fmt: skip
 from ms_func.numpy.repeating import (  # isort: skip
-    delete, insert, meshgrid, place, put, repeat, resize, tile, trim_zeros,
+    delete, insert, place, put, repeat, resize, tile, trim_zeros,
 )  # fmt: skip
+from ms_func.numpy.packing import packbits, unpackbits  # isort: skip
 from ms_func.numpy.padding import pad  # isort: skip
 from ms_func.numpy.rounding import around, ceil, fix, floor, rint, round, trunc
 
@@ -132,6 +132,9 @@ from ms_func.numpy.ufunc import (  # isort: skip
 )  # fmt: skip
 from ms_func.numpy.vectorize import (  # isort: skip
     apply_along_axis, apply_over_axes, vectorize,
+)  # fmt: skip
+from ms_func.numpy.windows import (  # isort: skip
+    bartlett, blackman, hamming, hanning, i0, kaiser,
 )  # fmt: skip
 from ms_func.numpy import fft, linalg
 
