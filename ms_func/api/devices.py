@@ -19,6 +19,7 @@ from ms_func.ir.sharding import NamedSharding, PartitionSpec, Sharding
 from ms_func.ir.types import typeof
 from ms_func.primitives.sharding import constrained, over_devices
 from ms_func.tracing.tracer import Tracer
+from ms_func.tree_mismatch import no_prefix
 
 
 def devices(backend: str | None = None) -> list[Any]:
@@ -166,7 +167,11 @@ def device_put(
     if donate and may_alias:
         raise ArgumentValueError("may_alias and donate cannot be True at the same time.")
     leaves, structure = tree.flatten(x)
-    given = tree.broadcast_prefix(device, x, is_leaf=lambda d: d is None)
+    try:
+        given = tree.broadcast_prefix(device, x, is_leaf=lambda d: d is None)
+    except ValueError:
+        raise no_prefix("device_put device", device, x, "first argument",
+                        lambda d: d is None) from None  # fmt: skip
     places = [None if d is None else _placement(d) for d in given]
     with guards.explicit("explicit_device_put"):
         placed = [_place(leaf, where) for leaf, where in zip(leaves, places, strict=True)]
@@ -184,8 +189,8 @@ def _placement(where: Any) -> Any:
         where is None or isinstance(where, (Sharding, PartitionSpec)) or hasattr(where, "platform")
     ):
         raise ArgumentValueError(
-            "device_put only accepts None, a Sharding, a Device, a Format or a tree of these "
-            f"as its device. Received invalid value: {where!r}"
+            "`jax.device_put` only accepts `None`, `jax.sharding.Sharding`, `jax.Device`, `Format` "
+            f"or a pytree of these values. Received invalid value: {where}"
         )
     return where
 
@@ -194,7 +199,8 @@ def _over(name: str, where: Any) -> Any:
     """A place with devices, which a bare spec takes from the mesh in force."""
     if isinstance(where, PartitionSpec) and current_mesh() is None:
         raise ArgumentValueError(
-            f"{name} got the spec {where}, but no mesh is in force\n"
+            f"{name} got the spec {where}, but no mesh is in force. Please set a mesh via "
+            f"`jax.set_mesh` if a PartitionSpec is passed to {name}\n"
             "fix: use `with mesh:` or set_mesh, or pass a NamedSharding"
         )
     return over_devices(where)

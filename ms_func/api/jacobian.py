@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ms_func import tree
-from ms_func.api.differentiate import check_input, grad
+from ms_func.api.differentiate import as_imported, check_input, grad, no_real_output
 from ms_func.api.linearize import jvp, linearized, pushed, stage_call, value_types, vjp
 from ms_func.api.programs import ArgNums, pick
 from ms_func.api.vectorize import vmap
@@ -80,13 +80,18 @@ def jacfwd(
                                     ArgumentValueError)  # fmt: skip
         leaves, in_tree, rebuild = split_arguments(args, numbers)
         for t in leaf_types(leaves, "jacfwd", name):
-            check_input("jacfwd", name, t, holomorphic, False)
-            if t.dtype.kind == "c" and not holomorphic:
+            if not holomorphic and (t.dtype.kind == "c" or not is_inexact(t.dtype)):
+                remedy = as_imported(
+                    "For holomorphic differentiation, pass holomorphic=True. For differentiation "
+                    "of non-holomorphic functions involving complex inputs or integer inputs, use "
+                    "jax.jvp directly."
+                )
                 raise ArgumentTypeError(
                     "jacfwd requires real-valued inputs (input dtype that is a sub-dtype of "
-                    f"np.floating), but got {t.face.name} in a call of `{name}`\n"
-                    "fix: for a holomorphic function pass holomorphic=True"
+                    f"np.floating), but got {t.face.name}. {remedy} This was a call of `{name}`\n"
+                    "fix: for a holomorphic function pass holomorphic=True; else convert"
                 )
+            check_input("jacfwd", name, t, holomorphic, False)
 
         def flat(*xs: Any) -> Any:
             return user_function(fun)(*rebuild(xs), **kwargs)
@@ -212,11 +217,7 @@ def _check_jacobian_output(name: str, t: ArrayType, holomorphic: bool) -> None:
     if holomorphic:
         _check_holomorphic("jacrev", name, [t])
     elif not is_inexact(t.dtype) or t.dtype.kind == "c":
-        raise ArgumentTypeError(
-            "jacrev requires real-valued outputs (output dtype that is a sub-dtype of "
-            f"np.floating), but got {t.face.name} from `{name}`\n"
-            "fix: for a holomorphic function pass holomorphic=True"
-        )
+        raise no_real_output("jacrev", name, t)
 
 
 def _split_rows(

@@ -11,6 +11,7 @@ from ms_func.ir.layout import Format
 from ms_func.ir.sharding import PartitionSpec, Sharding
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.sharding import named_sharding
+from ms_func.tree_mismatch import mismatches
 
 
 def _is_place(x: Any) -> bool:
@@ -69,11 +70,13 @@ def _spread(what: str, prefix: Any, full: Any, kind: str) -> list[Sharding | Non
         detail = ""
         if isinstance(prefix, tuple) and isinstance(full, tuple) and len(prefix) != len(full):
             detail = (
-                f" It is the wrong length: got a tuple of length {len(prefix)} for {len(full)} "
-                f"argument{'s' if len(full) != 1 else ''}."
+                f" It is the wrong length: got a tuple or list of length {len(prefix)} for "
+                f"{len(full)} argument{'s' if len(full) != 1 else ''}."
             )
+        found = mismatches(f"jit {what.split()[0]}", prefix, full, _is_place)
         raise ShardingError(
-            f"{what} must be a tree prefix of the {kind}: {prefix!r} does not fit.{detail}"
+            f"{what} specification must be a tree prefix of the {kind}: {prefix!r} does not "
+            f"fit.{detail}\nMismatch details ({len(found)} found):\n" + "\n".join(found)
         ) from None
     return [sharding_of(p) for p in places]
 

@@ -28,6 +28,7 @@ from ms_func.tracing.arguments import (
 )
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.tracer import Tracer
+from ms_func.tree_mismatch import no_prefix
 
 
 def pmap(
@@ -141,7 +142,7 @@ class _Mapped:
         axes = self._axes(moving, kwargs, statics, len(args))
         leaves, in_tree = tree.flatten((moving, kwargs))
         types = leaf_types(leaves, "pmap", self.label)
-        size, dims = axis_size_of("pmap", self.label, leaves, axes, self.size)
+        size, dims = axis_size_of("pmap", self.fun, moving, kwargs, axes, self.size)
         key = (in_tree, tuple(types), tuple(dims), size, fixed, environment())
         try:
             found = self.recorded.get(key)
@@ -199,16 +200,12 @@ class _Mapped:
         return _Program(region, recorded)
 
     def _out_dims(self, leaves: Sequence[Any], out_tree: Any) -> list[int | None]:
+        full = tree.unflatten(out_tree, leaves)
         try:
-            axes = tree.broadcast_prefix(
-                self.out_axes, tree.unflatten(out_tree, leaves), is_leaf=lambda x: x is None
-            )
+            axes = tree.broadcast_prefix(self.out_axes, full, is_leaf=lambda x: x is None)
         except ValueError:
-            raise ArgumentValueError(
-                "pmap out_axes specification must be a tree prefix of the corresponding value: "
-                f"out_axes {self.out_axes!r} does not fit the result of `{self.label}`, "
-                f"{out_tree}"
-            ) from None
+            raise no_prefix("pmap out_axes", self.out_axes, full, f"result of `{self.label}`",
+                            lambda x: x is None) from None  # fmt: skip
         found: list[int | None] = []
         for axis, x in zip(axes, leaves, strict=True):
             ndim = typeof(x).ndim + 1

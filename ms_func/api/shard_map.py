@@ -22,6 +22,7 @@ from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, canonical, stage
 from ms_func.tracing.tracebacks import user_traceback
 from ms_func.tracing.tracer import build
+from ms_func.tree_mismatch import no_prefix
 
 
 class Infer:
@@ -193,15 +194,14 @@ class Region:
 
         try:
             found = tree.broadcast_prefix(specs, full, is_leaf=is_spec)
-        except ValueError as error:
-            raise ArgumentValueError(
-                f"pytree structure error: shard_map {what} must be a tree prefix of the "
-                f"{'arguments' if what == 'in_specs' else 'result'}: {error}"
-            ) from None
+        except ValueError:
+            whose = "arguments" if what == "in_specs" else "result"
+            raise no_prefix(f"shard_map {what}", specs, full, whose, is_spec) from None
         if not all(map(is_spec, found)):
+            strange = next(s for s in found if not is_spec(s))
             raise ArgumentTypeError(
-                f"shard_map {what} argument must be a pytree of PartitionSpec instances, got "
-                f"{specs!r}"
+                f"shard_map {what} argument must be a pytree of `jax.sharding.PartitionSpec` "
+                f"instances, but {what} has {strange!r} of type {type(strange).__name__}"
             )
         return tuple(PartitionSpec() if s is None else s for s in found)
 
