@@ -378,15 +378,30 @@ def make_array_from_single_device_arrays(shape: Any, sharding: Any, arrays: Any)
         [0, 1]
     """
     shape = tuple(shape)
+    if not isinstance(arrays, (list, tuple)):
+        raise ArgumentTypeError(
+            "jax.make_array_from_single_device_arrays `arrays` argument must be a list or tuple, "
+            f"but got {type(arrays)}."
+        )
     for a in arrays:
         if type(a) not in ARRAYS:
             raise ArgumentTypeError(f"Unsupported type for elements in `arrays`: {type(a)}")
     held = {next(iter(a.devices())): a for a in arrays}
     devices = list(sharding.addressable_devices_indices_map(shape))
+    if len(arrays) != len(devices):
+        raise ArgumentValueError(
+            f"Expected {len(devices)} per-device arrays (this is how many devices are addressable "
+            f"by the sharding), but got {len(arrays)}"
+        )
+    if len(held) != len(arrays):
+        raise ArgumentValueError(
+            "When making an array from single-device arrays, the input arrays must be from "
+            f"distinct devices, but got device IDs {[d.id for a in arrays for d in a.devices()]}"
+        )
     if set(held) != set(devices):
         raise ArgumentValueError(
-            f"make_array_from_single_device_arrays needs one array on each of {len(devices)} "
-            f"devices, got arrays on {len(held)}"
+            "make_array_from_single_device_arrays needs one array on each device of the sharding, "
+            f"{[d.id for d in devices]}, got device IDs {[d.id for d in held]}"
         )
     return _assembled(shape, sharding, [on_host(held[d]) for d in devices])
 
@@ -403,8 +418,8 @@ def _assembled(shape: tuple[int, ...], sharding: Any, pieces: Sequence[np.ndarra
     for at, piece in zip(index.values(), pieces, strict=True):
         if piece.shape != wanted:
             raise ArgumentValueError(
-                f"a piece of an array of shape {shape} has shape {piece.shape}, but each device "
-                f"holds {wanted}"
+                f"Expected shard shape {wanted} doesn't match the single device array shape "
+                f"{piece.shape}. Shape of Array is {shape} with sharding {sharding}"
             )
         whole[at] = piece
     return device_put(whole, sharding)

@@ -465,7 +465,11 @@ class Jitted:
             named = {k: v for k, v in kwargs.items() if k not in o.static_argnames}
             found = argument_layouts(self.name, o.in_shardings, dynamic, named)
             free = [None] * len(staged.captured)
-            ins = check_layouts([*free, *(found[i] for i in places)], staged.fn.in_types)
+            names = argument_names(self.fun, args, kwargs, o)[0]
+            ins = check_layouts(
+                [*free, *(found[i] for i in places)], staged.fn.in_types, "arguments",
+                [*("a captured value" for _ in free), *(names[i] for i in places)],
+            )  # fmt: skip
         if o.out_shardings is not UNSPECIFIED:
             outs = result_layouts(self.name, o.out_shardings, staged.out_tree, staged.fn.out_types)
         return ins if ins and any(ins) else None, outs if outs and any(outs) else None

@@ -58,7 +58,7 @@ def pmap(
             all devices.
         static_broadcasted_argnums: positions of arguments that are part of the program; hashable.
         devices: devices to run on; by default the first ones of this process.
-        backend: must be None; `devices` says where to run.
+        backend: platform whose devices to run on, where `devices` says nothing.
         axis_size: number of devices, where no argument is spread.
         donate_argnums: positions of arguments whose memory results may take over.
 
@@ -74,10 +74,12 @@ def pmap(
         [[1.0]]
     """
     check_callable("pmap", fun)
-    if backend is not None:
-        raise NotImplementedError("pmap(backend=...): fix: pass devices")
     hash(axis_name)  # raises TypeError on what cannot be a name
     given = None if devices is None else list(devices)
+    if given == []:
+        raise ArgumentValueError("'devices' argument to pmap must be non-empty, or None.")
+    if given is None and backend is not None:
+        given = local_devices(backend=backend)
     mapped = _Mapped(
         fun, axis_name, in_axes, out_axes, _numbers(static_broadcasted_argnums), given, axis_size,
         _numbers(donate_argnums),
@@ -134,6 +136,12 @@ class _Mapped:
         self.lock = Lock()
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if any(n >= len(args) for n in self.statics):
+            raise ArgumentValueError(
+                f"pmapped function has static_broadcasted_argnums={self.statics} but was called "
+                f"with only {len(args)} positional arguments. All static broadcasted arguments "
+                f"must be passed positionally. It is `{self.label}`"
+            )
         statics = normalize_argnums(self.statics, len(args), "pmap static_broadcasted_argnums")
         fixed = tuple(args[i] for i in statics)
         moving = tuple(a for i, a in enumerate(args) if i not in statics)
@@ -141,6 +149,12 @@ class _Mapped:
             return self._inside(args, statics, kwargs)
         axes = self._axes(moving, kwargs, statics, len(args))
         leaves, in_tree = tree.flatten((moving, kwargs))
+        mapped = any(a is not None and np.ndim(x) for x, a in zip(leaves, axes, strict=True))
+        if self.size is None and not mapped:
+            raise ArgumentValueError(
+                "pmap requires at least one argument with a mapped axis. This was a call of "
+                f"`{self.label}`"
+            )
         types = leaf_types(leaves, "pmap", self.label)
         size, dims = axis_size_of("pmap", self.fun, moving, kwargs, axes, self.size)
         key = (in_tree, tuple(types), tuple(dims), size, fixed, environment())

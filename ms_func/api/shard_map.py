@@ -179,14 +179,10 @@ class Region:
         return found
 
     def _inferred(self, x: Any, t: ArrayType) -> PartitionSpec:
+        """How an argument lies over the mesh; one that does not is whole on every device."""
         sharding = t.explicit or getattr(x, "sharding", None)
-        if isinstance(sharding, NamedSharding) and sharding.mesh == self.mesh:
-            return sharding.spec
-        raise ArgumentTypeError(
-            "shard_map in_specs argument must be a pytree of PartitionSpec instances: without it "
-            f"the layout of each argument must be known, and that of one of type {t} is not\n"
-            "fix: pass in_specs"
-        )
+        known = isinstance(sharding, NamedSharding) and sharding.mesh == self.mesh
+        return sharding.spec if known else PartitionSpec()
 
     def _spread(self, what: str, specs: Any, full: Any) -> tuple[PartitionSpec, ...]:
         def is_spec(x: Any) -> bool:
@@ -210,8 +206,8 @@ class Region:
         if strange:
             raise ArgumentValueError(
                 f"shard_map {what} argument must refer to an axis marked as manual "
-                f"({', '.join(map(str, self.manual))}), but the spec {spec} of {which} refers to "
-                f"{strange[0]!r}"
+                f"({frozenset(self.manual)}), but:\n\n  {what} refers to {strange[0]!r}\n\n"
+                f"Check the {what} values passed to shard_map: the spec {spec} of {which}"
             )
         if len(spec) > t.ndim:
             raise ArgumentValueError(

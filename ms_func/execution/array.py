@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ms_func import tree
+from ms_func import config, tree
 from ms_func.dtypes import float0
 from ms_func.execution import buffers
 from ms_func.execution.placement import public
@@ -118,8 +118,9 @@ class Array(_Operators, metaclass=_ArrayMeta):
         held = self._held()
         if self.type.key is not None:
             raise TypeError(
-                f"an array with PRNGKey dtype, here {self.type}, cannot be converted to a NumPy "
-                "array or a Python value\nfix: use random.key_data(keys) for the words of keys"
+                f"{'JAX ' * config.jax_rules()}array with PRNGKey dtype cannot be converted to a "
+                f"NumPy array or a Python value. It has the type {self.type}\n"
+                "fix: use jax.random.key_data(arr) if you wish to extract the underlying integers"
             )
         return buffers.to_numpy(held)
 

@@ -27,6 +27,11 @@ def _made(x):
     return bool(ms.numpy.ones(()) > 0)
 
 
+def _over(j, *spec):
+    mesh = j.sharding.Mesh(np.array(j.devices()[:2]).reshape(2, 1), ("x", "y"))
+    return j.sharding.NamedSharding(mesh, j.P(*spec))
+
+
 MESSAGES = {
     "sizes": (
         lambda j: j.vmap(lambda x, y: x)(X, ROWS[0]), ValueError,
@@ -181,6 +186,51 @@ MESSAGES = {
         lambda j: j.linear_transpose(j.numpy.sin, 1.0)(1.0), NotImplementedError,
         "Transpose rule (for reverse-mode differentiation) for 'sin' not implemented",
     ),
+    "in_shardings": (
+        lambda j: j.jit(lambda x, y: x, in_shardings=(None,))(X, X), ValueError,
+        "pjit in_shardings specification must be a tree prefix of the positional arguments tuple",
+    ),
+    "kwargs": (
+        lambda j: j.jit(lambda x: x, in_shardings=j.sharding.SingleDeviceSharding(j.devices()[0]))(
+            x=X), ValueError, "pjit does not support kwargs when in_shardings is specified",
+    ),
+    "spec": (
+        lambda j: j.jit(lambda x: x, in_shardings=j.P("x"))(X), RuntimeError,
+        "jit requires a non-empty mesh in context if you are passing `PartitionSpec`s to "
+        "in_shardings. You can define a context mesh via `jax.set_mesh(mesh)`.",
+    ),
+    "rank": (
+        lambda j: j.jit(lambda x: x, in_shardings=_over(j, "x", "y"))(X), ValueError,
+        "One of pjit arguments with pytree key path x is incompatible with its sharding annotation",
+    ),
+    "divisor": (
+        lambda j: j.device_put(ROWS, _over(j, None, "x")), ValueError,
+        "(full shape: (2, 3), per-dimension tiling factors: [1, 2] should evenly divide the shape)",
+    ),
+    "memory": (
+        lambda j: _over(j).with_memory_kind("attic"), ValueError,
+        "Could not find memory addressable by device cpu. Device cpu can address the following",
+    ),
+    "types of axes": (
+        lambda j: j.sharding.Mesh(j.devices()[:2], "x", axis_types=(j.sharding.AxisType.Auto,) * 2),
+        ValueError, "Number of axis names should match the number of axis_types. Got axis_names=",
+    ),
+    "set_mesh": (lambda j: j.set_mesh("x"), ValueError, "Expected mesh of type"),
+    "same device": (
+        lambda j: j.make_array_from_single_device_arrays((4,), _over(j, "x"),
+                                                         [j.numpy.ones(2)] * 2),
+        ValueError, "must be from distinct devices, but got device IDs [0, 0]",
+    ),
+    "few pieces": (
+        lambda j: j.make_array_from_single_device_arrays((4,), _over(j, "x"), [j.numpy.ones(2)]),
+        ValueError, "Expected 2 per-device arrays",
+    ),
+    "devices": (
+        lambda j: j.pmap(lambda x: x, devices=[])(X), ValueError, "must be non-empty, or None.",
+    ),
+    "nothing mapped": (
+        lambda j: j.pmap(lambda x: x)(1.0), ValueError, "at least one argument with a mapped axis",
+    ),
     "transposable": (
         lambda j: j.linear_transpose(lambda x: x.astype(int), X), TypeError,
         "but got [dtype('float32')] -> [dtype('int32')]",
@@ -193,6 +243,16 @@ def test_words_of_errors(name):
     call, kind, words = MESSAGES[name]
     with as_jax() as jax, pytest.raises(kind, match=re.escape(words)):
         call(jax)
+
+
+def test_shardings_tell_their_memory():
+    with as_jax() as jax:
+        there = _over(jax, "x")
+        assert there.memory_kind == jax.devices()[0].default_memory().kind
+        assert there == there.with_memory_kind(there.memory_kind)
+        assert repr(there).endswith(f"spec=P('x',), memory_kind={there.memory_kind})")
+        assert repr(there.mesh).startswith("Mesh(axis_sizes=(2, 1), axis_names=('x', 'y'), ")
+        assert jax.sharding.get_mesh().empty
 
 
 def test_keys_of_defaultdict_are_sorted():
