@@ -80,18 +80,7 @@ def jacfwd(
                                     ArgumentValueError)  # fmt: skip
         leaves, in_tree, rebuild = split_arguments(args, numbers)
         for t in leaf_types(leaves, "jacfwd", name):
-            if not holomorphic and (t.dtype.kind == "c" or not is_inexact(t.dtype)):
-                remedy = as_imported(
-                    "For holomorphic differentiation, pass holomorphic=True. For differentiation "
-                    "of non-holomorphic functions involving complex inputs or integer inputs, use "
-                    "jax.jvp directly."
-                )
-                raise ArgumentTypeError(
-                    "jacfwd requires real-valued inputs (input dtype that is a sub-dtype of "
-                    f"np.floating), but got {t.face.name}. {remedy} This was a call of `{name}`\n"
-                    "fix: for a holomorphic function pass holomorphic=True; else convert"
-                )
-            check_input("jacfwd", name, t, holomorphic, False)
+            _check_forward_input(name, t, holomorphic)
 
         def flat(*xs: Any) -> Any:
             return user_function(fun)(*rebuild(xs), **kwargs)
@@ -109,6 +98,23 @@ def jacfwd(
         return (jac, aux) if has_aux else jac
 
     return jacobian
+
+
+def _check_forward_input(name: str, t: ArrayType, holomorphic: bool) -> None:
+    """Raise TypeError where there is no direction along a value of this type."""
+    if holomorphic or (is_inexact(t.dtype) and t.dtype.kind != "c"):
+        check_input("jacfwd", name, t, holomorphic, False)
+        return
+    remedy = as_imported(
+        "For holomorphic differentiation, pass holomorphic=True. For differentiation of "
+        "non-holomorphic functions involving complex inputs or integer inputs, use jax.jvp "
+        "directly."
+    )
+    raise ArgumentTypeError(
+        "jacfwd requires real-valued inputs (input dtype that is a sub-dtype of np.floating), but "
+        f"got {t.face.name}. {remedy} This was a call of `{name}`\n"
+        "fix: for a holomorphic function pass holomorphic=True; else convert"
+    )
 
 
 def _columns(staged: Any, leaves: Sequence[Any], in_tree: Any, has_aux: bool) -> tuple[Any, Any]:

@@ -181,8 +181,9 @@ class Region:
     def _inferred(self, x: Any, t: ArrayType) -> PartitionSpec:
         """How an argument lies over the mesh; one that does not is whole on every device."""
         sharding = t.explicit or getattr(x, "sharding", None)
-        known = isinstance(sharding, NamedSharding) and sharding.mesh == self.mesh
-        return sharding.spec if known else PartitionSpec()
+        if isinstance(sharding, NamedSharding) and sharding.mesh == self.mesh:
+            return sharding.spec
+        return PartitionSpec()
 
     def _spread(self, what: str, specs: Any, full: Any) -> tuple[PartitionSpec, ...]:
         def is_spec(x: Any) -> bool:

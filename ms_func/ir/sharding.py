@@ -150,7 +150,10 @@ class Sharding:
         (True, (4, 2))
     """
 
-    memory_kind: str | None = None
+    @property
+    def memory_kind(self) -> str | None:
+        """Name of a memory of the devices, None for the usual one."""
+        return None
 
     @property
     def device_list(self) -> tuple[Any, ...]:
@@ -334,8 +337,8 @@ class NamedSharding(Sharding):
             )
         self.mesh, self.spec, self._kind = mesh, spec, None
         if memory_kind is not None:
-            has_devices = isinstance(mesh, Mesh) and mesh.size
-            self._kind = _memory(mesh.devices.flat[0], memory_kind) if has_devices else memory_kind
+            device = mesh.devices.flat[0] if isinstance(mesh, Mesh) and mesh.size else None
+            self._kind = _memory(device, memory_kind)
         self._hash = hash((mesh, spec, self._kind))
         _check_axes(mesh, spec)
 

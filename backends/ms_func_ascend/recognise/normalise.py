@@ -30,12 +30,12 @@ def normalise(op: Op, options: Any) -> Iterator[Found]:
         shifts = [(op.operands[0], op.operands[1]), (op.operands[1], op.operands[0])]
     for scaled, beta in shifts:
         for normal, gamma in _normals(scaled):
-            found = _found(normal, gamma, beta, root)
+            found = _found(normal, gamma, beta)
             if found is not None:
                 yield found
 
 
-def _found(normal: _Normal, gamma: Value | None, beta: Value | None, root: Value) -> Found | None:
+def _found(normal: _Normal, gamma: Value | None, beta: Value | None) -> Found | None:
     given = [None if v is None else parameter(v, normal.first) for v in (gamma, beta)]
     if any(v is not None and p is None for v, p in zip((gamma, beta), given, strict=True)):
         return None
