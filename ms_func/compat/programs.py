@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ms_func.api.programs import apply
-from ms_func.compat.jax.api_util import DebugInfo
-from ms_func.compat.jax.errors import InconclusiveDimensionOperation
 from ms_func.compat.rules import ClosedJaxpr, Primitive
 from ms_func.errors import IRError
 from ms_func.execution.array import Array
@@ -20,13 +18,44 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.ir.verify import verify
 
 __all__ = [
-    "ClosedJaxpr", "DebugInfo", "Effect", "Effects", "InconclusiveDimensionOperation",
-    "JaxprEqn", "JaxprTypeError", "Literal", "Primitive", "Var", "array_types", "check_jaxpr",
-    "concrete_or_error", "eval_jaxpr", "gensym", "get_aval", "get_opaque_trace_state",
-    "jaxpr_as_fun", "jaxprs_in_params", "mapped_aval", "new_jaxpr_eqn", "no_effects",
-    "primal_dtype_to_tangent_dtype", "set_current_trace", "subjaxprs", "take_current_trace",
-    "unmapped_aval",
+    "ClosedJaxpr", "DebugInfo", "Effect", "Effects", "JaxprEqn", "JaxprTypeError", "Literal",
+    "Primitive", "Var", "array_types", "check_jaxpr", "concrete_or_error", "eval_jaxpr", "gensym",
+    "get_aval", "get_opaque_trace_state", "jaxpr_as_fun", "jaxprs_in_params", "mapped_aval",
+    "new_jaxpr_eqn", "no_effects", "primal_dtype_to_tangent_dtype", "set_current_trace",
+    "subjaxprs", "take_current_trace", "unmapped_aval",
 ]  # fmt: skip
+
+
+class DebugInfo(NamedTuple):
+    """What a function, its arguments and its results are called, for messages.
+
+    Attributes:
+        traced_for: the transform that recorded it.
+        func_src_info: its name, and where it stands if that is known.
+        arg_names: one name for each array of the arguments; None where unknown.
+        result_paths: one for each array of the result; None where unknown.
+    """
+
+    traced_for: str
+    func_src_info: str
+    arg_names: tuple[str, ...] | None = None
+    result_paths: tuple[str, ...] | None = None
+
+    @property
+    def func_name(self) -> str:
+        """Name of the function."""
+        return self.func_src_info.partition(" at ")[0]
+
+    @property
+    def func_filename(self) -> str | None:
+        """File that it stands in."""
+        return self.func_src_info.partition(" at ")[2].rpartition(":")[0] or None
+
+    @property
+    def func_lineno(self) -> int | None:
+        """Line that it begins on."""
+        line = self.func_src_info.partition(" at ")[2].rpartition(":")[2]
+        return int(line) if line else None
 
 
 class Effect:

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 
 from ms_func.compat import programs
+from ms_func.compat.jax.errors import (
+    InconclusiveDimensionOperation as InconclusiveDimensionOperation,
+)
 from ms_func.compat.programs import eval_jaxpr
 from ms_func.compat.rules import ClosedJaxpr
 from ms_func.execution.array import Array

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ms_func.compat.jax.core import DropVar, Jaxpr, find_top_trace, valid_jaxtype
+from ms_func.compat.jax.errors import InconclusiveDimensionOperation
 from ms_func.compat.programs import (
     ClosedJaxpr,
     DebugInfo,
     Effect,
     Effects,
-    InconclusiveDimensionOperation,
     JaxprEqn,
     JaxprTypeError,
     Literal,
