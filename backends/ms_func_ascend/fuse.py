@@ -78,14 +78,18 @@ def _shift_gradient(graph: Graph, total: Node, uses: Counter[int]) -> None:
     x, axes = total.inputs
     assert x is not None
     assert axes is not None
+    narrow = x.node.inputs[0] if x.node.op == "Cast" else x  # sums of 16 bits are formed in 32
     for node in graph.nodes:
-        if node.op != "LayerNormGradV3" or node.inputs[0] is not x:
+        if node.op != "LayerNormGradV3" or node.inputs[0] is not narrow:
             continue
-        shift = node.outputs[2]
+        shift, made = node.outputs[2], total.outputs[0]
         rows = list(range(len(x.shape) - len(shift.shape)))
         held = axes.node.attrs.get("value")
-        if held is not None and held.tolist() == rows and shift.shape == total.outputs[0].shape:
-            graph.redirect(total.outputs[0], shift)
+        if held is not None and held.tolist() == rows and shift.shape == made.shape:
+            back = [n.outputs[0] for n in graph.nodes if n.op == "Cast" and n.inputs[0] is made]
+            for t in (made, *back):
+                if t.dtype == shift.dtype:
+                    graph.redirect(t, shift)
             return
 
 

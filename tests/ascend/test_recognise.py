@@ -13,8 +13,9 @@ import pytest
 import ms_func as ms
 import ms_func.numpy as mnp
 from ms_func import lax, nn
-from ms_func_ascend import Graph, Options, from_bytes, simulate, to_bytes, translate
+from ms_func_ascend import Graph, Options, simulate, to_bytes, translate
 from ms_func_ascend.fuse import fuse
+from tests.support.ascend import read_back
 
 RNG = np.random.default_rng(5)
 
@@ -25,6 +26,9 @@ def normal(*shape: int) -> np.ndarray:
 
 X, GAMMA, BETA = normal(6, 8), normal(8), normal(8)
 HEADS = [normal(2, 6, 4, 8) for _ in range(3)]
+MASK = RNG.random((2, 1, 6, 6)) < 0.6
+MASK[0, 0, 2] = False
+"""Keys that a query sees; one query of the first sequence sees none."""
 ONE_HOT = np.eye(8, dtype=np.float32)[[1, 2, 3, 0, 7, 7]]
 
 
@@ -40,6 +44,14 @@ def plain_norm(x: Any) -> Any:
 
 def rms_norm(x: Any, gamma: Any) -> Any:
     return x * lax.rsqrt(mnp.mean(x * x, -1, keepdims=True) + 1e-6) * gamma
+
+
+def attention_of(q: Any, k: Any, v: Any, keep: Any, fill: float) -> Any:
+    """Heads before positions; `fill` in the place of masked elements."""
+    q, k, v = (x.transpose(0, 2, 1, 3) for x in (q, k, v))
+    scores = mnp.where(keep, q @ k.swapaxes(-1, -2) / math.sqrt(8), fill)
+    weights = mnp.exp(scores - scores.max(-1, keepdims=True))
+    return (weights / weights.sum(-1, keepdims=True) @ v).transpose(0, 2, 1, 3)
 
 
 def spelled_gelu(x: Any) -> Any:
@@ -84,6 +96,21 @@ FORWARD: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, i
         lambda q, k, v: nn.softmax(q @ mnp.swapaxes(k, 2, 3) / math.sqrt(8)) @ v, (*HEADS,),
         {"FlashAttentionScore": 1},
     ),
+    "attention with a mask that is known later": (
+        lambda q, k, v, m: nn.dot_product_attention(q, k, v, mask=m), (*HEADS, MASK),
+        {"FlashAttentionScore": 1, "ReduceAny": 1, "LogicalNot": 1, "LogicalAnd": 1, "SelectV2": 1,
+         "Reshape": 1},
+    ),
+    "attention with rows without any key": (
+        lambda q, k, v: nn.dot_product_attention(
+            q, k, v, mask=mnp.arange(6)[:, None] > mnp.arange(6)[None]), (*HEADS,),
+        {"FlashAttentionScore": 1, "ReduceAny": 1, "LogicalAnd": 1, "SelectV2": 1, "Reshape": 1},
+    ),
+    "attention with minus infinity in rows without any key": (
+        lambda q, k, v, m: attention_of(q, k, v, m, -np.inf), (*HEADS, MASK),
+        {"FlashAttentionScore": 1, "ReduceAny": 1, "LogicalNot": 1, "LogicalAnd": 1, "SelectV2": 1,
+         "Reshape": 1},
+    ),
 }  # fmt: skip
 
 
@@ -92,7 +119,7 @@ def slope(f: Callable[..., Any]) -> Callable[..., Any]:
 
     def run(*arguments: Any) -> Any:
         y, back = ms.vjp(f, *arguments)
-        weights = np.cos(np.arange(y.size)).astype(np.float32).reshape(y.shape)
+        weights = np.cos(np.arange(y.size)).astype(y.dtype).reshape(y.shape)
         return y, back(weights)
 
     return run
@@ -145,6 +172,10 @@ TRAINING: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, 
         slope(mixed(spelled_attention)), (*HEADS,),
         {**BOTH_WAYS, "Sin": 3, "Cos": 3, "Mul": 3, "Tanh": 1, "TanhGrad": 1},
     ),
+    "attention with a mask that is known later": (
+        slope(lambda q, k, v: nn.dot_product_attention(q, k, v, mask=MASK)), (*HEADS,),
+        {**BOTH_WAYS, "ReduceAny": 1, "LogicalAnd": 1, "SelectV2": 2, "Reshape": 1},
+    ),
     "cross entropy": (
         ms.value_and_grad(lambda x, y: -mnp.mean(mnp.sum(nn.log_softmax(x) * y, -1))),
         (X, ONE_HOT),
@@ -155,7 +186,7 @@ TRAINING: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, 
 
 def graph_of(f: Callable[..., Any], *arguments: np.ndarray, **options: Any) -> Graph:
     module = ms.jit(f).trace(*arguments).closed().compiler_ir()
-    return from_bytes(to_bytes(translate(module, Options(**options))))
+    return read_back(to_bytes(translate(module, Options(**options))))
 
 
 def computing(graph: Graph) -> dict[str, int]:
@@ -256,16 +287,14 @@ NEAR_MISSES = {
         lambda q, k, v: (lambda w: (w, w @ v))(nn.softmax(q @ mnp.swapaxes(k, 2, 3))), *HEADS),
     "weights of queries": off(
         lambda q, k, v: nn.softmax(q @ mnp.swapaxes(k, 2, 3), axis=2) @ v, *HEADS),
-    "a row without any key": off(
-        lambda q, k, v: nn.dot_product_attention(
-            q, k, v, mask=mnp.arange(6)[:, None] > mnp.arange(6)[None]), *HEADS),
-    "a mask that is only known later": off(
-        lambda q, k, v, m: nn.dot_product_attention(q, k, v, mask=m), *HEADS,
-        np.ones((2, 1, 6, 6), bool)),
+    "a mask of another kind": off(
+        lambda q, k, v, m: nn.softmax(q @ mnp.swapaxes(k, 2, 3) + m) @ v, *HEADS,
+        normal(2, 6, 4, 4)),
     "wide heads": off(
         nn.dot_product_attention, *[normal(1, 3, 2, 260) for _ in range(3)]),
 }  # fmt: skip
-PLAIN = {"Sigmoid", "Tanh", "Mul", "Add", "ReduceSum", "RealDiv", "Neg"}
+PLAIN = {"Sigmoid", "Tanh", "Mul", "Add", "ReduceSum", "RealDiv", "Neg", "SelectV2", "Reshape",
+         "ReduceAny", "LogicalNot", "LogicalAnd"}  # fmt: skip
 FUSED = {op for _, _, found in [*FORWARD.values(), *TRAINING.values()] for op in found} - PLAIN
 
 
@@ -282,23 +311,62 @@ PARTLY = {"attention whose weights are read": {"SoftmaxV2", "SoftmaxGrad"},
     "attention with another scale on the way back": {"SoftmaxV2", "SoftmaxGrad"},
 "halves the other way round": {"Swish"}, "scale of rows": {"RmsNorm"}} | {
     name: {"SoftmaxV2"}
-    for name in ("weights that are used", "weights of queries", "a row without any key",
-                 "wide heads", "a mask that is only known later")
+    for name in ("weights that are used", "weights of queries", "wide heads",
+                 "a mask of another kind")
 }  # fmt: skip
 """What is found in a near miss all the same."""
 
 
+def wide_norm(x: Any, gamma: Any) -> Any:
+    """Taken in float32, as the models of large companies have it."""
+    return rms_norm(x.astype(np.float32), gamma.astype(np.float32)).astype(x.dtype)
+
+
+HALF: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, int]]] = {
+    "gelu": (nn.gelu, (X,), {"Gelu": 1}),
+    "silu": (nn.silu, (X,), {"Swish": 1}),
+    "silu in float32": (lambda x: nn.silu(x.astype(np.float32)).astype(x.dtype), (X,),
+                        {"Swish": 1}),
+    "relu": (nn.relu, (X,), {"Relu": 1}),
+    "softmax in float32": (lambda x: nn.softmax(x.astype(np.float32)).astype(x.dtype), (X,),
+                           {"SoftmaxV2": 1, "Cast": 2}),
+    "layer norm": (layer_norm, (X, GAMMA, BETA), {"LayerNormV3": 1}),
+    "rms norm": (rms_norm, (X, GAMMA), {"RmsNorm": 1}),
+    "rms norm in float32": (wide_norm, (X, GAMMA), {"RmsNorm": 1}),
+    "rms norm of float32 kept": (lambda x: rms_norm(x.astype(np.float32), GAMMA), (X,),
+                                 {"RmsNorm": 1, "Cast": 1}),
+    "layer norm, both ways": (
+        slope(lambda x, g, b: mnp.tanh(layer_norm(x, g, b))), (X, GAMMA, BETA),
+        {"LayerNormV3": 1, "LayerNormGradV3": 1, "Tanh": 1, "TanhGrad": 1},
+    ),
+    "rms norm, both ways": (slope(rms_norm), (X, GAMMA), {"RmsNorm": 1, "RmsNormGrad": 1,
+                                                          "Cast": 1}),
+    "attention": (lambda q, k, v: nn.dot_product_attention(q, k, v, is_causal=True), (*HEADS,),
+                  {"FlashAttentionScore": 1}),
+    "attention, both ways": (
+        slope(lambda q, k, v: nn.dot_product_attention(q, k, v, is_causal=True)), (*HEADS,),
+        BOTH_WAYS,
+    ),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision(dtype: str) -> None:
-    """Numbers of a formula are rounded to the dtype; the operators are found all the same."""
-    x = mnp.asarray(X).astype(dtype)
-    for f, operator in ((nn.gelu, "Gelu"), (nn.silu, "Swish"), (nn.relu, "Relu")):
-        graph = graph_of(f, np.asarray(x))
-        assert computing(graph) == {operator: 1}
-        (got,) = simulate(graph, [np.asarray(x)])
-        np.testing.assert_allclose(
-            got.astype(np.float32), np.asarray(f(x)).astype(np.float32), rtol=3e-2, atol=3e-2
-        )
+    """Numbers of a formula are rounded to the dtype, and parts of it are computed in float32; the
+    operators are found all the same."""
+    flat = [
+        [np.asarray(mnp.asarray(a).astype(dtype)) for a in held] for _, held, _ in HALF.values()
+    ]
+    wanted = ms.jit(
+        lambda held: [f(*xs) for (f, _, _), xs in zip(HALF.values(), held, strict=True)]
+    )(flat)
+    for (name, (f, _, operators)), xs, want in zip(HALF.items(), flat, wanted, strict=True):
+        graph = graph_of(f, *xs)
+        assert computing(graph) == operators, name
+        for got, value in zip(simulate(graph, xs), ms.tree.leaves(want), strict=True):
+            assert got.dtype == value.dtype
+            np.testing.assert_allclose(got.astype(np.float32), np.asarray(value, np.float32),
+                                       rtol=5e-2, atol=5e-2, err_msg=name)  # fmt: skip
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from ms_func_ascend.operators import (
     arithmetic,
+    attention,
     collective,
     control_flow,
     conv,
@@ -20,6 +21,7 @@ __all__ = [
     "RULES",
     "Rule",
     "arithmetic",
+    "attention",
     "collective",
     "control_flow",
     "conv",

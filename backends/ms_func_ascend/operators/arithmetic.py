@@ -171,8 +171,10 @@ def _extreme(e: Emitter, op: str, order: str, x: Tensor, y: Tensor) -> Tensor:
 def clamp(e: Emitter, low: Tensor, x: Tensor, high: Tensor) -> Tensor:
     """`x` brought between `low` and `high`; NaN goes through."""
     scalar = low.shape == () and high.shape == ()
-    nan = e.may_be_nan(low) or e.may_be_nan(high)
-    if nan or not (scalar or low.shape == x.shape == high.shape) or x.dtype.kind in "bc":
+    bounds = [e.computed(low), e.computed(high)]
+    # Of bounds that cross StableHLO takes the upper one; the operator leaves it open.
+    ordered = bounds[0] is not None and bounds[1] is not None and (bounds[0] <= bounds[1]).all()
+    if not ordered or not (scalar or low.shape == x.shape == high.shape) or x.dtype.kind in "bc":
         return minimum(e, maximum(e, x, low), high)
     made = e.one("ClipByValue", [x, low, high], x.shape, x.dtype)
     return e.select(e.is_nan(x), x, made) if e.may_be_nan(x) else made

@@ -11,9 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
+from ms_func_ascend.legalize import holds, is_float
 from ms_func_ascend.prototypes import accepts, available, lookup
 from ms_func_ascend.reader import Block, Op, Value
-from ms_func_ascend.recognise.algebra import LAYOUT, constant
+from ms_func_ascend.recognise.algebra import LAYOUT, constant, is_rounding, of_dtype
 from ms_func_ascend.recognise.attention import attention
 from ms_func_ascend.recognise.elementwise import activation
 from ms_func_ascend.recognise.found import Found
@@ -73,8 +76,9 @@ class _Recogniser:
         if len(op.results) != 1:
             return op
         for ask in (known.gradient, *RECOGNISERS):
-            for found in ask(op, self.options):
-                if self.fits(found, op) and self.free(op, found):
+            for one in ask(op, self.options):
+                found = _typed(one, op.results[0].type.dtype)
+                if found is not None and self.fits(found, op) and self.free(op, found):
                     made = Op(f"ascend.{found.name}", found.operands, op.results, found.attrs, [],
                               op.loc)  # fmt: skip
                     self.uses.update(found.operands)
@@ -119,10 +123,24 @@ class _Recogniser:
                 self.release(v)
 
 
+def _typed(found: Found, dtype: np.dtype | None) -> Found | None:
+    """An operator with its operands in the dtype of its result, or in one that this holds."""
+    operands: list[Value] = []
+    for v in found.operands:
+        held = v
+        if dtype is not None and v.type.dtype is not None and is_float(v.type.dtype):
+            nearest = of_dtype(v, dtype)
+            if nearest is None and not holds(dtype, v.type.dtype):
+                return None
+            held = nearest or v
+        operands.append(held)
+    return found._replace(operands=operands)
+
+
 def _laid_out(value: Value) -> set[Value]:
     """A value and what it is another shape of."""
     found = {value}
-    while value.op is not None and value.op.name in LAYOUT:
+    while value.op is not None and (value.op.name in LAYOUT or is_rounding(value.op)):
         value = value.op.operands[0]
         found.add(value)
     return found

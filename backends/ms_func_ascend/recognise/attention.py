@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ms_func_ascend.reader import Op, Value
-from ms_func_ascend.recognise.algebra import constant, made_by, product
+from ms_func_ascend.recognise.algebra import constant, is_rounding, made_by, product
 from ms_func_ascend.recognise.found import Found
 from ms_func_ascend.recognise.softmax import softmax_parts
 
@@ -42,7 +42,8 @@ def attention(op: Op, options: Any) -> Iterator[Found]:
     if first is None or sides is None:
         return
     q, k = first.operands
-    attrs = {"scale": number, "fill": fill, "q": sides[0], "k": sides[1],
+    attrs = {"scale": number, "fill": fill, "dtype": logits.type.dtype,
+             "q": sides[0], "k": sides[1],
              "v": Sides(second[1].batch, second[1].feature, second[1].position)}  # fmt: skip
     if _fit(op, first, second[0], sides):
         yield Found("Attention", [q, k, v, *([] if pred is None else [pred])], attrs)
@@ -67,14 +68,14 @@ def _sides(op: Op) -> tuple[Sides, Sides] | None:
 
 def _through(value: Value) -> Value:
     """What a value is another layout of."""
-    while value.op is not None and value.op.name in _LAYOUT:
+    while value.op is not None and (value.op.name in _LAYOUT or is_rounding(value.op)):
         value = value.op.operands[0]
     return value
 
 
 def _keeps_order(value: Value) -> bool:
     """Whether those layouts leave the dimensions that are not 1 as they are, in their order."""
-    while value.op is not None and value.op.name in _LAYOUT:
+    while value.op is not None and (value.op.name in _LAYOUT or is_rounding(value.op)):
         op, shape = value.op, value.type.shape
         source = op.operands[0].type.shape
         if [n for n in source if n != 1] != [n for n in shape if n != 1]:

@@ -7,8 +7,17 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ms_func_ascend.reader import Op, Value
-from ms_func_ascend.recognise.algebra import LAYOUT, constant, made_by, near, rows
+from ms_func_ascend.recognise.algebra import (
+    bare,
+    constant,
+    is_rounding,
+    made_by,
+    near,
+    rows,
+)
 from ms_func_ascend.recognise.found import Found
+
+_ROOTS = ("stablehlo.add", "stablehlo.multiply", "stablehlo.divide")
 
 
 class _Normal(NamedTuple):
@@ -22,9 +31,11 @@ class _Normal(NamedTuple):
 
 def normalise(op: Op, options: Any) -> Iterator[Found]:
     """(x - mean) / sqrt(variance + eps) * gamma + beta; without mean and shift the RMS norm."""
-    if op.name not in ("stablehlo.add", "stablehlo.multiply", "stablehlo.divide"):
-        return
     root = op.results[0]
+    made = bare(root).op
+    if made is None or made.name not in _ROOTS:
+        return
+    op = made
     shifts = [(root, None)]
     if op.name == "stablehlo.add":
         shifts = [(op.operands[0], op.operands[1]), (op.operands[1], op.operands[0])]
@@ -63,7 +74,7 @@ def _normals(value: Value) -> Iterator[tuple[_Normal, Value | None]]:
 
 def _quotient(value: Value, depth: int) -> tuple[list[Value], list[Value]]:
     """Factors above and below the line; short products alone are taken apart."""
-    op = value.op
+    op = bare(value).op
     if op is not None and depth and op.name in ("stablehlo.multiply", "stablehlo.divide"):
         (a, b), (c, d) = (_quotient(v, depth - 1) for v in op.operands)
         above, below = ([*a, *c], [*b, *d]) if op.name.endswith("y") else ([*a, *d], [*b, *c])
@@ -85,9 +96,9 @@ def _normal(core: Value, spread: Value, under: bool, shape: tuple[int, ...]) -> 
     if deviation.axes != tuple(range(first, len(shape))) or steps[1][1] <= 0:
         return None
     square = made_by(deviation.x, "multiply")
-    if square is None or square.operands[0] is not square.operands[1]:
+    if square is None or bare(square.operands[0]) is not bare(square.operands[1]):
         return None
-    if square.operands[0] is core and _mean_of(core, deviation.axes, count) is None:
+    if bare(square.operands[0]) is bare(core) and _mean_of(core, deviation.axes, count) is None:
         return _Normal(core, first, steps[1][1], False)
     x = _mean_of(core, deviation.axes, count)
     if x is None or _mean_of(square.operands[0], deviation.axes, count) is not x:
@@ -99,7 +110,7 @@ def _mean_of(value: Value, axes: tuple[int, ...], count: int) -> Value | None:
     """X of `x - mean(x)`."""
     op = made_by(value, "subtract")
     found = None if op is None else rows(op.operands[1], value.type.shape)
-    if op is None or found is None or found.x is not op.operands[0] or found.axes != axes:
+    if op is None or found is None or found.x is not bare(op.operands[0]) or found.axes != axes:
         return None
     fits = found.kind == "add" and len(found.steps) == 1 and found.steps[0][0] == "multiply"
     return found.x if fits and near(found.steps[0][1], 1 / count) else None
@@ -112,8 +123,10 @@ def parameter(value: Value, first: int) -> Value | None:
         return None
     at = value
     places = list(range(len(shape)))
-    while at.op is not None and at.op.name in LAYOUT and at.type.shape != shape[first:]:
-        if at.op.name == "stablehlo.broadcast_in_dim":
+    while at.op is not None and at.type.shape != shape[first:]:
+        if is_rounding(at.op):
+            pass
+        elif at.op.name == "stablehlo.broadcast_in_dim":
             dims = at.op.attrs["broadcast_dimensions"]
             source = at.op.operands[0].type.shape
             places = [places[d] if n != 1 else -1 for d, n in zip(dims, source, strict=True)]

@@ -16,8 +16,8 @@ import numpy as np
 
 from ms_func_ascend.operators.region import binary_kind
 from ms_func_ascend.reader import Block, Op, Value
-from ms_func_ascend.recognise.algebra import LAYOUT, constant
-from ms_func_ascend.recognise.elementwise import STEPS
+from ms_func_ascend.recognise.algebra import LAYOUT, bare, constant
+from ms_func_ascend.recognise.elementwise import STEPS, is_step
 from ms_func_ascend.recognise.found import Found
 from ms_func_ascend.recognise.normalise import normalise, parameter
 
@@ -62,7 +62,7 @@ class Norms:
     def _follow(self, op: Op) -> None:
         """Note the results of an operation that reads the parts of one norm and numbers."""
         read = [self.parts.get(v) for v in op.operands if constant(v) is None]
-        if read and None not in read and (op.name in STEPS or op.name in _ON_ROWS):
+        if read and None not in read and (is_step(op) or op.name in _ON_ROWS):
             first = read[0]
             if first is not None and all(other == first for other in read):
                 self.parts.update((v, first) for v in op.results)
@@ -94,7 +94,7 @@ class Norms:
 
 
 _ON_ROWS = (*LAYOUT, "stablehlo.reduce")
-_FACTORS = ("stablehlo.multiply", "stablehlo.divide", "stablehlo.negate")
+_FACTORS = ("stablehlo.multiply", "stablehlo.divide", "stablehlo.negate", "stablehlo.convert")
 
 
 def _of_argument(op: Op, norm: Norm) -> Iterator[Found]:
@@ -155,9 +155,10 @@ def _divided(op: Op) -> Iterator[tuple[list[Value], list[Value]]]:
 def _terms(value: Value, without: Value | None, depth: int = 0) -> list[Value]:
     if value is without:
         return []
-    if value.op is None or value.op.name != "stablehlo.add" or depth > 8:
+    op = bare(value).op
+    if op is None or op.name != "stablehlo.add" or depth > 8:
         return [value]
-    return [t for v in value.op.operands for t in _terms(v, without, depth + 1)]
+    return [t for v in op.operands for t in _terms(v, without, depth + 1)]
 
 
 class _Rows:
@@ -201,7 +202,7 @@ class _Rows:
         ones = (*self.lead, *(1 for _ in self.shape[self.first :]))
         if shape not in (self.shape, self.lead, ones):
             return False
-        if op.name in STEPS:
+        if is_step(op):
             return True
         if op.name not in (*LAYOUT, "stablehlo.reduce"):
             return False
