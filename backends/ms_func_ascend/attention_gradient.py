@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ms_func_ascend.emitter import Emitter, Options
+from ms_func_ascend.emitter import Emitter
 from ms_func_ascend.graph import Graph, Node, Tensor
 from ms_func_ascend.legalize import is_float
 from ms_func_ascend.operators.attention import Masked, masked, score, takes
@@ -66,9 +66,9 @@ class Held(NamedTuple):
         return tuple(self.source.shape[d] for d in self.order)
 
 
-def attention_gradient(graph: Graph, slope: Node) -> None:
+def attention_gradient(e: Emitter, slope: Node) -> None:
     """Replace attention around a `SoftmaxGrad` by the two operators, where everything fits."""
-    reads = Readers(graph)
+    reads = Readers(e.graph)
     p, dp = (_bare(t) for t in slope.inputs)
     logits = _logits(p, reads)
     forward = _products(p, [n for n in reads.of(p) if n is not slope])
@@ -90,7 +90,7 @@ def attention_gradient(graph: Graph, slope: Node) -> None:
     if logits.k_turned:
         held[1] = Held(held[1].source, tuple(held[1].order[d] for d in _TURNED))
     if dq.other is logits.k and dk.other is logits.q:
-        _replace(graph, held, logits, (out, dq, dk, dv), reads)
+        _replace(e, held, logits, (out, dq, dk, dv), reads)
 
 
 class Readers:
@@ -226,11 +226,10 @@ def _number(x: Tensor | None) -> float | None:
 
 
 def _replace(
-    graph: Graph, held: Sequence[Held], logits: Logits, products: Sequence[Product],
+    e: Emitter, held: Sequence[Held], logits: Logits, products: Sequence[Product],
     reads: Readers,
 ) -> None:  # fmt: skip
     q, k, v, dy = held
-    e = Emitter(graph, Options(target=graph.target))
     e.stem, e.source = "attention", products[0].node.source
     one_dtype = all(t.source.dtype == q.source.dtype for t in held)
     fits = one_dtype and dy.shape == q.shape and q.shape[1] == k.shape[1]
@@ -248,7 +247,7 @@ def _replace(
     results = _operators(e, fed, mask, q.shape, order, (layout, logits.scale))
     for product, made in zip(products, results, strict=True):
         perm = [order[d] for d in _TURNED] if product.result_turned else list(order)
-        _deliver(graph, e, product.node.outputs[0], made, perm, reads)
+        _deliver(e, product.node.outputs[0], made, perm, reads)
 
 
 def _operators(
@@ -274,21 +273,19 @@ def _operators(
     return [made, dq if mask is None else mask.slopes(e, dq, order), dk, dv]
 
 
-def _deliver(
-    graph: Graph, e: Emitter, old: Tensor, made: Tensor, perm: Sequence[int], reads: Readers
-) -> None:
+def _deliver(e: Emitter, old: Tensor, made: Tensor, perm: Sequence[int], reads: Readers) -> None:
     """`made`, with its dimensions in another order, to those who read `old` in any form."""
     plain = id(old) in reads.results
     for node in reads.direct(old):
         more = _order(node)
         if more is not None:
-            _deliver(graph, e, node.outputs[0], made, [perm[d] for d in more], reads)
+            _deliver(e, node.outputs[0], made, [perm[d] for d in more], reads)
         elif _rounds(node):
-            _deliver(graph, e, node.outputs[0], made, perm, reads)
+            _deliver(e, node.outputs[0], made, perm, reads)
         else:
             plain = True
     if plain:
-        graph.redirect(old, e.cast(e.transpose(made, perm), old.dtype))
+        e.graph.redirect(old, e.cast(e.transpose(made, perm), old.dtype))
 
 
 def _order(node: Node) -> list[int] | None:

@@ -12,7 +12,7 @@ import pytest
 
 import ms_func as ms
 import ms_func.numpy as mnp
-from ms_func import lax, nn
+from ms_func import lax, nn, optim
 from ms_func_ascend import Graph, Options, simulate, to_bytes, translate
 from ms_func_ascend.fuse import fuse
 from tests.support.ascend import read_back
@@ -138,6 +138,28 @@ def spelled_attention(q: Any, k: Any, v: Any) -> Any:
     return (nn.softmax(scores, -1) @ v).transpose(0, 2, 1, 3)
 
 
+def adam(p: Any, m: Any, v: Any, g: Any, rate: Any, decay: float = 0, other: Any = None) -> Any:
+    """A step of Adam in the words of its paper; `other` is squared in the place of `g`."""
+    m = 0.9 * m + 0.1 * g
+    v = 0.99 * v + 0.01 * g * (g if other is None else other)
+    step = m / (1 - 0.9**3) / (mnp.sqrt(v / (1 - 0.99**3)) + 1e-6)
+    return p - rate * (step + decay * p if decay else step), m, v
+
+
+def library_adam(p: Any, m: Any, v: Any, g: Any, count: Any) -> Any:
+    rule = optim.adam(1e-3)
+    state = ms.tree.unflatten(ms.tree.structure(rule.init(X)), [count, m, v])
+    updates, state = rule.update(g, state, p)
+    return optim.apply_updates(p, updates), state
+
+
+def mean_pool(x: Any) -> Any:
+    return nn.avg_pool(x, (3, 3), (2, 2), "VALID")
+
+
+IMAGES = np.maximum(normal(2, 7, 7, 3), 0)
+"""Many windows hold nothing but zeros: the first of equal elements counts."""
+STATE = X, X[::-1].copy(), X**2, np.cos(X), np.float32(0.1)
 BOTH_WAYS = {"FlashAttentionScore": 1, "FlashAttentionScoreGrad": 1}
 
 TRAINING: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, int]]] = {
@@ -175,6 +197,25 @@ TRAINING: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, 
     "attention with a mask that is known later": (
         slope(lambda q, k, v: nn.dot_product_attention(q, k, v, mask=MASK)), (*HEADS,),
         {**BOTH_WAYS, "ReduceAny": 1, "LogicalAnd": 1, "SelectV2": 2, "Reshape": 1},
+    ),
+    "maxima of windows": (
+        slope(lambda x: nn.max_pool(mnp.sin(x), (2, 2), (2, 2))), (IMAGES,),
+        {"Sin": 1, "MaxPoolV3": 2, "MaxPoolV3Grad": 1, "Cos": 1, "Mul": 1, "IsNan": 1, "Cast": 1,
+         "Greater": 1, "SelectV2": 1},
+    ),
+    "means of windows": (
+        slope(lambda x: mean_pool(mnp.sin(x))), (IMAGES,),
+        {"Sin": 1, "AvgPoolV2": 1, "AvgPoolV2Grad": 1, "Cos": 1, "Mul": 1},
+    ),
+    "adam": (adam, STATE, {"AdamApplyOne": 1, "Mul": 1, "RealDiv": 1}),
+    "adam with decay": (
+        lambda *state: adam(*state, decay=0.01), STATE,
+        {"AdamApplyOneWithDecay": 1, "Mul": 1, "RealDiv": 1},
+    ),
+    "adam of the library": (
+        library_adam, (*STATE[:4], np.int32(3)),
+        {"AdamApplyOne": 1, "Cast": 1, "Pow": 2, "Sub": 2, "Sqrt": 1, "Mul": 2, "RealDiv": 1,
+         "Add": 1},
     ),
     "cross entropy": (
         ms.value_and_grad(lambda x, y: -mnp.mean(mnp.sum(nn.log_softmax(x) * y, -1))),
@@ -256,6 +297,10 @@ NEAR_MISSES = {
         lambda q, k, v, g: (lambda s: (s @ v, (s * (g @ mnp.swapaxes(v, 2, 3) - (
             s * (g @ mnp.swapaxes(v, 2, 3))).sum(-1, keepdims=True)) * 0.3) @ k))(
                 nn.softmax(q @ mnp.swapaxes(k, 2, 3) / math.sqrt(8))), *HEADS, HEADS[0]),
+    "adam with the square of something else": off(
+        lambda *state: adam(*state, other=mnp.sin(state[3])), *STATE),
+    "adam whose rate follows from its moments": off(
+        lambda p, m, v, g, r: adam(p, m, v, g, r * mnp.sum(0.9 * m + 0.1 * g)), *STATE),
     "another constant": off(
         lambda x: 0.5 * x * (1 + mnp.tanh(0.7978846 * (x + 0.0448 * x**3))), X),
     "a sharper silu": off(lambda x: x * nn.sigmoid(1.01 * x), X),
@@ -294,7 +339,8 @@ NEAR_MISSES = {
         nn.dot_product_attention, *[normal(1, 3, 2, 260) for _ in range(3)]),
 }  # fmt: skip
 PLAIN = {"Sigmoid", "Tanh", "Mul", "Add", "ReduceSum", "RealDiv", "Neg", "SelectV2", "Reshape",
-         "ReduceAny", "LogicalNot", "LogicalAnd"}  # fmt: skip
+         "ReduceAny", "LogicalNot", "LogicalAnd", "Sub", "Sqrt", "Sin", "Cos", "Cast", "Pow",
+         "IsNan", "Greater"}  # fmt: skip
 FUSED = {op for _, _, found in [*FORWARD.values(), *TRAINING.values()] for op in found} - PLAIN
 
 

@@ -76,6 +76,46 @@ def _pool(node: Node, x: Array) -> Array:
     return _own(node, (total / np.array(size[0] * size[1], total.dtype)).astype(x.dtype))
 
 
+@kernel("MaxPoolV3Grad")
+def _max_pool_gradient(node: Node, x: Array, y: Array, dy: Array) -> Array:
+    """Each window gives its gradient to the first of its largest elements."""
+    _check_layout(node, ["orig_input", "orig_output", "grad", "out_grad"])
+    same(x, y, dy)
+    made = _spread_windows(node, _first(node, x), _first(node, y), _first(node, dy), x.dtype)
+    return _own(node, made)
+
+
+@kernel("AvgPoolV2Grad")
+def _average_pool_gradient(node: Node, shape: Array, dy: Array) -> Array:
+    """Each window gives its gradient to all of its elements in equal parts."""
+    _check_layout(node, ["input_grad", "out_grad"])
+    if node.attr("exclusive"):
+        raise ValueError("averages over the inside of the padding are not defined here")
+    x = _first(node, np.zeros(shape, dy.dtype))
+    return _own(node, _spread_windows(node, x, None, _first(node, dy), dy.dtype))
+
+
+def _spread_windows(node: Node, x: Array, y: Array | None, dy: Array, dtype: np.dtype) -> Array:
+    """What windows give back to the elements of `x`: to all, or to the first that is `y`."""
+    size, step, pads = _spatial(node, "ksize"), _spatial(node, "strides"), node.attr("pads")
+    made = np.zeros(x.shape, np.float32 if half(x) else dtype)
+    for n, c, i, j in np.ndindex(*dy.shape):
+        rows, columns = (
+            range(at * s - p, at * s - p + k)
+            for at, s, p, k in zip((i, j), step, (pads[0], pads[2]), size, strict=True)
+        )
+        inside = [(r, q) for r in rows for q in columns
+                  if 0 <= r < x.shape[2] and 0 <= q < x.shape[3]]  # fmt: skip
+        if y is None:
+            for r, q in inside:
+                made[n, c, r, q] += dy[n, c, i, j] / (size[0] * size[1])
+        else:
+            first = next((p for p in inside if x[n, c, p[0], p[1]] == y[n, c, i, j]), None)
+            if first is not None:
+                made[n, c, first[0], first[1]] += dy[n, c, i, j]
+    return made.astype(dtype)
+
+
 @kernel("SoftmaxV2", "LogSoftmaxV2")
 def _softmax(node: Node, x: Array) -> Array:
     axes = tuple(node.attr("axes"))

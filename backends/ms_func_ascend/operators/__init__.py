@@ -12,6 +12,7 @@ from ms_func_ascend.operators import (
     indexing,
     lapack,
     linalg,
+    pooling,
     reduce,
     shape,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "indexing",
     "lapack",
     "linalg",
+    "pooling",
     "reduce",
     "shape",
 ]

@@ -10,7 +10,8 @@ import numpy as np
 from ms_func_ascend.emitter import F32, Emitter
 from ms_func_ascend.graph import Tensor
 from ms_func_ascend.legalize import is_float
-from ms_func_ascend.operators.reduce import Window, pool, window_of_kind
+from ms_func_ascend.operators.pooling import Window, pool
+from ms_func_ascend.operators.reduce import window_of_kind
 from ms_func_ascend.operators.registry import rule
 
 
