@@ -210,7 +210,14 @@ class Emitter:
         value = self._foldable(x)
         if value is not None:
             return self.const(value.view(dtype))
+        source = self.bits_of(x)
+        if source is not None:
+            return self.bitcast(source, dtype)
         return self.one("Bitcast", [x], x.shape, dtype, type=dtype)
+
+    def bits_of(self, x: Tensor) -> Tensor | None:
+        """The tensor of another dtype that `x` has the bits of."""
+        return x.node.inputs[0] if x.node.op == "Bitcast" else None
 
     def complex(self, real: Tensor, imag: Tensor) -> Tensor:
         """Complex tensor from its parts."""

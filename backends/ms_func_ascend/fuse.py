@@ -29,6 +29,10 @@ def fuse(graph: Graph) -> None:
         for node in list(one.nodes):
             for rewrite in _REWRITES.get(node.op, ()):
                 rewrite(e, node, uses)
+        uses = _uses(one)
+        for node in list(one.nodes):
+            if node.op in ("Add", "Sub"):
+                _multiple(e, node, uses)
         channels_last(one)
         _sort(one)
         one.prune()
@@ -82,6 +86,8 @@ def _shift_gradient(e: Emitter, total: Node, uses: Counter[int]) -> None:
     graph, (x, axes) = e.graph, total.inputs
     assert x is not None
     assert axes is not None
+    if _batch_sums(e, total):
+        return
     narrow = x.node.inputs[0] if x.node.op == "Cast" else x  # sums of 16 bits are formed in 32
     for node in graph.nodes:
         if node.op != "LayerNormGradV3" or node.inputs[0] is not narrow:
@@ -95,6 +101,29 @@ def _shift_gradient(e: Emitter, total: Node, uses: Counter[int]) -> None:
                 if t.dtype == shift.dtype:
                     graph.redirect(t, shift)
             return
+
+
+def _batch_sums(e: Emitter, total: Node) -> bool:
+    """Sums over images that a batch norm or its gradient makes anyway; whether it is one."""
+    x, axes = total.inputs
+    assert x is not None
+    if len(x.shape) != 4 or axes is None or axes.node.op != "Const":
+        return False
+    dims = sorted(axes.node.attrs["value"].reshape(-1).tolist())
+    for node in e.graph.nodes:
+        read, made = _SUMS.get(node.op, (0, 0))
+        if node.op not in _SUMS or node.inputs[read] is not x:
+            continue
+        channel = node.layouts["x"].index("C")
+        y = node.outputs[made]
+        if dims == [d for d in range(4) if d != channel] and y.dtype == total.outputs[0].dtype:
+            e.graph.redirect(total.outputs[0], e.reshape(y, total.outputs[0].shape))
+            return True
+    return False
+
+
+_SUMS = {"BNTrainingReduce": (0, 0), "BNTrainingUpdateGrad": (0, 1)}
+"""Operators whose results are sums over images: which input, which output."""
 
 
 def _kept_dimensions(e: Emitter, reshape: Node, uses: Counter[int]) -> None:
@@ -151,6 +180,27 @@ def _times(node: Node) -> tuple[Tensor | None, float]:
             number = float(other.node.attrs["value"].reshape(-1)[0])
             return one, number if node.op == "Mul" else 1 / number
     return None, 1.0
+
+
+def _multiple(e: Emitter, node: Node, uses: Counter[int]) -> None:
+    """Add a multiple of one tensor to another in one step."""
+    x, y = node.inputs
+    for one, other in ((x, y), (y, x)) if node.op == "Add" else ((x, y),):
+        assert one is not None
+        assert other is not None
+        scaled, number = _times(other.node) if other.node.op == "Mul" else (None, 1.0)
+        if scaled is None or uses[id(other)] != 1 or not e.has("Axpy"):
+            continue
+        made = node.outputs[0]
+        if {one.shape, scaled.shape} != {made.shape} or made.dtype.kind not in "fV":
+            continue
+        if made.shape and made.dtype.itemsize <= 4:
+            e.stem, e.source = "axpy", node.source
+            alpha = float(number if node.op == "Add" else -number)
+            total = e.one("Axpy", [one, scaled], made.shape, made.dtype, alpha=alpha)
+            uses[id(total)] = uses[id(made)]
+            e.graph.redirect(made, total)
+            return
 
 
 _MEANS = ("AvgPoolV2", "AvgPoolV2Grad")

@@ -101,7 +101,25 @@ def test_the_operators_an_expert_would_choose() -> None:
     assert count["Conv2DBackpropFilter"] == 2
     assert count["Conv2DBackpropInput"] == 1
     assert count["MatMulV2"] == 3
+    assert count["MaxPoolV3Grad"] == 1
+    assert count["AdamApplyOne"] == len(CONV)
     assert "MaxPoolV3" in count
+
+
+def test_bits_of_random_numbers_stay_in_one_dtype() -> None:
+    """Sums are signed, and so is what they are mixed with: nothing goes back and forth."""
+    key = np.asarray(ms.random.PRNGKey(3))
+    draw = lambda key: ms.random.bits(key, (5, 3))  # noqa: E731
+    graph = read_back(ms.export(draw, key, backend="ascend"))
+    assert graph.count()["Bitcast"] <= 4
+    np.testing.assert_array_equal(simulate(graph, [key])[0], np.asarray(ms.jit(draw)(key)))
+
+
+def test_a_scatter_of_no_updates_is_its_operand() -> None:
+    x, none = normal(3, 2), np.zeros((0, 2), np.float32)
+    add = lambda x, updates: x.at[np.zeros(0, np.int32)].add(updates)  # noqa: E731
+    graph = read_back(ms.export(lambda x, u: add(mnp.asarray(x), u) * 2, x, none, backend="ascend"))
+    np.testing.assert_allclose(simulate(graph, [x, none])[0], 2 * x)
 
 
 @pytest.mark.parametrize("model", CASES)

@@ -238,6 +238,9 @@ def _flash_attention(node: Node, q: Array, k: Array, v: Array, *more: Any) -> tu
     return *wide, np.zeros((0, 0, 0, 0), dtype), out
 
 
+_elementwise("Axpy", lambda node, x, y: x + np.asarray(node.attr("alpha"), x.dtype) * y)
+
+
 @kernel("AdamApplyOne")
 def _adam(node: Node, *xs: Array) -> tuple[Array, ...]:
     """New second moment, first moment and parameter."""

@@ -95,6 +95,83 @@ def _layer_norm(t: Any, op: Any, x: Tensor, *given: Tensor) -> Tensor:
     return _normed(t.e, "LayerNorm", op.attrs, x, given)[0]
 
 
+@fused("ascend.BatchNorm")
+def _batch_norm(t: Any, op: Any, x: Tensor, *given: Tensor) -> Tensor:
+    return _batch_normed(t.e, op.attrs, x, given)[0]
+
+
+@fused("ascend.BatchVariance")
+def _batch_variance(t: Any, op: Any, x: Tensor, *given: Tensor) -> Tensor:
+    """Sum of squared distances from the mean, from the variance that the norm makes."""
+    variance = _batch_normed(t.e, op.attrs, x, given)[2]
+    total = t.e.elementwise("Mul", variance, t.e.like(op.attrs["count"], variance))
+    return t.e.cast(total, op.results[0].type.dtype)
+
+
+def _image_layout(channel: int) -> str:
+    return {1: "NCHW", 3: "NHWC"}[channel]
+
+
+def _batch_normed(
+    e: Emitter, attrs: dict[str, Any], x: Tensor, given: Sequence[Tensor]
+) -> list[Tensor]:
+    """The value, and mean and variance of each channel."""
+    (channel,) = (d for d in range(4) if d not in attrs["axes"])
+    layouts = dict.fromkeys("xy", _image_layout(channel))
+    vector = ((x.shape[channel],), F32)
+    scale, offset = _vectors(e, attrs, vector[0], given)
+    total, squares = e.node("BNTrainingReduce", [x], [vector, vector], {"x": layouts["x"]})
+    outputs = [(x.shape, x.dtype), vector, vector]
+    return e.node("BNTrainingUpdateV2", [x, total, squares, scale, offset], outputs, layouts,
+                  epsilon=attrs["epsilon"])  # fmt: skip
+
+
+def _vectors(
+    e: Emitter, attrs: dict[str, Any], shape: tuple[int, ...], given: Sequence[Tensor]
+) -> list[Tensor]:
+    """Scale and shift of channels in float32, 1 and 0 where the program has none."""
+    held = iter(given)
+    return [
+        e.cast(next(held), F32)
+        if attrs[name]
+        else e.broadcast_to(e.const(np.float32(neutral)), shape)
+        for name, neutral in (("gamma", 1), ("beta", 0))
+    ]
+
+
+@fused("ascend.BatchNormGradient")
+def _batch_norm_gradient(t: Any, op: Any, x: Tensor, *more: Tensor) -> Tensor:
+    """With respect to the argument, perhaps with another term added, or to the scale."""
+    e, attrs = t.e, op.attrs
+    count = attrs["gamma"] + attrs["beta"]
+    given, (g, *plus) = more[:count], more[count:]
+    (channel,) = (d for d in range(4) if d not in attrs["axes"])
+    layouts = dict.fromkeys(("grads", "x", "y"), _image_layout(channel))
+    _, mean, variance = _batch_normed(e, attrs, x, given)
+    vector = (mean.shape, F32)
+    epsilon = attrs["epsilon"]
+    slopes = e.node("BNTrainingUpdateGrad", [g, x, mean, variance], [vector, vector],
+                    {k: layouts[k] for k in ("grads", "x")}, epsilon=epsilon)  # fmt: skip
+    if attrs["of"] == "gamma":
+        return e.cast(slopes[0], op.results[0].type.dtype)
+    scale = _vectors(e, attrs, mean.shape, given)[0]
+    made = e.node("BNTrainingReduceGrad", [g, x, *slopes, scale, mean, variance],
+                  [(x.shape, x.dtype)], layouts, epsilon=epsilon)[0]  # fmt: skip
+    return e.elementwise("Add", made, plus[0]) if plus else made
+
+
+@fused("ascend.BNInfer")
+def _inferred(t: Any, op: Any, x: Tensor, *vectors: Tensor) -> Tensor:
+    """Batch norm with mean and variance given."""
+    e, attrs = t.e, op.attrs
+    *given, mean, variance = vectors
+    layouts = dict.fromkeys("xy", _image_layout(attrs["channel"]))
+    scale, offset = _vectors(e, attrs, mean.shape, given)
+    held = [scale, offset, e.cast(mean, F32), e.cast(variance, F32)]
+    return e.node("BNInfer", [x, *held], [(x.shape, x.dtype)], layouts,
+                  epsilon=attrs["epsilon"])[0]  # fmt: skip
+
+
 @fused("ascend.RmsNorm")
 def _rms_norm(t: Any, op: Any, x: Tensor, *given: Tensor) -> Tensor:
     return _normed(t.e, "RmsNorm", op.attrs, x, given)[0]
@@ -104,7 +181,7 @@ def _normed(
     e: Emitter, name: str, attrs: dict[str, Any], x: Tensor, given: Sequence[Tensor]
 ) -> list[Tensor]:
     """Outputs of a norm: the value, then what its gradient needs of each row."""
-    first, epsilon = attrs["first"], attrs["epsilon"]
+    first, epsilon = attrs["axes"][0], attrs["epsilon"]
     gamma, beta = _parameters(e, attrs, x, given)
     rows = (*x.shape[:first], *(1 for _ in x.shape[first:]))
     if name == "RmsNorm":
@@ -141,7 +218,7 @@ def _parameters(
 ) -> list[Tensor]:
     """Scale and shift, 1 and 0 where the program has none."""
     held = iter(given)
-    shape = x.shape[attrs["first"] :]
+    shape = x.shape[attrs["axes"][0] :]
     return [
         next(held) if attrs[name] else e.broadcast_to(e.like(neutral, x), shape)
         for name, neutral in (("gamma", 1), ("beta", 0))

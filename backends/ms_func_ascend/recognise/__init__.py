@@ -20,7 +20,6 @@ from ms_func_ascend.recognise.algebra import LAYOUT, constant, is_rounding, of_d
 from ms_func_ascend.recognise.attention import attention
 from ms_func_ascend.recognise.elementwise import activation
 from ms_func_ascend.recognise.found import Found
-from ms_func_ascend.recognise.normalise import normalise
 from ms_func_ascend.recognise.normalise_gradient import Norms
 from ms_func_ascend.recognise.pooling import pool
 from ms_func_ascend.recognise.softmax import (
@@ -32,12 +31,17 @@ from ms_func_ascend.recognise.softmax import (
 from ms_func_ascend.simplify import pure, uses_of
 
 RECOGNISERS: list[Callable[[Op, Any], Iterator[Found]]] = [
-    attention, pool, softmax_gradient, log_softmax_gradient, log_softmax, softmax, normalise,
-    activation,
+    attention, pool, softmax_gradient, log_softmax_gradient, log_softmax, softmax,
 ]  # fmt: skip
-"""In the order in which they are asked; the first that fits wins."""
+"""In the order in which they are asked, before norms and activations; the first that fits wins."""
 
 
+_WRITTEN_AS = {
+    "BatchNorm": "BNTrainingReduce", "BatchVariance": "BNTrainingReduce",
+    "BatchNormGradient": "BNTrainingUpdateGrad", "LayerNormGradient": "LayerNormGradV3",
+    "RmsNormGradient": "RmsNormGrad",
+}  # fmt: skip
+"""Operators of expressions that have another name."""
 _WITH_BLOCKS = ("stablehlo.while", "stablehlo.if", "stablehlo.case")
 """Operations whose regions are programs; those of others say how to combine two numbers."""
 
@@ -75,7 +79,8 @@ class _Recogniser:
         """The operation, or the one that takes the place of its expression."""
         if len(op.results) != 1:
             return op
-        for ask in (known.gradient, *RECOGNISERS):
+        asks = known.gradient, known.variance, *RECOGNISERS, known.forward, activation
+        for ask in asks:
             for one in ask(op, self.options):
                 found = _typed(one, op.results[0].type.dtype)
                 if found is not None and self.fits(found, op) and self.free(op, found):
@@ -89,14 +94,15 @@ class _Recogniser:
 
     def fits(self, found: Found, op: Op) -> bool:
         """Whether the operator is old enough for the target and takes the dtype."""
-        prototype = lookup(found.name)
+        name = _WRITTEN_AS.get(found.name, found.name)
+        prototype = lookup(name)
         dtype = op.results[0].type.dtype
         if prototype is None:
             return True
         return (
-            available(found.name, self.options.target)
+            available(name, self.options.target)
             and dtype is not None
-            and accepts(found.name, prototype.inputs[0].name, dtype)
+            and accepts(name, prototype.inputs[0].name, dtype)
         )
 
     def free(self, op: Op, found: Found) -> bool:

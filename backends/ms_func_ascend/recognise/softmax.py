@@ -145,7 +145,8 @@ def log_softmax_gradient(op: Op, options: Any) -> Iterator[Found]:
             found = _over_total(row, e, g, sign)
             if found is not None:
                 x, axes, total = found
-                yield Found("LogSoftmaxGrad", [x, g], {"axes": list(axes)}, (e, total))
+                shared = e, total, *product(g).factors
+                yield Found("LogSoftmaxGrad", [x, g], {"axes": list(axes)}, shared)
 
 
 def _over_total(
