@@ -107,6 +107,11 @@ FORWARD: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, i
         lambda q, k, v: nn.softmax(q @ mnp.swapaxes(k, 2, 3) / math.sqrt(8)) @ v, (*HEADS,),
         {"FlashAttentionScore": 1},
     ),
+    "attention of groups of heads": (
+        lambda q, k, v: nn.dot_product_attention(q, k, v, is_causal=True),
+        (HEADS[0], HEADS[1][:, :, :2].copy(), HEADS[2][:, :, :2].copy()),
+        {"FlashAttentionScore": 1},
+    ),
     "attention with a mask that is known later": (
         lambda q, k, v, m: nn.dot_product_attention(q, k, v, mask=m), (*HEADS, MASK),
         {"FlashAttentionScore": 1, "ReduceAny": 1, "LogicalNot": 1, "LogicalAnd": 1, "SelectV2": 1,
@@ -316,6 +321,15 @@ def test_older_headers_get_older_operators(name: str) -> None:
     count = graph_of(f, *arguments, target="v1.1.0").count()
     assert not count.keys() & set(LATE)
     assert ("LayerNorm" in count) == (name == "layer norm")
+
+
+def test_attention_for_headers_without_its_operators() -> None:
+    f, arguments, _ = FORWARD["attention of groups of heads"]
+    for target, wanted in (("v2.0.0", set()), ("v2.2.10", {"SoftmaxV2"})):
+        graph = graph_of(f, *arguments, target=target)
+        assert graph.count().keys() & {*LATE, "SoftmaxV2"} == wanted, target
+        want = ms.jit(f)(*arguments)
+        np.testing.assert_allclose(simulate(graph, arguments)[0], want, rtol=2e-5, atol=3e-6)
 
 
 def off(f: Callable[..., Any], *arguments: np.ndarray) -> tuple[Any, ...]:

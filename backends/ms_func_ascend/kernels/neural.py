@@ -228,6 +228,7 @@ def _flash_attention(node: Node, q: Array, k: Array, v: Array, *more: Any) -> tu
     """Layouts `BNSD` and `BSND`; no options but a mask."""
     dtype, layout = q.dtype, node.attr("input_layout")
     q, k, v = _heads_first(node, (q, k, v), (*more[:3], *more[4:]))
+    k, v = (np.repeat(x, q.shape[1] // x.shape[1], 1) for x in (k, v))  # heads in groups
     logits = _logits(node, q, k, more[3])
     top = logits.max(-1, keepdims=True)
     e = np.exp(logits - top)

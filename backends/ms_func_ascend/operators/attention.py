@@ -96,21 +96,34 @@ def _attention(t: Any, op: Any, q: Tensor, k: Tensor, v: Tensor, *mask: Tensor) 
     full = [e.broadcast_to(x, y.type.shape) for x, y in zip((q, k, v), op.operands, strict=False)]
     held = [_heads(e, x, attrs[name]) for name, x in zip("qkv", full, strict=True)]
     keep = mask[0] if mask else None
-    made = _flash(e, held, keep, attrs)
+    shape = op.results[0].type.shape
+    made = _flash(e, held, keep, attrs, shape)
     if made is None:
-        made = _spelled_out(e, held, keep, attrs)
-    return e.reshape(made, op.results[0].type.shape)
+        made = e.reshape(_spelled_out(e, held, keep, attrs), shape)
+    return made
 
 
 def _heads(e: Emitter, x: Tensor, sides: Any) -> Tensor:
-    """`x` as batch, head, position, feature."""
+    """`x` as batch, head, position, feature; heads of a group lie side by side."""
+    if len(sides.batch) == 3 and sides.batch[2] == sides.batch[1] + 1:
+        first = sides.batch[1]
+        x = e.reshape(x, (*x.shape[:first], x.shape[first] * x.shape[first + 1],
+                          *x.shape[first + 2 :]))  # fmt: skip
+        sides = sides._replace(
+            batch=[d - (d > first) for d in sides.batch[:2]],
+            position=[d - (d > first) for d in sides.position],
+            feature=[d - (d > first) for d in sides.feature],
+        )
     order = [*sides.batch, *sides.position, *sides.feature]
     rest = [d for d in range(len(x.shape)) if d not in order]
-    shape = [x.shape[d] for d in order]
+    heads = math.prod(x.shape[d] for d in sides.batch[1:])
+    shape = [x.shape[order[0]], heads, *(x.shape[d] for d in order[-2:])]
     return e.reshape(e.transpose(x, [*order, *rest]), shape)
 
 
-def _flash(e: Emitter, held: list[Tensor], keep: Tensor | None, attrs: Any) -> Tensor | None:
+def _flash(
+    e: Emitter, held: list[Tensor], keep: Tensor | None, attrs: Any, shape: tuple[int, ...]
+) -> Tensor | None:
     q, k, _ = held
     if not takes(e, q, [x.shape for x in held]):
         return None
@@ -125,7 +138,12 @@ def _flash(e: Emitter, held: list[Tensor], keep: Tensor | None, attrs: Any) -> T
     if mask is not None:
         fed[0] = mask.queries(e, fed[0], order)
     made = score(e, fed, mask, q.shape, layout, attrs["scale"])[3]
-    return e.transpose(made, [0, 2, 1, 3]) if plain else made
+    if not plain:
+        return e.reshape(made, shape)
+    if len(shape) == 5 and (shape[1] * shape[2], shape[3]) == q.shape[1:3]:  # groups of heads apart
+        apart = e.reshape(made, (shape[0], shape[3], shape[1], shape[2], shape[4]))
+        return e.transpose(apart, [0, 2, 3, 1, 4])
+    return e.reshape(e.transpose(made, [0, 2, 1, 3]), shape)
 
 
 def score(
@@ -141,10 +159,18 @@ def score(
                   scale_value=scale)  # fmt: skip
 
 
+def _repeated(e: Emitter, x: Tensor, heads: int) -> Tensor:
+    """Each head of `x` as often as the queries of `heads` heads need it."""
+    batch, own, *rest = x.shape
+    wide = e.broadcast_to(e.reshape(x, (batch, own, 1, *rest)), (batch, own, heads // own, *rest))
+    return e.reshape(wide, (batch, heads, *rest))
+
+
 def _spelled_out(
     e: Emitter, held: list[Tensor], keep: Tensor | None, attrs: dict[str, Any]
 ) -> Tensor:
     q, k, v = held
+    k, v = (_repeated(e, x, q.shape[1]) for x in (k, v))
     pairs, wide = ([0, 1], [0, 1]), attrs["dtype"]
     x = dot(e, q, k, pairs, ([3], [3]), wide)
     if attrs["scale"] != 1:

@@ -40,8 +40,9 @@ _WRITTEN_AS = {
     "BatchNorm": "BNTrainingReduce", "BatchVariance": "BNTrainingReduce",
     "BatchNormGradient": "BNTrainingUpdateGrad", "LayerNormGradient": "LayerNormGradV3",
     "RmsNormGradient": "RmsNormGrad",
+    "Attention": "SoftmaxV2",
 }  # fmt: skip
-"""Operators of expressions that have another name."""
+"""Operators of expressions that have another name; for attention what its parts need at least."""
 _WITH_BLOCKS = ("stablehlo.while", "stablehlo.if", "stablehlo.case")
 """Operations whose regions are programs; those of others say how to combine two numbers."""
 
