@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ms_func.source import classes as _classes
 from ms_func.source import convert as _convert
 from ms_func.source import hooks as _hooks
 from ms_func.source.hooks import choice as _choice
@@ -10,6 +11,7 @@ from ms_func.tracing.policy import slots as _slots
 _convert.connect(_hooks)
 _hooks.policy.convert = _convert.for_call
 _hooks.policy.pushing = _convert.pushing
+_hooks.policy.is_users = _classes.Ways.is_users
 _slots.convert = _convert.user_function
 _slots.number = _choice.number_among
 _slots.recorded = _hooks.recorded

@@ -118,6 +118,9 @@ class Overlay:
         return [n for n in found if self.attribute(x, n) is not MISSING]
 
 
+NONE_LIKE: dict[type, Callable[[Any], Any]] = {}
+"""What stands for None beside a value of some types."""
+
 PRESENT = Overlay({})
 """The heap as it is now."""
 

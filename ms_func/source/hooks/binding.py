@@ -25,9 +25,9 @@ def bound(value: Any, name: str) -> Any:
     """
     if type(value) is Unsure:
         is_bound = conditions.known(at_hand(value.is_bound))
-        if is_bound is not True and not _was_checked(value):
+        if is_bound is not True and not was_checked(value):
             failures.assert_raising(is_bound, unbound(name))
-            _note(value)
+            note(value)
         return value.value
     if value is UNBOUND or value is UNDEFINED or value is MISSING:
         raise unbound(name)
@@ -46,14 +46,15 @@ def unbound(name: str) -> UnboundLocalError:
     )
 
 
-def _note(x: Unsure) -> None:
+def note(x: Any) -> None:
+    """The last thing recorded is a check of `x`."""
     trace = current.interpreter
     if trace.eqns and trace.eqns[-1].primitive.name == "check":
         x.check = (trace, trace.eqns[-1], len(trace.eqns) - 1)
 
 
-def _was_checked(x: Unsure) -> bool:
-    """Whether a line before this one, in the same recording, has found it to be bound."""
+def was_checked(x: Any) -> bool:
+    """Whether a line before this one, in the same recording, has checked `x`."""
     if x.check is None:
         return False
     trace, eqn, place = x.check

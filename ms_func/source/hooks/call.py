@@ -32,6 +32,7 @@ from ms_func.source.hooks import (
     lookup,
     native_arrays,
     numpy_calls,
+    pools,
     portion_functions,
     pushing,
     recursion,
@@ -254,6 +255,12 @@ def _of_uneven(f: Any, owner: Any, args: Any, kwargs: Any) -> Any:
 Choice.call = staticmethod(call)
 
 
+def _class(f: Any, args: Any, kwargs: Any) -> Any:
+    """A call of a class."""
+    pool = pools.made(f)
+    return policy.convert(f)(*args, **kwargs) if pool is None else pool.new(f, args, kwargs)
+
+
 def _jitted(f: Any, args: Any, kwargs: Any) -> Any:
     """A compiled function; one that calls itself under its own name is the same recursion."""
     inner = f.__wrapped__
@@ -264,6 +271,7 @@ def _jitted(f: Any, args: Any, kwargs: Any) -> Any:
 
 _KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
     FunctionType: _function,
+    type: _class,
     MethodType: _method,
     functools.partial: _partial,
     BuiltinFunctionType: _of_object,

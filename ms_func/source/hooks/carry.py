@@ -18,6 +18,7 @@ from ms_func.ir.loc import Loc
 from ms_func.ir.types import ArrayType
 from ms_func.source.hooks import aliases, complaints, conditions, identity, views
 from ms_func.source.hooks.anatomy import (
+    NONE_LIKE,
     PRESENT,
     SCALARS,
     Mismatch,
@@ -87,7 +88,8 @@ class LoopPlan(Plan):
 
     def same(self, values: Sequence[Any], path: Any) -> bool:
         """The entry is carried until the end if it was ever; elements of tuples are looked at."""
-        if self.eager and (is_number(values[0]) or isinstance(values[0], tuple)):
+        entry = values[0]
+        if self.eager and (is_number(entry) or isinstance(entry, (tuple, *NONE_LIKE))):
             return False
         return super().same(values, path)
 

@@ -24,6 +24,7 @@ from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.source.hooks import aliases, identity
 from ms_func.source.hooks.anatomy import (
+    NONE_LIKE,
     SCALARS,
     Mismatch,
     Overlay,
@@ -125,6 +126,10 @@ class Plan:
             return Same(values[0])
         if any(v is UNBOUND or type(v) is Unsure for v in present):
             return self._unsure(values, path)
+        like = next((v for v in present if type(v) in NONE_LIKE), None)
+        if like is not None and any(v is None for v in present):
+            none = NONE_LIKE[type(like)](like)
+            return self._join([none if v is None else v for v in values], path)
         if len(present) == 1 and not is_number(present[0]) and self._keeps(values, present[0]):
             return Same(present[0])
         if all(map(is_number, present)):

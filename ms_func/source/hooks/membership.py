@@ -17,18 +17,20 @@ from ms_func.source.hooks import (
     growing_methods,
     identity,
     keyed,
+    pools,
     portion_functions,
     uneven,
     uneven_dicts,
 )
 from ms_func.source.hooks.aliases import any_links, linked, same
 from ms_func.source.hooks.anatomy import is_number
-from ms_func.source.hooks.branch import ifexp, or_
+from ms_func.source.hooks.branch import ifexp, not_, or_
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.comparisons import eq_, holds_traced
 from ms_func.source.hooks.elements import Elements
 from ms_func.source.hooks.failures import raise_
 from ms_func.source.hooks.growing import is_growing, is_keyed
+from ms_func.source.hooks.pools import Ref
 from ms_func.source.hooks.portions import Portion
 from ms_func.source.hooks.truths import asked, at_hand
 from ms_func.source.hooks.truths import truth as truth_of
@@ -97,6 +99,8 @@ def is_(a: Any, b: Any) -> Any:
         return True
     if type(current.interpreter) is not Staging:
         return False
+    if type(a) is Ref or type(b) is Ref:
+        return pools.same(a, b)
     if type(a) is not Choice and type(b) is not Choice:
         return _is_one(a, b)
     if type(a) is not Choice:
@@ -159,6 +163,8 @@ def _in_range(item: Tracer, r: range) -> Any:
 
 def isinstance_(x: Any, kinds: Any) -> Any:
     """`isinstance(x, kinds)`."""
+    if type(x) is Ref and isinstance(x, kinds):
+        return not_(x.is_none())
     return x.where(lambda a: isinstance(a, kinds)) if type(x) is Choice else isinstance(x, kinds)
 
 
@@ -172,7 +178,7 @@ def type_(x: Any, *args: Any, **kwargs: Any) -> Any:
     if type(x) is Choice and not args:
         kinds = {type(a) for a in x.left().values()}
         return kinds.pop() if len(kinds) == 1 else Choice(x.index, tuple(map(type, x.alternatives)))
-    return type(x, *args, **kwargs)
+    return x.__class__ if type(x) is Ref else type(x, *args, **kwargs)
 
 
 def truth(value: Any, what: str) -> Any:

@@ -10,11 +10,13 @@ class Policy:
     """The slot through which hooks reach the converter, which stands above them.
 
     Attributes:
+        is_users: whether a file is the user's own.
         convert: from a function to its converted form, or to itself where it stays as it is.
         pushing: from a generator function to the function that it is turned inside out, or None;
             "with" for one under `contextmanager`.
     """
 
+    is_users: Callable[[str], bool] = staticmethod(lambda file: False)
     convert: Callable[[Any], Any] = staticmethod(lambda f: f)
     pushing: Callable[..., Any] = staticmethod(lambda f, turn="loop": None)
 

@@ -14,7 +14,7 @@ from ms_func import config, tree
 from ms_func.errors import StagingError
 from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
-from ms_func.source.hooks import depth, failures, identity, native_arrays
+from ms_func.source.hooks import depth, failures, identity, native_arrays, pools
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.growing import ROWS, Growing, grown, is_keyed, is_stretched
 from ms_func.source.hooks.keyed import entries
@@ -43,7 +43,40 @@ def recorded(call: Callable[[Any], Any], given: Any) -> Any:
     """
     trial = Trial()
     with identity.supply(), depth.room:
-        return _recorded(trial, call, given)
+        if _depth.value:
+            return _recorded(trial, call, given)
+        pools.start()
+        try:
+            return _recorded(trial, call, given)
+        except pools.Wanted:
+            trial.rewind()
+            trial.frame.entries.clear()
+        except (StagingError, AttributeError, failures.Unreachable, RecursionError) as error:
+            if not pools.may_help():
+                raise
+            trial.rewind()
+            return _in_pools(call, given, error)
+        try:
+            return _in_pools(call, given, None)
+        except pools.Unfit:
+            pools.decline()
+            return _recorded(Trial(), call, given)
+
+
+def _in_pools(call: Callable[[Any], Any], given: Any, error: Exception | None) -> Any:
+    """The recording anew, with the objects that it makes in pools.
+
+    Raises:
+        Exception: `error`, where that does not help either.
+        Unfit: there is no such error.
+    """
+    trial = Trial()
+    with pools.pooled():
+        try:
+            return _recorded(trial, call, given)
+        except (Exception, pools.Unfit):
+            trial.rewind()
+            raise error or pools.Unfit from None
 
 
 def _recorded(trial: Trial, call: Callable[[Any], Any], given: Any) -> Any:
@@ -51,7 +84,14 @@ def _recorded(trial: Trial, call: Callable[[Any], Any], given: Any) -> Any:
         before = native_arrays.traced_sites()
         _depth.value += 1
         try:
+            if _depth.value == 1:
+                pools.fill()
             return _attempt(trial, call, given)
+        except pools.Again:
+            if _depth.value > 1:
+                raise
+            trial.rewind()
+            trial.frame.entries.clear()
         except native_arrays.Again as again:
             trial.rewind()
             trial.frame.entries.clear()

@@ -26,7 +26,7 @@ from ms_func.control_flow.stack_machine import recur_p, recurs, run_recursive
 from ms_func.errors import ConcretizationTypeError
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType
-from ms_func.source.hooks import attempts, complaints, failures, identity
+from ms_func.source.hooks import attempts, complaints, failures, identity, pools
 from ms_func.source.hooks.anatomy import PRESENT, Mismatch, Overlay, is_number, take_apart
 from ms_func.source.hooks.carry import LoopPlan, are_chosen, finals_at_entry, shapes, where
 from ms_func.source.hooks.choice import Choice
@@ -247,6 +247,7 @@ def _as_root(f: Any, made: Any, args: Any, kwargs: Any) -> tuple[Root, bool, Any
     """The call recorded as a root: the root, whether it can be one, and the value."""
     around = _active.roots[-1:]
     scalars = arrays = False
+    pools.suggest((*args, *kwargs.values()))
     while True:
         root = Root(f, made, args, kwargs, scalars, arrays)
         if not root.slots and not scalars:

@@ -48,6 +48,7 @@ from ms_func.source.hooks.journal import (
     journal,
     store,
 )
+from ms_func.source.hooks.pools import Ref
 from ms_func.source.hooks.portions import Portion
 from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Staging, Tracer
@@ -290,6 +291,9 @@ def setattr_(obj: Any, name: Any, value: Any) -> None:
         return
     if type(obj) is Choice:
         obj.each(lambda x: setattr_(x, name, value))
+        return
+    if type(obj) is Ref:
+        obj.pool.set(obj, name, value)
         return
     if type(name) is Choice:
         name.each(lambda n: setattr_(obj, n, value))

@@ -1,0 +1,310 @@
+"""Functions that build linked lists, trees and graphs of objects; plain Python is the oracle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+CASES: list[Any] = []
+
+
+def case(*points: Any) -> Any:
+    """Enter a function into the table."""
+
+    def enter(f: Any) -> Any:
+        f.points = points
+        CASES.append(f)
+        return f
+
+    return enter
+
+
+class Link:
+    def __init__(self, value, rest):
+        self.value = value
+        self.rest = rest
+
+
+class Tree:
+    def __init__(self, key):
+        self.key = key
+        self.left = None
+        self.right = None
+
+    def insert(self, key):
+        if key < self.key:
+            if self.left is None:
+                self.left = Tree(key)
+            else:
+                self.left.insert(key)
+        elif self.right is None:
+            self.right = Tree(key)
+        else:
+            self.right.insert(key)
+
+    @property
+    def is_leaf(self):
+        return self.left is None and self.right is None
+
+
+def keys(*xs):
+    return np.array(xs)
+
+
+@case((1.5, 0), (1.5, 4))
+def a_list_of_any_length(x, n):
+    head = None
+    for i in range(n):
+        head = Link(x * i, head)
+    total, k = 0.0, 1
+    while head is not None:
+        total += head.value * k
+        head = head.rest
+        k += 1
+    return total
+
+
+@case((3.5,), (0.5,), (-1.0,))
+def reversed_in_place(x):
+    head = None
+    for i in range(6):
+        if x > i:
+            head = Link(x * i, head)
+    before = None
+    while head is not None:
+        rest = head.rest
+        head.rest = before
+        before = head
+        head = rest
+    total, k = 0.0, 1
+    while before is not None:
+        total += before.value * k
+        k += 1
+        before = before.rest
+    return total
+
+
+@case((keys(3.0, 1.0, 2.0, 0.5, 4.0),), (keys(1.0, 2.0, 3.0, 4.0, 5.0),))
+def a_tree_by_loops(xs):
+    root = None
+    for v in xs:
+        new = Tree(v)
+        if root is None:
+            root = new
+            continue
+        here = root
+        while True:
+            if v < here.key:
+                if here.left is None:
+                    here.left = new
+                    break
+                here = here.left
+            else:
+                if here.right is None:
+                    here.right = new
+                    break
+                here = here.right
+    total, depth = 0.0, 0
+    while root is not None:
+        total += root.key
+        root = root.left
+        depth += 1
+    return total, depth
+
+
+@case((keys(3.0, 1.0, 2.0, 0.5, 4.0),), (keys(1.0, 2.0, 3.0, 4.0, 5.0),))
+def a_tree_by_recursion(xs):
+    def insert(node, v):
+        if node is None:
+            return Tree(v)
+        if v < node.key:
+            node.left = insert(node.left, v)
+        else:
+            node.right = insert(node.right, v)
+        return node
+
+    def depth(node):
+        return 0 if node is None else 1 + max(depth(node.left), depth(node.right))
+
+    def weighed(node, k):
+        if node is None:
+            return 0.0
+        return node.key * k + weighed(node.left, k + 1) + weighed(node.right, k + 2)
+
+    root = None
+    for v in xs:
+        root = insert(root, v)
+    return depth(root), weighed(root, 1)
+
+
+@case((keys(3.0, 1.0, 2.0, 0.5, 4.0),), (keys(1.0, 2.0, 3.0, 4.0, 5.0),))
+def a_tree_by_methods(xs):
+    root = Tree(xs[0])
+    for v in xs[1:]:
+        root.insert(v)
+    stack, found = [root], 0.0
+    leaves = 0
+    while stack:
+        node = stack.pop()
+        if node.is_leaf:
+            leaves += 1
+        found = found * 0.5 + node.key
+        if node.left is not None:
+            stack.append(node.left)
+        if node.right is not None:
+            stack.append(node.right)
+    return found, leaves
+
+
+@case((keys(3, 1, 2, 5, 4), 3), (keys(5, 4, 3, 2, 1), 9))
+def sorted_on_insertion(xs, limit):
+    head = None
+    for v in xs:
+        new = Link(v, None)
+        if head is None or v < head.value:
+            new.rest = head
+            head = new
+        else:
+            here = head
+            while here.rest is not None and here.rest.value < v:
+                here = here.rest
+            new.rest = here.rest
+            here.rest = new
+    while head is not None and head.value < limit:
+        head = head.rest
+    return -1 if head is None else head.value
+
+
+@case((5,), (8,))
+def the_last_of_a_circle(n):
+    first = Link(1, None)
+    last = first
+    for i in range(2, n + 1):
+        last.rest = Link(i, None)
+        last = last.rest
+    last.rest = first
+    here = last
+    while here.rest is not here:
+        here = here.rest
+        here.rest = here.rest.rest
+    return here.value
+
+
+class Group:
+    def __init__(self, number):
+        self.number = number
+        self.parent = self
+        self.size = 1
+
+    def find(self):
+        here = self
+        while here.parent is not here:
+            here.parent = here.parent.parent
+            here = here.parent
+        return here
+
+
+@case((keys(0, 1, 2, 3), keys(1, 2, 0, 4)), (keys(0, 0, 0, 0), keys(1, 2, 3, 4)))
+def groups_that_are_united(a, b):
+    groups = [Group(i) for i in range(5)]
+    count = 5
+    for i, j in zip(a, b):  # noqa: B905
+        x, y = groups[i].find(), groups[j].find()
+        if x is not y:
+            if x.size < y.size:
+                x, y = y, x
+            y.parent = x
+            x.size += y.size
+            count -= 1
+    return count, groups[0].find().size
+
+
+@dataclass
+class Term:
+    sign: int
+    value: float
+    left: Term | None = None
+    right: Term | None = None
+
+    def result(self, x):
+        if self.left is None:
+            return self.value * x
+        a, b = self.left.result(x), self.right.result(x)
+        return a + b if self.sign > 0 else a * b
+
+
+@case((1.5, keys(1, -1, 1)), (0.5, keys(-1, -1, -1)))
+def an_expression(x, signs):
+    term = Term(0, 2.0)
+    for s in signs:
+        term = Term(s, 0.0, term, Term(0, 1.0))
+    return term.result(x)
+
+
+@case((3,), (0,))
+def a_queue(n):
+    class Queue:
+        def __init__(self):
+            self.head = None
+            self.tail = None
+
+        def put(self, v):
+            new = Link(v, None)
+            if self.tail is None:
+                self.head = new
+            else:
+                self.tail.rest = new
+            self.tail = new
+
+        def get(self):
+            found = self.head.value
+            self.head = self.head.rest
+            if self.head is None:
+                self.tail = None
+            return found
+
+    queue, total = Queue(), 0
+    queue.put(n)
+    while queue.head is not None:
+        v = queue.get()
+        total = total * 2 + v
+        if v > 1:
+            queue.put(v // 2)
+            queue.put(v - 2)
+    return total
+
+
+class Counted:
+    made = 1
+    total = 0
+
+    def __init__(self, v):
+        if v > 1:
+            self.made = v
+        self.next = None
+        self._twice = 0
+
+    @property
+    def twice(self):
+        return self._twice
+
+    @twice.setter
+    def twice(self, v):
+        self._twice = 2 * v
+
+
+@case((4,), (1,))
+def defaults_of_the_class_and_properties(n):
+    head = None
+    for i in range(n):
+        new = Counted(i)
+        new.next = head
+        new.twice = i + 1
+        head = new
+    total = 0
+    while head is not None:
+        total = total * 3 + head.made + head.twice
+        head = head.next
+    return total
