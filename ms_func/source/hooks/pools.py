@@ -136,7 +136,7 @@ class Pool:
         row = self._store(0, self.cells[0] + 1)
         full = f"more than {config.list_capacity.value} objects of `{cls.__name__}`"
         if type(row) is Tracer:
-            failures.assert_raising(row < len(self), MemoryError(full))
+            failures.assert_raising(xp.less(row, len(self)), MemoryError(full))
         elif row >= len(self):
             raise failures.raise_(MemoryError(full))
         outer, self.making = self.making, Ref(self, row)
@@ -234,7 +234,8 @@ class Ref:
         return None if type(row) is int and row == 0 else cls(pool, row)
 
     @property
-    def __class__(self) -> Any:  # what `isinstance` asks
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The class of the object, for which `isinstance` asks."""
         return self.pool.owner
 
     def is_none(self) -> Any:
@@ -279,6 +280,9 @@ class Ref:
         return Choice.call(getattr(own, "__wrapped__", own), self, other)
 
     def __hash__(self) -> int:
+        raise Unfit
+
+    def __reduce_ex__(self, protocol: Any) -> Any:  # copies would be the same object
         raise Unfit
 
 
