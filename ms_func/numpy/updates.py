@@ -335,6 +335,12 @@ def _laid(value: Any, joint: tuple[int, ...], sizes: tuple[int, ...], dims: Sequ
 # --- x[index] = v ---------------------------------------------------------------------------
 
 
+OUTSIDE = (
+    "an array from outside of the function being recorded cannot be assigned to inside\n"
+    "fix: copy it first (`x = x.copy()`), or use `x = x.at[index].set(values)`"
+)
+
+
 def setitem(x: Any, index: Any, values: Any) -> None:
     """`x[index] = values`: the handle `x` stands for the updated array from here on.
 
@@ -370,7 +376,4 @@ def setitem(x: Any, index: Any, values: Any) -> None:
     elif type(new) is Tracer and type(x) is Tracer and new.recorder is x.recorder:
         x.variable, x.type = new.variable, new.type
     else:
-        raise ArgumentTypeError(
-            "an array from outside of the function being recorded cannot be assigned to inside\n"
-            "fix: copy it first (`x = x.copy()`), or use `x = x.at[index].set(values)`",
-        )
+        raise ArgumentTypeError(OUTSIDE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import gc
+import opcode
 import os
 import sys
 import weakref
@@ -421,23 +422,31 @@ def _kind_of(file: str) -> str:
 
 
 def _interesting() -> frozenset[int]:
-    """Opcodes of instructions that decide, call, store or make functions."""
-    import opcode
-
+    """Opcodes of instructions that decide, compare, call, store or make functions."""
     words = ("JUMP", "CALL", "STORE_SUBSCR", "STORE_ATTR", "STORE_GLOBAL", "STORE_DEREF", "DELETE",
              "MAKE_FUNCTION", "FOR_ITER", "CONTAINS", "UNARY_NOT", "RAISE", "BINARY_SUBSCR",
-             "BINARY_SLICE", "SEND", "STORE_SLICE", "BUILD_MAP", "BUILD_SET")  # fmt: skip
-    return frozenset(n for name, n in opcode.opmap.items() if any(w in name for w in words)) | (
-        {opcode.opmap["BINARY_OP"]} if sys.version_info >= (3, 14) else frozenset()
-    )
+             "BINARY_SLICE", "SEND", "STORE_SLICE", "BUILD_MAP", "BUILD_SET", "COMPARE_OP", "IS_OP",
+             "UNPACK", "FORMAT", "LIST_EXTEND")  # fmt: skip
+    return frozenset(n for name, n in opcode.opmap.items() if any(w in name for w in words))
 
 
 _INTERESTING: frozenset[int] = _interesting()
+_BINARY: int = opcode.opmap["BINARY_OP"]
+_OF_NUMBERS = frozenset(
+    i
+    for i, (_, name) in enumerate(opcode._nb_ops)  # pyright: ignore[reportAttributeAccessIssue]
+    if name in {*"+*/%@", "//", "**", "<<", ">>"}
+)
+"""Operators that are neither those of sets nor in place."""
 
 
 def _may_decide(code: CodeType) -> bool:
     """Whether there is anything in a function that conversion might change."""
-    return not _INTERESTING.isdisjoint(code.co_code[::2])
+    words = code.co_code
+    return not _INTERESTING.isdisjoint(words[::2]) or any(
+        op == _BINARY and kind not in _OF_NUMBERS
+        for op, kind in zip(words[::2], words[1::2], strict=True)
+    )
 
 
 def _learn_anyway(f: FunctionType) -> None:

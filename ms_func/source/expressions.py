@@ -29,6 +29,10 @@ _PLAIN_BUILTINS = (
 )  # fmt: skip
 
 
+_ASK = (isinstance, issubclass, callable, hasattr)
+"""What is asked of each object that data may have chosen."""
+
+
 def get_name(node: Any) -> None:
     """Note that parts of arrays among the values of an expression may get a name."""
     if isinstance(node, ast.Subscript):
@@ -115,10 +119,6 @@ class Expressions:
                 setattr(node, field, self.expr(value))
         return node
 
-    def is_static(self, test: ast.expr) -> bool:
-        """Whether Python can always decide `test` while tracing."""
-        return self.resolver.is_static(test, self._hidden)
-
     def _is_global(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Name) and node.id not in self._hidden
 
@@ -184,12 +184,12 @@ class Expressions:
 
     def decided(self, test: ast.expr, what: str) -> ast.expr:
         """`test` where Python itself decides."""
-        if self.is_static(test):
+        if self.resolver.is_static(test):
             return self.expr(test)
         return hook("truth", test, self.expr(test), constant(what, test))
 
     def _conditional(self, node: ast.IfExp) -> ast.expr:
-        if self.is_static(node.test) or self._stays([node.body, node.orelse]):
+        if self.resolver.is_static(node.test) or self._stays([node.body, node.orelse]):
             node.test = self.decided(node.test, "yield")
             node.body, node.orelse = self.expr(node.body), self.expr(node.orelse)
             return node
@@ -197,7 +197,7 @@ class Expressions:
         return hook("ifexp", node, test, self.piece(node.body), self.piece(node.orelse))
 
     def _boolean(self, node: ast.BoolOp) -> ast.expr:
-        if all(map(self.is_static, node.values[:-1])):
+        if all(map(self.resolver.is_static, node.values[:-1])):
             return self.parts(node)
         if self._stays(node.values[1:]):
             first = [self.decided(x, "yield") for x in node.values[:-1]]
@@ -214,12 +214,12 @@ class Expressions:
         return found
 
     def _not(self, node: ast.UnaryOp) -> ast.expr:
-        if not isinstance(node.op, ast.Not) or self.is_static(node.operand):
+        if not isinstance(node.op, ast.Not) or self.resolver.is_static(node.operand):
             return self.parts(node)
         return hook("not_", node, self.expr(node.operand))
 
     def _comparison(self, node: ast.Compare) -> ast.expr:
-        if self.is_static(node) or (len(node.ops) > 1 and self._stays(node.comparators[1:])):
+        if len(node.ops) > 1 and self._stays(node.comparators[1:]):
             return self.parts(node)
         return self._compared(node, self.expr(node.left), node.ops, node.comparators)
 
@@ -264,7 +264,7 @@ class Expressions:
         if isinstance(f, ast.Name) and f.id == "super" and not node.args:
             return self._super(node)
         native = self._native(f)
-        for asks in (isinstance, issubclass) if native else ():
+        for asks in _ASK if native else ():
             if self.resolver.value(f) is asks:
                 node.func = hook_itself(f"{asks.__name__}_", node)
         for x in () if native else node.args:
@@ -419,13 +419,16 @@ class Expressions:
         kind = type(node)
         if kind is ast.GeneratorExp and node not in self.names.immediate:
             return False
-        if self._in_lambda or any(g.is_async or _names(g.target) is None for g in node.generators):
+        if any(g.is_async or _names(g.target) is None for g in node.generators):
             return False
         later = [g.iter for g in node.generators[1:]]
         tests = [x for g in node.generators for x in g.ifs]
         made = (node.key, node.value) if kind is ast.DictComp else (node.elt,)
         parts = [x for part in (*made, *tests, *later) for x in ast.walk(part)]
-        return not any(isinstance(x, _LATER) for x in parts)
+        if self._stays([*made, *tests, *later]):
+            return False
+        now = self.names.immediate
+        return not any(isinstance(x, _LATER) and x not in now for x in parts)
 
     def _sifted(self, node: Any, generators: Sequence[Any], is_list: bool) -> ast.expr:
         """`for` parts one in another: the elements of an outer one are comprehensions."""
@@ -454,8 +457,7 @@ class Expressions:
         return f"_{self.class_name.lstrip('_')}{name}" if self.class_name.strip("_") else name
 
 
-_LATER = (ast.Lambda, ast.Yield, ast.YieldFrom, ast.Await, ast.ListComp, ast.SetComp,
-          ast.DictComp, ast.GeneratorExp)  # fmt: skip
+_LATER = (ast.Lambda, ast.Yield, ast.YieldFrom, ast.Await, ast.GeneratorExp)
 """What may look at the names of a comprehension later."""
 
 
@@ -467,7 +469,7 @@ def _names(target: ast.expr) -> list[str] | None:
         return None
     found: list[str] = []
     for x in target.elts:
-        own = _names(x)
+        own = _names(x.value if isinstance(x, ast.Starred) else x)
         if own is None:
             return None
         found += own
@@ -483,15 +485,20 @@ def _unpacked(body: ast.expr, target: Any, at: Any, depth: int = 0) -> ast.expr:
     """`lambda target: body`, for a target that may be a tuple."""
     if isinstance(target, ast.Name):
         return thunk(body, at, target.id)
+    parts, given = target.elts, load("__ms_item", at)
+    stars = [isinstance(x, ast.Starred) for x in parts]
+    if any(stars):
+        first, count = constant(stars.index(True), at), constant(len(parts) - 1, at)
+        given = hook("gathered", at, given, first, count)
+        parts = [x.value if isinstance(x, ast.Starred) else x for x in parts]
     names = [
-        x.id if isinstance(x, ast.Name) else f"__ms_item{depth}_{i}"
-        for i, x in enumerate(target.elts)
+        x.id if isinstance(x, ast.Name) else f"__ms_item{depth}_{i}" for i, x in enumerate(parts)
     ]
-    for name, x in zip(names, target.elts, strict=True):
+    for name, x in zip(names, parts, strict=True):
         if not isinstance(x, ast.Name):
             f = _unpacked(body, x, at, depth + 1)
             body = placed(ast.Call(f, [load(name, at)], []), at)
-    item = placed(ast.Starred(load("__ms_item", at), LOAD), at)
+    item = placed(ast.Starred(given, LOAD), at)
     return thunk(placed(ast.Call(thunk(body, at, *names), [item], []), at), at, "__ms_item")
 
 

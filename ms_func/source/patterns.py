@@ -9,6 +9,7 @@ Reference:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,20 +28,28 @@ def match_(subject: Any, pattern: tuple[Any, ...], count: int) -> tuple[Any, tup
         pattern: `(kind, ...)`, where kind names a function below.
         count: number of names that the pattern binds.
     """
-    if type(subject) is convert.runtime.Choice:
-        each = {k: match_(x, pattern, count) for k, x in subject.left().items()}
-        fitting = [names for fits, names in each.values() if fits is not False]
-        names = fitting[0] if len(fitting) == 1 else ()
-        if len(fitting) > 1:
-            names = subject.each(lambda x: match_(x, pattern, count)[1])
-        fits = subject.holds({k: fits for k, (fits, _) in each.items()})
-        return fits, names or (convert.runtime.UNDEFINED,) * count
     found: list[Any] = [convert.runtime.UNDEFINED] * count
     return _fits(subject, pattern, found), tuple(found)
 
 
 def _fits(x: Any, pattern: tuple[Any, ...], found: list[Any]) -> Any:
+    if type(x) is convert.runtime.Choice and pattern[0] in ("sequence", "mapping", "class"):
+        return _chosen(x, pattern, found)
     return _KINDS[pattern[0]](x, found, *pattern[1:])
+
+
+def _chosen(x: Any, pattern: tuple[Any, ...], found: list[Any]) -> Any:
+    """Whether the one of several objects that data chose fits."""
+
+    def of(a: Any) -> tuple[Any, list[Any]]:
+        own = list(found)
+        return _fits(a, pattern, own), own
+
+    each = {k: of(a) for k, a in x.left().items()}
+    fitting = [own for fits, own in each.values() if fits is not False]
+    if fitting:
+        found[:] = fitting[0] if len(fitting) == 1 else x.each(lambda a: of(a)[1])
+    return x.holds({k: fits for k, (fits, _) in each.items()})
 
 
 def _all(parts: Sequence[tuple[Any, Any]], found: list[Any]) -> Any:
@@ -58,8 +67,8 @@ def _value(x: Any, found: list[Any], value: Any) -> Any:
     return x == value
 
 
-def _is(x: Any, found: list[Any], value: Any) -> bool:
-    return x is value
+def _is(x: Any, found: list[Any], value: Any) -> Any:
+    return convert.runtime.is_(x, value)
 
 
 def _as(x: Any, found: list[Any], pattern: Any, index: int) -> Any:
@@ -77,16 +86,27 @@ def _or(x: Any, found: list[Any], *patterns: Any) -> Any:
         if fits is False:
             found[:] = before
             continue
+        if result is not False:
+            found[:] = map(functools.partial(_first, result), before, found)
         result = convert.runtime.or_(result, lambda fits=fits: fits)
         if result is True:
             break
     return result
 
 
+def _first(fits: Any, before: Any, after: Any) -> Any:
+    """What a name stands for that two patterns bind, the first where that fits."""
+    if before is after:
+        return after
+    return convert.runtime.ifexp(fits, lambda: before, lambda: after)
+
+
 def _sequence(x: Any, found: list[Any], patterns: Sequence[Any], star: int, index: int) -> Any:
     if not isinstance(x, Sequence) or isinstance(x, _TEXTS):
         return False
     n, items = len(patterns), len(x)
+    if convert.runtime.is_uneven(x):
+        return _uneven(x, found, patterns, star, index)
     if items < n if star >= 0 else items != n:
         return False
     if star < 0:
@@ -97,6 +117,20 @@ def _sequence(x: Any, found: list[Any], patterns: Sequence[Any], star: int, inde
     if index >= 0:
         found[index] = [x[i] for i in range(star, items - after)]
     return _all(parts, found)
+
+
+def _uneven(x: Any, found: list[Any], patterns: Sequence[Any], star: int, index: int) -> Any:
+    """A sequence whose length the data decide."""
+    n = len(patterns)
+    fits, front, middle, back = convert.runtime.divided(x, n if star < 0 else star, n)
+    if fits is False:
+        return False
+    if star < 0:
+        fits = convert.runtime.and_(fits, lambda: convert.runtime.not_(middle))
+    elif index >= 0:
+        found[index] = middle
+    parts = _all(list(zip([*front, *back], patterns, strict=True)), found)
+    return convert.runtime.and_(fits, lambda: parts)
 
 
 def _mapping(x: Any, found: list[Any], keys: Sequence[Any], patterns: Any, index: int) -> Any:
@@ -116,7 +150,7 @@ def _class(
 ) -> Any:
     if not isinstance(cls, type):
         raise TypeError("called match pattern must be a class")
-    if not isinstance(x, cls):
+    if not convert.runtime.isinstance_(x, cls):
         return False
     given = len(patterns) - len(names)
     if cls in _SELF or (given and not hasattr(cls, "__match_args__") and issubclass(cls, _SELF)):

@@ -7,10 +7,15 @@ import builtins
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
+import ms_func.numpy as xp
+
 Set = frozenset[str]
 """Names."""
 EMPTY: Set = frozenset()
-_DECIDERS = (callable, hasattr)
+
+
+_MAKERS = (xp.array, xp.asarray, xp.copy)
+"""Functions whose result may be an array of constants, to which the function may store."""
 
 
 class Resolver:
@@ -54,19 +59,18 @@ class Resolver:
     def is_native(self, node: ast.expr) -> bool:
         """Whether `node` is a function of this library that the call hook has nothing to do for."""
         found = self.value(node)
+        if any(found is f for f in _MAKERS):
+            return False
         return is_ours(found) and _module(found) != "ms_func.tree"  # these call what they get
 
-    def is_static(self, test: ast.expr, hidden: Set = frozenset()) -> bool:
-        """Whether Python can always decide `test` while tracing; names of `hidden` are not ours."""
+    def is_static(self, test: ast.expr) -> bool:
+        """Whether Python can always decide `test` while tracing."""
         if isinstance(test, ast.Constant):
             return True
         if isinstance(test, ast.UnaryOp):
-            return isinstance(test.op, ast.Not) and self.is_static(test.operand, hidden)
+            return isinstance(test.op, ast.Not) and self.is_static(test.operand)
         if isinstance(test, ast.BoolOp):
-            return all(self.is_static(x, hidden) for x in test.values)
-        if isinstance(test, ast.Call):
-            f = test.func
-            return self.value(f) in _DECIDERS and isinstance(f, ast.Name) and f.id not in hidden
+            return all(self.is_static(x) for x in test.values)
         return isinstance(test, ast.Name) and test.id in ("TYPE_CHECKING", "__debug__")
 
     def lets_through(self, node: ast.expr) -> bool:

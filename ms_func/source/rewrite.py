@@ -251,7 +251,7 @@ class Rewriter(Stores):
     # --- choices ------------------------------------------------------------------------------
 
     def _if(self, s: ast.If, rest: Any, tail: bool, out: list[ast.stmt]) -> tuple[bool, Set]:
-        if self.is_static(s.test) or self.flow.yields([s]):
+        if self.resolver.is_static(s.test) or self.flow.yields([s]):
             return self._native_if(s, rest, tail, out)
         flow, live = self.flow, self.flow.live[s]
         body, orelse, after, moved = list(s.body), list(s.orelse), live.after, False

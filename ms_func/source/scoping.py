@@ -6,6 +6,10 @@ One walk over each expression; results are kept by node, because the flow analys
 from __future__ import annotations
 
 import ast
+import functools
+import heapq
+import math
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +19,10 @@ from ms_func.source.resolver import EMPTY, Resolver, Set
 _CONSUMERS = {"all", "any", "dict", "frozenset", "list", "max", "min", "next", "set", "sorted",
               "sum", "tuple"}  # fmt: skip
 """Builtins that use up a generator or call a function before they return."""
+_EAGER = (
+    functools.reduce, math.prod, math.fsum, deque, Counter, heapq.nlargest, heapq.nsmallest
+)  # fmt: skip
+"""Others in the standard library."""
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
@@ -234,8 +242,10 @@ class Names:
         values = [*node.args, *(k.value for k in node.keywords)]
         if any(isinstance(x, (ast.Lambda, ast.GeneratorExp)) for x in values):
             named = isinstance(f, ast.Name) and f.id in _CONSUMERS and f.id not in self.binds
-            joined = isinstance(f, ast.Attribute) and isinstance(f.value, ast.Constant)
-            if named or joined or self._runs_now(f):
+            joined = isinstance(f, ast.Attribute) and (
+                isinstance(f.value, ast.Constant) or f.attr == "extend"
+            )
+            if named or joined or self._runs_now(f) or self._believed(self._uses_up, f):
                 self.immediate.update(values)
         ours = self.resolver.is_ours
         if isinstance(f, ast.Call) and self._believed(ours, f.func):  # grad(lambda w: ...)(w)
@@ -251,6 +261,11 @@ class Names:
         found = isinstance(root, ast.Name) and root.id not in self._hidden and says(f)
         self.guessed = self.guessed or found
         return found
+
+    def _uses_up(self, f: ast.expr) -> bool:
+        """Whether `f` is a function of the standard library that uses up what it is given."""
+        found = self.resolver.value(f)
+        return any(found is g for g in _EAGER)
 
     def _runs_now(self, f: ast.expr) -> bool:
         """Whether `f` is an operation of the library that calls its arguments at once."""
@@ -459,6 +474,7 @@ def free_names(node: Any, around: Names) -> set[str]:
     """Names that the function `node` takes from the functions around it, or globals."""
     inner = around.inner[node] = names_of(node, around.resolver)
     around.inner.update(inner.inner)
+    around.immediate |= inner.immediate
     local = inner.binds - inner.globals - inner.nonlocals
     return (inner.reads - local - inner.globals) | inner.nonlocals
 

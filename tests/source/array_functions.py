@@ -1491,3 +1491,155 @@ def gen_return_in_loop(np, x, n):
             return v
         if v > 1.4:
             return v * 2
+
+
+@case
+def sudoku_of_constants(np, x, n):
+    """Arrays of constants, copies of them among them, to which a recursion stores."""
+    grid = np.array([[1, 0, 0], [0, 0, 1], [0, 0, 0]])
+    grid = grid.copy()
+    if x[0] > 1:
+        grid[0, 0] = 0
+    calls = 0
+
+    def fits(r, c, v):
+        return not any(grid[r, k] == v or grid[k, c] == v for k in range(3))
+
+    def solve(at):
+        nonlocal calls
+        calls += 1
+        if at == 9:
+            return True
+        r, c = divmod(at, 3)
+        if grid[r, c] != 0:
+            return solve(at + 1)
+        for v in range(1, 4):
+            if fits(r, c, v):
+                grid[r, c] = v
+                if solve(at + 1):
+                    return True
+                grid[r, c] = 0
+        return False
+
+    return solve(0), grid, calls
+
+
+@case
+def most_likely_path(np, x, n):
+    """A pointer that is None until something better is found, followed at traced places."""
+    score, back = [0.6, 0.4], []
+    for t in range(4):
+        now, pointers = [], []
+        for s in range(2):
+            best, arg = -100.0, None
+            for q in range(2):
+                v = score[q] + (0.7 if q == s else -0.2 * n)
+                if v > best:
+                    best, arg = v, q
+            now.append(best + x[t] * s)
+            pointers.append(arg)
+        score = now
+        back.append(pointers)
+    s = max(range(2), key=lambda q: score[q])
+    path = [s]
+    for pointers in reversed(back):
+        s = pointers[s]
+        path.append(s)
+    path.reverse()
+    return max(score), path
+
+
+@case
+def evaluates_nested_tuples(np, x, n):
+    """`match` on numbers that a recursion makes traced, and scalars times vectors."""
+
+    def value(e, env):
+        match e:
+            case float() | int():
+                return e
+            case str():
+                return env[e]
+            case ("let", name, bound, body):
+                return value(body, env | {name: value(bound, env)})
+            case ("if", c, a, b):
+                return value(a, env) if value(c, env) > 0 else value(b, env)
+            case (op, a, b):
+                a, b = value(a, env), value(b, env)
+                return a + b if op == "+" else a * b
+
+    inner = ("let", "a", ("+", "c", 1.0), ("*", "a", "a"))
+    e = ("let", "c", ("*", "a", "b"), ("if", "c", inner, ("+", "b", ("if", "a", "c", 2))))
+    env = {"a": x[0], "b": x[1]}
+    for _ in range(n):
+        env["a"] = env["a"] * 0.5 + value(e, env) * 0.1
+    return value(e, env)
+
+
+class Terms:
+    def __init__(self, terms):
+        self.terms = terms
+
+    def __mul__(self, other):
+        if isinstance(other, (int, float)):
+            return Terms([v * other for v in self.terms])
+        return sum(a * b for a, b in zip(self.terms, other.terms))
+
+    __rmul__ = __mul__
+
+
+@case
+def scalars_times_vectors(np, x, n):
+    v = Terms([float(n), x[1], 2.0])
+    w = x[2] * v if x[0] > 0 else v * (v * v)
+    return w.terms, w * v
+
+
+@case
+def asks_whether_it_can_be_called(np, x, n):
+    f = (lambda t: t * t) if x[0] > 0 else (None if n > 2 else x[1])
+    total = 0.0
+    for v in x:
+        if callable(f):
+            total += f(v)
+        elif f is None:
+            total -= v
+        else:
+            total += f * v
+    g = Terms([x[3]]) if x[2] > 0 else x[4]
+    return total, g.terms[0] if hasattr(g, "terms") else 2 * g
+
+
+@case
+def arrays_that_take_wider_elements(np, x, n):
+    """Single precision and integers meet what is computed of `x`."""
+    h, counts = np.eye(2, dtype=np.float32), np.zeros(2, dtype=np.int32)
+    for i in range(n):
+        h = h + 0.5 * x[:2] * h
+        while abs(h[0, 0]) > 2:
+            h = h / 2
+            counts = counts + x[2] * 0.25
+    return h, counts * 1.0
+
+
+@case
+def interprets_a_text(np, x, n):
+    """Letters of a text at traced places decide."""
+    program, cells = "+[>++<-]>[-<+>]<.", np.array([n % 3, 0, 0])
+    at = place = steps = 0
+    total = 0.0
+    while at < len(program) and steps < 99:
+        letter = program[at]
+        steps += 1
+        if letter in "+-":
+            cells[place] += 1 if letter == "+" else -1
+        elif letter == ".":
+            total += cells[place] * x[place]
+        elif letter in "<>":
+            place += {"<": -1, ">": 1}[letter]
+        elif (letter == "[") == (cells[place] == 0):
+            depth = step = 1 if letter == "[" else -1
+            while depth:
+                at += step
+                depth += {"[": 1, "]": -1}.get(program[at], 0)
+        at += 1
+    return total, steps, cells, ord(program[-n])

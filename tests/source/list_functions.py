@@ -3,7 +3,7 @@
 Each takes a float and an integer; plain Python on floats is the oracle.
 """
 
-# ruff: noqa: B007, B905, C417, PERF401, RUF007
+# ruff: noqa: B007, B905, C417, E731, PERF401, RUF007
 
 from __future__ import annotations
 
@@ -391,3 +391,89 @@ def collect_pairs_then_best(x, n):
     cands = [(abs(x - i), i) for i in range(5) if i != n]
     d, i = min(cands)
     return d + 10 * i
+
+
+def _perhaps(x, n):
+    w = [x, 2.0]
+    if n > 1:
+        w.append(3.0 + x)
+    return w
+
+
+def _are_equal(a, b):
+    return a == b
+
+
+def _is_nothing(v):
+    return v is None
+
+
+def _lengthened(w):
+    w += [0.5]
+    return w
+
+
+@case
+def functions_that_only_compare(x, n):
+    w, v = _perhaps(x, n), None if x > 0 else x
+    lengthened = _lengthened(w) if n > 0 else w
+    return _are_equal(w, [x, 2.0]) + 10 * _is_nothing(v) + sum(w) + len(lengthened)
+
+
+@case
+def comprehensions_in_lambdas(x, n):
+    scaled = lambda w, k=2: [v * k for v in w if v > 1]
+    total = lambda w: sum(v * y for v in w if v > n) + any(v > 2 for v in w)
+    y = x + 1
+    w = _perhaps(x, n)
+    return total(w) + sum(scaled(w)) + math.prod(v + 1 for v in w)
+
+
+@case
+def comprehensions_in_comprehensions(x, n):
+    rows = [[x, 1.0], [2.0, x], [3.0, -x]]
+    kept = [sum(v * v for v in r) for r in rows if r[0] > n]
+    most = functools.reduce(lambda a, b: a + b, (max(r) for r in rows if min(r) < n), 0.0)
+    return sum(kept) + most + sum(sum([v for v in r if v > n]) for r in rows if max(r) > x)
+
+
+@case
+def patterns_of_lists_of_unknown_length(x, n):
+    match _perhaps(x, n):
+        case [a, b] if a > b:
+            return a * b
+        case [a, 2.0]:
+            return a - 1
+        case [a, *rest] if a > 0:
+            return a + sum(rest) * len(rest)
+        case [a, b, c]:
+            return a * b + c
+    return -1.0
+
+
+@case
+def patterns_of_chosen_instructions(x, n):
+    program = [("put", "a", 2), ("nop",), ("add", "a", "b"), ("go", 5), ("put", "b", 7), ("end",)]
+    values, at = {"a": x, "b": 1.0}, n % 3
+    while program[at][0] != "end":
+        match program[at]:
+            case ("put", name, int(v)):
+                values[name] = v * x
+            case ("add" | "sub" as how, one, other):
+                values[one] += values[other] if how == "add" else -values[other]
+            case ("go", to):
+                at = to - 1
+            case (_, *others):
+                values["a"] += 0.5 + len(others)
+        at += 1
+    return values["a"] + 10 * values["b"] + at
+
+
+@case
+def names_of_two_patterns(x, n):
+    match [1 if x > 0 else 2, n]:
+        case [1, a] | [a, 4]:
+            return a * x
+        case [_, 1 | 2 as a] | [a, 0]:
+            return a + 0.5
+    return sum(k * len(rest) for k, *rest in [(x, 1, 2), (n, 3), (2 * x, 4)] if k > 0)

@@ -118,3 +118,32 @@ def test_a_window_that_reaches_beyond_the_array_is_an_error_at_run_time():
     for i in (-5, -2, -1, 3, 9):
         with pytest.raises(IndexError, match="a slice of 2 elements reaches beyond an axis of 4"):
             jitted(x, i)
+
+
+# --- arrays of known elements that are stored to -------------------------------------------------
+
+
+def test_what_operators_make_of_arrays_of_numpy_takes_traced_values():
+    def f(x, n):
+        low, total = np.ones(3) * -1.0, np.zeros(3)
+        if n > 2:
+            low[0] = x[0]
+        low[1] *= 2
+        total[n % 3] = low.sum()
+        return low, total
+
+    jitted, x = ms.jit(f), np.array([0.25, 4.0])
+    for n in (1, 3):
+        for a, b in zip(jitted(x, n), f(x, n), strict=True):
+            np.testing.assert_allclose(a, b)
+
+
+def test_an_array_from_outside_takes_nothing():
+    outside = mnp.array([1.0, 2.0])
+
+    def f(x):
+        outside[0] = x
+        return outside
+
+    with pytest.raises(TypeError, match="from outside of the function"):
+        ms.jit(f)(1.0)

@@ -43,7 +43,9 @@ from ms_func.source.hooks.iteration import for_ as for_
 from ms_func.source.hooks.iterators import generator as generator
 from ms_func.source.hooks.iterators import given as given
 from ms_func.source.hooks.loops import while_ as while_
+from ms_func.source.hooks.membership import callable_ as callable_
 from ms_func.source.hooks.membership import contains as contains
+from ms_func.source.hooks.membership import hasattr_ as hasattr_
 from ms_func.source.hooks.membership import is_ as is_
 from ms_func.source.hooks.membership import isinstance_ as isinstance_
 from ms_func.source.hooks.membership import issubclass_ as issubclass_
@@ -83,6 +85,9 @@ from ms_func.source.hooks.stores import slice_ as slice_
 from ms_func.source.hooks.text import text as text
 from ms_func.source.hooks.undefined import UNBOUND as UNBOUND
 from ms_func.source.hooks.undefined import UNDEFINED as UNDEFINED
+from ms_func.source.hooks.uneven import divided as divided
+from ms_func.source.hooks.uneven import gathered as gathered
+from ms_func.source.hooks.uneven import is_uneven as is_uneven
 from ms_func.source.hooks.uneven import items as items
 from ms_func.source.hooks.uneven import unpacked as unpacked
 from ms_func.source.patterns import match_ as match_

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
 from ms_func.runtime import extension
 from ms_func.source.build import HOOKS
@@ -48,7 +49,7 @@ from ms_func.source.hooks.comparisons import holds_traced
 from ms_func.source.hooks.growing import is_growing
 from ms_func.source.hooks.handlers import HANDLERS
 from ms_func.source.hooks.journal import Contents, journal, same_contents
-from ms_func.source.hooks.membership import count_of, index_of, issubclass_, type_
+from ms_func.source.hooks.membership import callable_, count_of, index_of, issubclass_, type_
 from ms_func.source.hooks.policy import policy
 from ms_func.source.hooks.portions import Portion
 from ms_func.tracing.tracer import Staging, Tracer
@@ -169,6 +170,8 @@ def watched(f: Any, args: Any, kwargs: Any, owner: Any = None) -> Any:
     given = (owner, *args, *kwargs.values())
     held = [(x, Contents(x), x.copy()) for x in given if stores.is_journalled(x)]
     found = f(*args, **kwargs)
+    if type(found) is Array and not any(found is x for x in given):
+        found = native_arrays.noted(found)
     for x, place, old in held:
         if not same_contents(old, x):
             if journal.top is not None:
@@ -283,6 +286,7 @@ _KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
 }
 HANDLERS[id(type)] = type_
 HANDLERS[id(issubclass)] = issubclass_
+HANDLERS[id(callable)] = callable_
 _TAKES_CHOICES = frozenset((setattr, getattr, type, isinstance, issubclass, callable))
 HANDLERS[id(getattr)] = stores.getattr_
 HANDLERS[id(setattr)] = stores.setattr_

@@ -173,12 +173,10 @@ class LoopPlan(Plan):
         return self._grown(type_of(entry), entry, out, path)
 
     def _grown(self, now: ArrayType, entry: Any, out: Any, path: Any) -> ArrayType:
-        """The type that stays. An array keeps its dtype, a Python number may take another."""
+        """The type that stays: one that holds what enters and what leaves."""
         found = type_of(out)
         wanted = promoted(now, found)
-        if wanted is None or (
-            wanted.dtype != now.dtype and not now.weak_type and now.dtype != np.bool_
-        ):
+        if wanted is None:
             raise Mismatch(path, (entry, out))
         if wanted.dtype != now.dtype and now.dtype == np.bool_ and not isinstance(entry, bool):
             raise Mismatch(path, (entry, out))

@@ -278,8 +278,13 @@ for _name in ("neg", "pos", "abs", "invert"):
 _DATA = type("Data", (), {"__repr__": lambda self: "data", "__slots__": ()})()
 
 
+def is_function(x: Any) -> bool:
+    """Whether a value is something to be called, and no choice, which might be anything."""
+    return callable(x) and type(x) is not Choice
+
+
 def _is_constant(x: Any) -> bool:
-    return callable(x) or isinstance(x, (str, bytes, enum.Enum, type(None)))
+    return is_function(x) or isinstance(x, (str, bytes, enum.Enum, type(None)))
 
 
 def _flatten(c: Choice) -> tuple[Any, Any]:

@@ -26,7 +26,7 @@ from ms_func.primitives.compare import clamp, eq, ge, lt, select
 from ms_func.primitives.shape import concatenate, expand_dims, reshape
 from ms_func.source.hooks import complaints, failures
 from ms_func.source.hooks.anatomy import is_number
-from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.choice import Choice, is_function
 from ms_func.source.hooks.join import converted, promoted, type_of
 from ms_func.source.hooks.journal import journal
 from ms_func.source.hooks.perhaps import Perhaps
@@ -36,7 +36,7 @@ _SEQUENCES = (list, tuple, deque, range)
 
 
 def element(obj: Any, key: Tracer) -> Any:
-    """`obj[key]` of a list, tuple, range, deque or dict.
+    """`obj[key]` of a list, tuple, range, deque, text or dict.
 
     Raises:
         StagingError: MS103, the container or the key is of another kind.
@@ -51,12 +51,19 @@ def element(obj: Any, key: Tracer) -> Any:
         failures.assert_raising(_any(here), KeyError("a key known only at run time"))
         current.interpreter.results["found", id(obj), id(key.variable)] = obj, key.variable
         return pick(values, _position(here))
-    if not isinstance(obj, _SEQUENCES) or key.dtype.kind not in "iub":
+    if not isinstance(obj, (*_SEQUENCES, str, bytes)) or key.dtype.kind not in "iub":
         raise complaints.run_time_index(obj)
     at = _index(obj, key)
     if isinstance(obj, range):
         return add(Literal(obj.start, at.type), mul(at, Literal(obj.step, at.type)))
-    return pick(list(obj), at)
+    return _letter(obj, at) if isinstance(obj, str) else pick(list(obj), at)
+
+
+def _letter(text: str, at: Tracer) -> Any:
+    """A letter of a text, one of those that are in it."""
+    letters = [*dict.fromkeys(text)]
+    found = pick([np.int32(letters.index(c)) for c in text], at)
+    return letters[0] if len(letters) == 1 else Choice(found, tuple(letters))
 
 
 def get(obj: dict[Any, Any], key: Tracer, default: Any = None) -> Any:
@@ -127,7 +134,7 @@ def pick(values: Sequence[Any], at: Any) -> Any:
         raise IndexError("an element of an empty container")
     if len(values) == 1:
         return values[0]
-    if all(map(callable, values)):
+    if all(map(is_function, values)):
         return Choice(at, tuple(values))
     if all(map(is_number, values)):
         types = [type_of(v) for v in values]

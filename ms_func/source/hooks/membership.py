@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from types import FunctionType
+from numbers import Complex, Integral, Number, Rational, Real
+from types import FunctionType, UnionType
 from typing import Any
 
 import numpy as np
 
 import ms_func.numpy as xp
+from ms_func import config
 from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
 from ms_func.source.hooks import (
@@ -162,15 +164,48 @@ def _in_range(item: Tracer, r: range) -> Any:
 
 
 def isinstance_(x: Any, kinds: Any) -> Any:
-    """`isinstance(x, kinds)`."""
+    """`isinstance(x, kinds)`; a traced number is of the class that it has in Python."""
+    if type(x) is Choice:
+        return x.holds({k: isinstance_(a, kinds) for k, a in x.left().items()})
     if type(x) is Ref and isinstance(x, kinds):
         return not_(x.is_none())
-    return x.where(lambda a: isinstance(a, kinds)) if type(x) is Choice else isinstance(x, kinds)
+    return isinstance(x, kinds) or (type(x) is Tracer and _is_python_number(x, kinds))
+
+
+def _is_python_number(x: Tracer, kinds: Any) -> bool:
+    """Whether a traced value stands for a number of one of some classes.
+
+    Numbers without a dtype are Python's, and those of double precision of NumPy derive from these.
+    """
+    t = x.type
+    if t.shape or config.jax_rules():
+        return False
+    if isinstance(kinds, (tuple, UnionType)):
+        return any(_is_python_number(x, k) for k in getattr(kinds, "__args__", kinds))
+    if t.weak_type or t.dtype.name in ("float64", "complex128"):
+        return kinds in (int, float, complex, *_ABSTRACT) and isinstance(_OF[t.dtype.kind], kinds)
+    return kinds in _ABSTRACT and isinstance(_OF.get(t.dtype.kind), kinds)
+
+
+_ABSTRACT = (Number, Complex, Real, Rational, Integral)
+_OF = {"i": 0, "u": 0, "f": 0.0, "c": 0j}
 
 
 def issubclass_(x: Any, kinds: Any) -> Any:
     """`issubclass(x, kinds)`."""
     return x.where(lambda a: issubclass(a, kinds)) if type(x) is Choice else issubclass(x, kinds)
+
+
+def callable_(x: Any) -> Any:
+    """`callable(x)`."""
+    return x.where(callable) if type(x) is Choice else callable(x)
+
+
+def hasattr_(x: Any, name: Any) -> Any:
+    """`hasattr(x, name)`."""
+    if type(name) is Choice:
+        return name.where(lambda a: hasattr(x, a))
+    return x.where(lambda a: hasattr(a, name)) if type(x) is Choice else hasattr(x, name)
 
 
 def type_(x: Any, *args: Any, **kwargs: Any) -> Any:

@@ -1,8 +1,9 @@
-"""Arrays of NumPy that a function makes, and then gives traced values.
+"""Arrays of known elements that a function makes, and then stores to.
 
-`y = np.zeros(3)` is NumPy's while the program is recorded, so that Python may look at its elements.
-Where something traced is stored to it, the recording starts anew, and this time what NumPy gives at
-that line is a traced array from the start. Its elements are still known for as long as they are.
+`y = np.zeros(3)` is NumPy's while the program is recorded, so that Python may look at its elements;
+`array([0, 1])` of this library is an array of constants. Where something traced is stored to the
+one, or anything to the other, the recording starts anew, and this time what is made at that line is
+a traced array from the start. Its elements are still known for as long as they are.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.errors import ArgumentTypeError
+from ms_func.execution.array import Array
 from ms_func.ir.loc import user_frame
 from ms_func.ir.primitive import current
 from ms_func.ir.types import typeof
+from ms_func.numpy import updates
 from ms_func.numpy.promotion import fill
 from ms_func.source.hooks import complaints, views
 from ms_func.source.hooks.journal import Buffer
@@ -26,14 +30,25 @@ Site = tuple[Any, int]
 
 
 class _Made(threading.local):
-    """Where arrays were made that are still alive, by identity; and those lines that must trace."""
+    """Where arrays were made that are still alive, by identity, and where those that are not."""
 
     def __init__(self) -> None:
         self.sites: dict[int, tuple[Any, Site]] = {}
+        self.left: set[Site] = set()
+
+    def forget(self, key: int) -> None:
+        """An array is gone; what operators made of it may be there still."""
+        self.left.add(self.sites.pop(key)[1])
 
 
 _made = _Made()
 _traced: set[Site] = set()
+"""Lines that must trace."""
+
+
+def is_known(x: Any) -> bool:
+    """Whether an array holds known elements, so that nothing traced can be stored to it."""
+    return type(x) is Array or isinstance(x, np.ndarray)
 
 
 class Again(BaseException):
@@ -52,24 +67,31 @@ def traced_sites() -> int:
     return len(_traced)
 
 
+def forget() -> None:
+    """Nothing is recorded any more."""
+    _made.left.clear()
+
+
 def noted(x: Any) -> Any:
-    """What NumPy gave to converted code: the array, or a traced one in its place."""
-    if type(x) is not np.ndarray or type(current.interpreter) is not Staging:
+    """An array that converted code was given: itself, or a traced one in its place."""
+    if type(x) not in (np.ndarray, Array) or type(current.interpreter) is not Staging:
         return x
     frame = user_frame()
-    if frame is None or x.dtype.kind not in "biufc":
+    if frame is None or (type(x) is np.ndarray and x.dtype.kind not in "biufc"):
         return x
     site = frame.f_code, frame.f_lasti
     if site in _traced:
         return handle(x)
     key = id(x)
-    _made.sites[key] = (weakref.ref(x, lambda _: _made.sites.pop(key, None)), site)
+    _made.sites[key] = (weakref.ref(x, lambda _: _made.forget(key)), site)
     return x
 
 
-def handle(x: np.ndarray) -> Tracer:
-    """A traced array that holds the elements of one of NumPy."""
+def handle(x: Any) -> Tracer:
+    """A traced array that holds the elements of one of NumPy, or of an array of constants."""
     trace = current.interpreter
+    if type(x) is Array:
+        return Tracer(trace, trace.capture(x))
     first = x.flat[0] if x.size else x.dtype.type(0)
     if not x.size or (x == first).all():
         return views.made_by_numpy(fill(first, typeof(x)))
@@ -77,15 +99,22 @@ def handle(x: np.ndarray) -> Tracer:
 
 
 def stored_to(x: Any) -> BaseException:
-    """What is raised where something traced is stored to an array of NumPy."""
+    """What is raised where something is stored to an array of known elements."""
     whole = x
+    if type(x) is Array:
+        if (found := _made.sites.get(id(x))) is not None:
+            _traced.add(found[1])
+        return Again(ArgumentTypeError(updates.OUTSIDE))
     while type(whole.base) is np.ndarray:
         whole = whole.base
     found = _made.sites.get(id(whole))
     if found is not None:
         _traced.add(found[1])
     elif whole is x:  # made by an operator, perhaps, of arrays that such lines made
+        known = len(_traced)
         _traced.update(site for _, site in _made.sites.values())
+        if len(_traced) == known:
+            _traced.update(_made.left)
     return Again(complaints.numpy_store(x))
 
 

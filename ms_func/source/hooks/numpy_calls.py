@@ -88,7 +88,7 @@ def filled(x: Any, value: Any, where: Any = True) -> Any:
     Raises:
         Again: it is one of NumPy's.
     """
-    if isinstance(x, np.ndarray):
+    if native_arrays.is_known(x):
         raise native_arrays.stored_to(x)
     value = xp.broadcast_to(xp.asarray(value).astype(x.dtype), x.shape)
     rebind(x, value if where is True else xp.where(where, value, x))
@@ -101,13 +101,13 @@ def _copyto(f: Any, dst: Any, src: Any, casting: str = "same_kind", where: Any =
 
 def _functional(f: Any, x: Any, *args: Any, **kwargs: Any) -> None:
     """A function that changes its first argument."""
-    if isinstance(x, np.ndarray):
+    if native_arrays.is_known(x):
         raise native_arrays.stored_to(x)
     rebind(x, counterpart(f)(x, *args, inplace=False, **kwargs))
 
 
 def _putmask(f: Any, x: Any, mask: Any, values: Any) -> None:
-    if isinstance(x, np.ndarray):
+    if native_arrays.is_known(x):
         raise native_arrays.stored_to(x)
     count = xp.size(values)
     spread = xp.take(xp.ravel(values), xp.arange(x.size) % count).reshape(x.shape)

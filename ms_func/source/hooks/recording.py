@@ -103,6 +103,8 @@ def _recorded(trial: Trial, call: Callable[[Any], Any], given: Any) -> Any:
         finally:
             _depth.value -= 1
             trial.frame.commit()
+            if not _depth.value:
+                native_arrays.forget()
 
 
 def _attempt(trial: Trial, call: Callable[[Any], Any], given: Any) -> Any:
@@ -197,7 +199,7 @@ def _filled(made: Any, held: Any) -> Any:
 
 def _plain(x: Any) -> Any:
     """An array as a number of Python, which has a hash."""
-    return x.item()
+    return x if isinstance(x, str) else x.item()
 
 
 def leaving(x: Any) -> Any:

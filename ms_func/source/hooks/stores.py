@@ -94,7 +94,16 @@ def getitem(obj: Any, index: Any) -> Any:
     return found
 
 
+def _place(index: Any) -> Any:
+    """An index; places in a tuple that data chose are the numbers among them."""
+    if type(index) is not tuple or Choice not in map(type, index):
+        return index
+    error = IndexError("only integers, slices and arrays are valid indices")
+    return tuple([i.number(error) if type(i) is Choice else i for i in index])
+
+
 def _element(obj: Any, index: Any) -> Any:
+    index = _place(index)
     if type(obj) is Portion:
         return portion_functions.element(obj, index)
     if type(index) is Choice:
@@ -155,6 +164,8 @@ def _moving(obj: Any, index: Any) -> Any:
         return indexing.getitem(as_handle(obj), index)
     if type(obj) in (list, tuple) and type(index) is slice and index.step in (None, 1):
         return windows.part(obj, index)
+    if isinstance(obj, (str, bytes)):
+        raise complaints.run_time_index(obj)
     return obj[index]
 
 
@@ -177,7 +188,8 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
     if type(key) is Choice:
         key.each(lambda k: setitem(obj, k, value))
         return
-    if kind is Tracer:
+    key = _place(key)
+    if kind is Tracer or (kind is Array and not config.jax_rules()):
         _set_traced(obj, key, value)
         return
     if journal.top is not None and not _by_method(obj, "__setitem__"):
@@ -230,7 +242,7 @@ def _set_traced(x: Tracer, key: Any, value: Any) -> None:
 
 def _updated(x: Tracer, key: Any, value: Any) -> Any:
     """The array after a store."""
-    if type(x) is np.ndarray:
+    if native_arrays.is_known(x):
         raise native_arrays.stored_to(x)
     key = windows.moved(x.type.shape, key) if windows.is_moving(key) else key
     taken = _part(x, key)
