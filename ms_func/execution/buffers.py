@@ -89,6 +89,7 @@ def _key_words(value: Any, type: ArrayType) -> np.ndarray:
 
 def relabel(buffer: Any, type: ArrayType) -> Any:
     """The same memory under another type of the same words."""
+    refuse_deleted((buffer,))  # the runtime would read memory that is no longer there
     return _host().relabel(buffer, type)
 
 
@@ -98,11 +99,17 @@ def scalar(value: Any, dtype: np.dtype) -> np.ndarray:
     Raises:
         OverflowError: a Python integer does not fit the dtype.
     """
-    if value.__class__ is int and dtype.kind in "iu":
-        info = np.iinfo(dtype)
-        if not info.min <= value <= info.max:
-            raise OverflowError(f"Python int {value} too large to convert to {dtype.name}")
+    if value.__class__ is int and not fits(value, dtype):
+        raise OverflowError(f"Python int {value} too large to convert to {dtype.name}")
     return np.asarray(value, dtype)
+
+
+def fits(value: int, dtype: np.dtype) -> bool:
+    """Whether an integer dtype has `value`; others take any."""
+    if dtype.kind not in "iu":
+        return True
+    info = np.iinfo(dtype)
+    return info.min <= value <= info.max
 
 
 def move(buffer: Any, placement: Any) -> Any:
@@ -149,8 +156,8 @@ def refuse_deleted(held: Iterable[Any]) -> None:
     for buffer in held:
         if buffer.is_deleted():
             raise DeletedError(
-                f"Array has been deleted with shape={buffer.aval}: it was donated to a jitted "
-                "function or deleted by hand\nfix: do not use an argument after donating it"
+                f"Array has been deleted with shape={buffer.aval.str_short()}: it was donated to a "
+                "jitted function or deleted by hand\nfix: do not use an argument after donating it"
             )
 
 

@@ -245,7 +245,8 @@ def _bounds(s: slice, n: int) -> tuple[int, int, int]:
     except TypeError as error:
         traced = isinstance(error, TracerIntegerConversionError)
         raise (TracerSliceError if traced else type(error))(
-            f"a slice needs bounds known while tracing, got {s}\n"
+            f"Slice entries must be static integers. Got {s}: a slice needs bounds known while "
+            "tracing\n"
             "fix: use lax.dynamic_slice with a static size, or mark the bounds static"
         ) from error
     lo, hi, by = slice(*bounds).indices(n)

@@ -238,9 +238,12 @@ def concrete(what: str, x: Any, fix: str) -> np.ndarray:
     if type(x) is Tracer:
         value = x.recorder.asked(x.variable)
         if value is None:
+            name = what.removesuffix(" without a size")
+            size = f"The size argument of jnp.{name} must be statically specified to use " \
+                   f"jnp.{name} within JAX transformations. " if name != what else ""  # fmt: skip
             raise ConcretizationTypeError(
                 "Abstract tracer value encountered where concrete value is expected: traced array "
-                f"with shape {x.type}. {what} needs a value known while tracing\nfix: {fix}",
+                f"with shape {x.type}. {size}{what} needs a value known while tracing\nfix: {fix}",
                 user_loc(),
             )
         x = value
