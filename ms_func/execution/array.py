@@ -26,6 +26,8 @@ from ms_func.tracing.complaints import ambiguous
 from ms_func.tracing.tracer import Tracer
 
 _new = object.__new__
+_WRITABLE = 1
+"""`inspect.BufferFlags.WRITABLE`."""
 Buffer = extension.ArrayImpl
 """The runtime's own array type."""
 
@@ -131,6 +133,20 @@ class Array(_Operators, metaclass=_ArrayMeta):
                 raise ValueError(f"converting {value.dtype} to {dtype} needs a copy")
             return value.astype(dtype)
         return value.copy() if copy else value
+
+    def __buffer__(self, flags: int, /) -> memoryview:
+        """`memoryview(x)`, read-only, from Python 3.12 on; earlier ones leave it to C.
+
+        Raises:
+            BufferError: memory to write to is asked for, the array lies on several devices or no
+                CPU, or Python has no letter for the dtype, as for bfloat16.
+        """
+        kind = self.type
+        if flags & _WRITABLE or kind.key is not None or kind.dtype.kind not in "biufc":
+            raise BufferError(
+                f"{kind} has no memory that Python can {('read', 'write')[flags & _WRITABLE]}"
+            )
+        return memoryview(self.buffer)
 
     def _scalar(self, what: str) -> np.ndarray:
         if self.ndim:

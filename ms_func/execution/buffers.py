@@ -161,8 +161,12 @@ def refuse_deleted(held: Iterable[Any]) -> None:
             )
 
 
-def from_dlpack(x: Any) -> Any:
-    """Buffer that shares the memory of another library's array where alignment allows."""
+def from_dlpack(x: Any, copy: bool | None = None) -> Any:
+    """Buffer that shares the memory of another library's array where its layout allows.
+
+    Raises:
+        BufferError: it does not, as with gaps between elements, and `copy` is False.
+    """
     if not (hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__")):
         raise ArgumentTypeError(
             "The array passed to from_dlpack must have __dlpack__ and __dlpack_device__ methods, "
@@ -171,7 +175,14 @@ def from_dlpack(x: Any) -> Any:
     kind, ordinal = x.__dlpack_device__()
     found = _host().devices("cpu" if kind == 1 else "cuda")
     device = found[ordinal if kind != 1 else 0]
-    made = extension.dlpack_managed_tensor_to_buffer(x.__dlpack__(), device, None)
+    try:
+        made = extension.dlpack_managed_tensor_to_buffer(x.__dlpack__(), device, None)
+    except (BufferError, RuntimeError) as error:  # gaps, reversed order, or read-only memory
+        if kind != 1:
+            raise
+        if copy is False:
+            raise BufferError(f"from_dlpack: a copy is needed, but copy=False: {error}") from error
+        return put(np.from_dlpack(x), placement=device)
     view = to_numpy(made)
     return _host().label(made, ArrayType(view.shape, view.dtype), device)
 

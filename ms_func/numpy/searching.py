@@ -492,6 +492,8 @@ def bincount(
     if length is None:
         value = concrete("bincount without a length", x, "give the argument length")
         length = int(value.max(initial=0)) + 1 if value.size else 0
+    elif length < 0:
+        raise ArgumentTypeError(f"bincount: length must not be negative, got {length}")
     length = max(length, operator.index(minlength))
     values = asarray(1, DEFAULTS[int]) if weights is None else operand("bincount", weights)
     if weights is not None and np.shape(values) != x.shape:
