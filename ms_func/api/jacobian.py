@@ -80,13 +80,7 @@ def jacfwd(
                                     ArgumentValueError)  # fmt: skip
         leaves, in_tree, rebuild = split_arguments(args, numbers)
         for t in leaf_types(leaves, "jacfwd", name):
-            check_input("jacfwd", name, t, holomorphic, False)
-            if t.dtype.kind == "c" and not holomorphic:
-                raise ArgumentTypeError(
-                    "jacfwd requires real-valued inputs (input dtype that is a sub-dtype of "
-                    f"np.floating), but got {t.face.name} in a call of `{name}`\n"
-                    "fix: for a holomorphic function pass holomorphic=True"
-                )
+            _check_forward_input(name, t, holomorphic)
 
         def flat(*xs: Any) -> Any:
             return user_function(fun)(*rebuild(xs), **kwargs)
@@ -104,6 +98,17 @@ def jacfwd(
         return (jac, aux) if has_aux else jac
 
     return jacobian
+
+
+def _check_forward_input(name: str, t: ArrayType, holomorphic: bool) -> None:
+    """Raise TypeError where there is no direction along a value of this type."""
+    check_input("jacfwd", name, t, holomorphic, False)
+    if t.dtype.kind == "c" and not holomorphic:
+        raise ArgumentTypeError(
+            "jacfwd requires real-valued inputs (input dtype that is a sub-dtype of "
+            f"np.floating), but got {t.face.name} in a call of `{name}`\n"
+            "fix: for a holomorphic function pass holomorphic=True"
+        )
 
 
 def _columns(staged: Any, leaves: Sequence[Any], in_tree: Any, has_aux: bool) -> tuple[Any, Any]:

@@ -51,6 +51,13 @@ def to_text(fn: Function, *, locs: str = "table") -> str:
     return _Printer(locs).module(fn)
 
 
+def _shown(fn: Function) -> str:
+    return to_text(fn, locs="lines")
+
+
+Function.__repr__ = _shown
+
+
 class ParamType(NamedTuple):
     """How values of a class are written as parameters of equations, and read back."""
 

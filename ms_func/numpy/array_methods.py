@@ -245,10 +245,8 @@ def _namespace(self: Any, *, api_version: str | None = None) -> Any:
         raise ValueError(
             f"{api_version=} is not available; available versions are: {list(VERSIONS)}"
         )
-    import ms_func.numpy as namespace  # this file is part of it
-
     alias = sys.modules.get("jax.numpy")
-    return alias if hasattr(alias, "_alias_path") else namespace
+    return alias if hasattr(alias, "_alias_path") else sys.modules["ms_func.numpy"]
 
 
 def copy(self: Any, order: Any = None) -> Any:

@@ -72,13 +72,7 @@ def arange(
         names = ("stop",) if stop is None else ("start", "stop", "step")
         bounds = [_known(v, name) for v, name in zip(bounds, names, strict=False)]
         start, stop, step = (*bounds, *[None] * (3 - len(bounds)))  # type: ignore[assignment]
-    if dtype is None:
-        joined = [type_of_value(v) for v in bounds]
-        kind, weak = joined[0]
-        for other, other_weak in joined[1:]:
-            kind, weak = join(kind, weak, other, other_weak)
-    else:
-        kind = canonicalize_dtype(dtype)
+    kind = _common_dtype(bounds) if dtype is None else canonicalize_dtype(dtype)
     if kind.kind == "b" and jax_rules():
         raise ArgumentTypeError(
             "iota does not accept dtype bool. Accepted dtypes are subtypes of integer, floating, "
@@ -96,6 +90,14 @@ def arange(
     else:
         out = wrap(put(_ranged(host, kind)))
     return placed(out, device, out_sharding)
+
+
+def _common_dtype(bounds: Sequence[Any]) -> np.dtype:
+    """The dtype that numbers promote to together, the weak ones last."""
+    (kind, weak), *others = map(type_of_value, bounds)
+    for other, other_weak in others:
+        kind, weak = join(kind, weak, other, other_weak)
+    return kind
 
 
 def _ranged(host: Sequence[Any], kind: np.dtype) -> np.ndarray:

@@ -89,7 +89,7 @@ def odeint(
     flat, unravel = ravel_pytree(y0)
     times = _times(t)
     dtype = promote_types(flat.dtype, times.dtype)
-    system, leaves = _record(func, flat, y0, unravel, dtype, times, args)
+    system, leaves = _record(func, flat, y0, unravel, dtype, args)
     operands = flat.astype(dtype), times.astype(_real(dtype))
     values = [*system.captured, *operands, *leaves]
     types = [typeof(x) for x in values]
@@ -128,7 +128,7 @@ def _times(times: Any) -> Any:
 
 
 def _record(
-    func: Any, flat: Any, y0: Any, unravel: Any, dtype: Any, times: Any, args: Any
+    func: Any, flat: Any, y0: Any, unravel: Any, dtype: Any, args: Any
 ) -> tuple[Staged, list[Any]]:
     """Program (captured values, state, time, leaves of the arguments) -> slope, and the leaves."""
     leaves, args_tree = tree.flatten(args)

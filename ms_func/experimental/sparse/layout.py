@@ -384,12 +384,11 @@ def bcoo_concatenate(operands: Sequence[BCOO], *, dimension: int) -> BCOO:
     if not nb <= dimension < nb + ns:
         nse = max(x.nse for x in operands)
         full = [padded(x, nse) for x in operands]
-        if dimension < nb:
-            data = np.concatenate([x.data for x in full], dimension)
-            return BCOO((data, np.concatenate([x.indices for x in full], dimension)), shape=shape)
-        full = [_dense_placed(x, operands, i, dimension) for i, x in enumerate(full)]
-        return BCOO((np.concatenate([x.data for x in full], nb),
-                     np.concatenate([x.indices for x in full], nb)), shape=shape)  # fmt: skip
+        if dimension >= nb:
+            full = [_dense_placed(x, operands, i, dimension) for i, x in enumerate(full)]
+        along = min(dimension, nb)
+        data = np.concatenate([x.data for x in full], along)
+        return BCOO((data, np.concatenate([x.indices for x in full], along)), shape=shape)
     start, places = 0, []
     total = onp.array(shape[nb : nb + ns])
     for x in operands:
