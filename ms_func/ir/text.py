@@ -51,8 +51,8 @@ def to_text(fn: Function, *, locs: str = "table") -> str:
     return _Printer(locs).module(fn)
 
 
-def _shown(fn: Function) -> str:
-    return to_text(fn, locs="lines")
+def _shown(self: Function) -> str:
+    return to_text(self, locs="lines")
 
 
 Function.__repr__ = _shown

@@ -13,8 +13,7 @@ from ms_func.dtypes import float0, issubdtype, promote_types, result_type
 from ms_func.execution.array import Array as ndarray
 
 from ms_func.numpy.arithmetic import (  # isort: skip
-    clip, divmod, float_power, fmax, fmin, fmod, hypot, modf, positive, reciprocal,
-    square,
+    clip, divmod, float_power, fmax, fmin, fmod, modf, positive, reciprocal, square,
 )  # fmt: skip
 from ms_func.numpy.array_methods import attach
 
@@ -123,7 +122,8 @@ from ms_func.numpy.statistics import (  # isort: skip
 )  # fmt: skip
 from ms_func.numpy.trigonometry import (  # isort: skip
     acos, acosh, angle, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, asin, asinh,
-    atan, atan2, atanh, cos, cosh, deg2rad, degrees, rad2deg, radians, sin, sinc, sinh, tan, tanh,
+    atan, atan2, atanh, cos, cosh, deg2rad, degrees, hypot, rad2deg, radians, sin, sinc, sinh, tan,
+    tanh,
 )  # fmt: skip
 from ms_func.numpy.ufunc import (  # isort: skip
     add, bitwise_and, bitwise_or, bitwise_xor, divide, floor_divide, frompyfunc, logaddexp,

@@ -321,12 +321,12 @@ def view(self: Any, dtype: Any = None, type: None = None) -> Any:
     return cast.bitcast_convert_type(groups, new)
 
 
-def astype(self: Any, dtype: Any, copy: bool = False, device: Any = None) -> Any:
+def astype(self: Any, dtype: Any, copy: bool = True, device: Any = None) -> Any:
     """`numpy.astype` of the array, whose options may also be given in order.
 
     Args:
         dtype: dtype of the result; None means float32.
-        copy: accepted for compatibility: arrays are values.
+        copy: False gives the array itself where it is of that dtype.
         device: device or sharding of the result.
 
     Raises:

@@ -389,6 +389,12 @@ def bcoo_concatenate(operands: Sequence[BCOO], *, dimension: int) -> BCOO:
         along = min(dimension, nb)
         data = np.concatenate([x.data for x in full], along)
         return BCOO((data, np.concatenate([x.indices for x in full], along)), shape=shape)
+    return _behind_each_other(operands, dimension, shape)
+
+
+def _behind_each_other(operands: Sequence[BCOO], dimension: int, shape: Sequence[int]) -> BCOO:
+    """Arrays joined along a sparse dimension: the places of each move behind those before it."""
+    nb, ns = operands[0].n_batch, operands[0].n_sparse
     start, places = 0, []
     total = onp.array(shape[nb : nb + ns])
     for x in operands:

@@ -287,7 +287,7 @@ def _frames(
         w = np.asarray(_named_window(window, length), real)
     else:
         w = _given_window(window, nperseg, size).astype(real)
-        length = w.shape[0]
+        length = int(w.shape[0])
     nfft = length if nfft is None else operator.index(nfft)
     if nfft < length:
         raise ArgumentValueError("nfft must be greater than or equal to nperseg.")
