@@ -96,25 +96,39 @@ def _updates(node: Node, uses: Counter[int]) -> Iterator[Update]:
     for p, change in _ordered(node) if node.op == "Add" else [node.inputs]:
         if p is None or change is None or not _alone(change, uses):
             continue
-        for step, rate in _scaled(change):
-            yield from _directions(p, step, rate, node.op == "Add", uses)
+        for top, bottom, rate, decay in _directions(p, change, uses):
+            yield from _ratio(p, (top, bottom), (rate, decay), node.op == "Add", uses)
 
 
-def _directions(
-    p: Tensor, step: Tensor, rate: Tensor, negative: bool, uses: Counter[int]
-) -> Iterator[Update]:
-    """`step` as (m' / c1) / (sqrt(v' / c2) + eps), perhaps plus a multiple of `p`."""
-    if not _alone(step, uses):
-        return
-    options: list[tuple[Tensor, Tensor | None]] = [(step, None)]
-    if step.node.op == "Add":
-        options = [(x, d) for x, y in _ordered(step.node) for q, d in _scaled(y) if q is p]
-    for ratio, decay in options:
-        if ratio.node.op != "RealDiv" or not _alone(ratio, uses):
-            continue
-        top, bottom = ratio.node.inputs
-        assert top is not None
+Direction = tuple[Tensor, Tensor, Tensor, Tensor | None]
+
+
+def _directions(p: Tensor, change: Tensor, uses: Counter[int]) -> Iterator[Direction]:
+    """`change` as rate * (top / bottom + decay * p), the decay perhaps missing."""
+    if change.node.op == "RealDiv":
+        above, bottom = change.node.inputs
+        assert above is not None
         assert bottom is not None
+        yield from ((top, bottom, rate, None) for top, rate in _scaled(above))
+    for step, rate in _scaled(change):
+        options: list[tuple[Tensor, Tensor | None]] = [(step, None)]
+        if step.node.op == "Add":
+            options = [(x, d) for x, y in _ordered(step.node) for q, d in _scaled(y) if q is p]
+        for ratio, decay in options:
+            if ratio.node.op == "RealDiv" and _alone(step, uses) and _alone(ratio, uses):
+                top, bottom = ratio.node.inputs
+                assert top is not None
+                assert bottom is not None
+                yield top, bottom, rate, decay
+
+
+def _ratio(
+    p: Tensor, ratio: tuple[Tensor, Tensor], numbers: tuple[Tensor, Tensor | None],
+    negative: bool, uses: Counter[int],
+) -> Iterator[Update]:  # fmt: skip
+    """A ratio as (m' / c1) / (sqrt(v' / c2) + eps)."""
+    (top, bottom), (rate, decay) = ratio, numbers
+    if _alone(bottom, uses):
         for root, epsilon in _ordered(bottom.node) if bottom.node.op == "Add" else []:
             if root.node.op != "Sqrt" or not _scalar(epsilon) or not _alone(root, uses):
                 continue

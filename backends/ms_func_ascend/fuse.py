@@ -86,9 +86,10 @@ def _shift_gradient(e: Emitter, total: Node, uses: Counter[int]) -> None:
     graph, (x, axes) = e.graph, total.inputs
     assert x is not None
     assert axes is not None
-    if _batch_sums(e, total):
-        return
     narrow = x.node.inputs[0] if x.node.op == "Cast" else x  # sums of 16 bits are formed in 32
+    assert narrow is not None
+    if _batch_sums(e, total, narrow):
+        return
     for node in graph.nodes:
         if node.op != "LayerNormGradV3" or node.inputs[0] is not narrow:
             continue
@@ -103,10 +104,9 @@ def _shift_gradient(e: Emitter, total: Node, uses: Counter[int]) -> None:
             return
 
 
-def _batch_sums(e: Emitter, total: Node) -> bool:
+def _batch_sums(e: Emitter, total: Node, x: Tensor) -> bool:
     """Sums over images that a batch norm or its gradient makes anyway; whether it is one."""
-    x, axes = total.inputs
-    assert x is not None
+    axes = total.inputs[1]
     if len(x.shape) != 4 or axes is None or axes.node.op != "Const":
         return False
     dims = sorted(axes.node.attrs["value"].reshape(-1).tolist())

@@ -25,14 +25,14 @@ from ms_func.api.jit_options import (
 )
 from ms_func.api.layouts import argument_layouts, check_layouts, result_layouts
 from ms_func.api.programs import apply
-from ms_func.api.reasons import Signature, argument_names, reason
+from ms_func.api.reasons import Signature, argument_names, is_text, reason, too_large
 from ms_func.api.stages import Lowered, Traced, described
 from ms_func.control_flow.call import call
 from ms_func.dtypes import float0
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution import key_reuse, nonfinite
 from ms_func.execution.array import ARRAYS, again, result_tree, wrap
-from ms_func.execution.buffers import default_backend, fits, move, put
+from ms_func.execution.buffers import default_backend, move, put
 from ms_func.execution.compile import Prepared, compiled_elsewhere, prepared, ready
 from ms_func.execution.dispatch import (
     answer,
@@ -225,7 +225,8 @@ class Jitted:
         try:
             buffers, fast = place_operands(entry, staged.captured, leaves)
         except OverflowError:
-            raise self._too_large(args, kwargs) from None
+            names, _ = argument_names(self.fun, args, kwargs, self.options)
+            raise too_large(names, self._flatten(args, kwargs)[0]) from None
         if self.options.device is not None or self.platform is not None:
             return self.run_on_device(recorded, entry, buffers), None, False
         program, movable = ready(
@@ -346,7 +347,7 @@ class Jitted:
             kinds = _beside_doubles(leaves, tuple([_kind(x, self.name) for x in leaves]))
         except ArgumentTypeError:
             if config.jax_rules():
-                self._refuse_objects(args, kwargs, leaves, _is_text)
+                self._refuse_objects(args, kwargs, leaves, is_text)
             raise
         arrays = [x for x, k in zip(leaves, kinds, strict=True) if type(k) in TYPES]
         state = environment(), config.recording(), config.searching()
@@ -383,20 +384,6 @@ class Jitted:
             "This typically means that a jit-wrapped function was called with a non-array "
             "argument, and this argument was not marked as static\n"
             "fix: name it in static_argnums or static_argnames"
-        )
-
-    def _too_large(self, args: Any, kwargs: Any) -> Exception:
-        """The error of a Python integer that no array of this width can hold."""
-        leaves, _, _ = self._flatten(args, kwargs)
-        names, _ = argument_names(self.fun, args, kwargs, self.options)
-        name, x = next(
-            (n, x)
-            for n, x in zip(names, leaves, strict=False)
-            if type(x) is int and not fits(x, typeof(x).dtype)
-        )
-        return OverflowError(
-            "An overflow was encountered while parsing an argument to a jitted computation, whose "
-            f"argument path is {name}. Got {type(x)} with value {x}"
         )
 
     def _explain(self, args: Any, kwargs: Any, in_tree: Any, kinds: Any, statics: Any) -> None:
@@ -508,15 +495,6 @@ class Jitted:
     def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
         """Shapes and dtypes of the results, without compiling."""
         return self.trace(*args, **kwargs).out_info
-
-
-def _is_text(x: Any) -> bool:
-    """Whether this is an array of what is no number."""
-    try:
-        typeof(x)
-    except TypeError:
-        return isinstance(x, (np.ndarray, np.generic))
-    return False
 
 
 def _kind(x: Any, name: str) -> Any:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ms_func.ir.types import ArrayType
+import numpy as np
+
+from ms_func.execution.buffers import fits
+from ms_func.ir.types import ArrayType, typeof
 from ms_func.tracing.arguments import argument_paths
 
 
@@ -72,3 +75,25 @@ def _text(kind: Any) -> str:
         return repr(kind)
     scalar = " from a Python number" if kind.weak_type else ""
     return f"{kind.dtype.name}{list(kind.shape)}{scalar}"
+
+
+def is_text(x: Any) -> bool:
+    """Whether this is an array of what is no number."""
+    try:
+        typeof(x)
+    except TypeError:
+        return isinstance(x, (np.ndarray, np.generic))
+    return False
+
+
+def too_large(names: Sequence[str], leaves: Sequence[Any]) -> Exception:
+    """The error of a Python integer among the arguments that no array of its dtype can hold."""
+    name, x = next(
+        (n, x)
+        for n, x in zip(names, leaves, strict=False)
+        if type(x) is int and not fits(x, typeof(x).dtype)
+    )
+    return OverflowError(
+        "An overflow was encountered while parsing an argument to a jitted computation, whose "
+        f"argument path is {name}. Got {type(x)} with value {x}"
+    )

@@ -325,9 +325,11 @@ def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: Any = None
         Array([False,  True], dtype=bool)
     """
     kind = canonicalize_dtype(dtype or float)
-    if not copy and device is None and type(x) in HANDLES and x.dtype == kind and not x.weak_type:
-        return x
-    out = _in_dtype(operand("astype", x), kind)
+    own = operand("astype", x)
+    same = type(own) in HANDLES and own.dtype == kind and not own.weak_type
+    if same and device is None and not copy:
+        return own
+    out = _in_dtype(own, kind)
     return out if device is None else on_device(out, device)
 
 

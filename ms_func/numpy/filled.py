@@ -143,12 +143,22 @@ def full(
     kind = typeof(value).dtype if dtype is None else canonicalize_dtype(dtype)
     if type(value) in SCALARS:
         weak = dtype is None and config.jax_rules() and typeof(value).weak_type
-        out = fill(host_cast(value, kind), ArrayType(sizes, kind, weak))
+        out = fill(stored(value, kind), ArrayType(sizes, kind, weak))
     else:
         if np.broadcast_shapes(typeof(value).shape, sizes) != sizes:
             raise ArgumentValueError(f"{fill_value!r} cannot be broadcast to the shape {sizes}")
         out = _weakly(broadcast(cast.convert_element_type(value, kind), sizes), value, dtype)
     return placed(out, device, out_sharding)
+
+
+def stored(value: Any, kind: np.dtype) -> Any:
+    """A number as `astype` converts it; by JAX's rules integers wrap around, too."""
+    if kind.kind not in "iu" or type(value) not in (int, float):
+        return host_cast(value, kind)
+    info = np.iinfo(kind)
+    if type(value) is float:
+        return int(min(max(value, info.min), info.max)) if value == value else 0
+    return (value - info.min) % 2**info.bits + info.min if config.jax_rules() else value
 
 
 def _like(name: str, a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], Any]:

@@ -19,7 +19,7 @@ from ms_func.numpy import fusion
 from ms_func.numpy.axes import axis_index
 from ms_func.numpy.creation import on_device, placed
 from ms_func.numpy.elementwise import log10, sign
-from ms_func.numpy.filled import full
+from ms_func.numpy.filled import full, stored
 from ms_func.numpy.manipulation import moveaxis
 from ms_func.numpy.promotion import ArrayLike, convert, lay, promote_all, strong
 from ms_func.primitives import arithmetic as ar
@@ -119,7 +119,7 @@ def _counted(start: int, stop: int, step: int = 1, *, kind: np.dtype) -> Any:
         numbers = np.arange(count, dtype=np.uint64) * np.uint64(step % 2**64)
         return wrap(put((numbers + np.uint64(start % 2**64)).astype(kind)))
     out = shape.broadcasted_iota(kind, (count,), 0)
-    return ar.add(out, start) if start else out
+    return ar.add(out, stored(start, kind)) if start else out
 
 
 def _known(v: Any, name: str) -> Any:

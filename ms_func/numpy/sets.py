@@ -88,18 +88,18 @@ def _unique(rows: Any, equal_nan: bool, size: int | None, fill_value: Any) -> tu
     n = typeof(rows).shape[0]
     if not n or not typeof(rows).size:
         return _unique_of_nothing(rows, size, fill_value)
+    rows = _one_nan(rows)
     order, first = fusion.run(_runs, (rows,), bool(equal_nan))
     rank = pa.sub(running.cumsum(first, 0, np.int32), 1)
-    (starts,) = nonzero(first, size=size, fill_value=n)
+    (starts,) = nonzero(first, size=None if size is None else size + 1, fill_value=n)
+    starts, ends = (starts, _next(starts, n)) if size is None else (starts[:-1], starts[1:])
     count = starts.shape[0]
     index = take(order, starts, 0, mode="clip")
     values = take(rows, index, 0, mode="clip")
     inverse = zeros((n,), DEFAULTS[int]).at[order].set(convert(rank, DEFAULTS[int]))
-    ends = concatenate([starts[1:], asarray(n, np.int32).reshape(1)]) if count else starts
     counts = pa.sub_p.bind(*promote("unique", ends, starts))
     if size is not None and count:
         real = logic.less(starts, n)
-        counts = where(real, pa.sub_p.bind(*promote("unique", _next(starts, n), starts)), 0)
         pad = values[:1] if fill_value is None else convert(operand("unique", fill_value),
                                                             values.dtype)  # fmt: skip
         values = where(reshape(real, (-1, *[1] * (values.ndim - 1))), values, pad)
@@ -125,8 +125,6 @@ def _runs(rows: Any, equal_nan: bool) -> tuple[Any, Any]:
     """The order that sorts the rows, and where a new value begins in it."""
     n = typeof(rows).shape[0]
     columns = reshape(rows, (n, -1))
-    if typeof(columns).dtype.kind == "c":  # one NaN makes the number NaN, and the last in order
-        columns = where(logic.isnan(columns), math.nan, columns)
     width = typeof(columns).shape[1]
     keys = [reshape(k, (n,)) for k in _columns(columns, width)]
     *_, order = stable_sort((*keys, sh.iota(np.int32, n)), 0, num_keys=len(keys))
@@ -403,16 +401,24 @@ def _ordered(x: Any, size: int | None) -> tuple[Any, Any]:
     """Sorted elements and their places: each once, or, for a static size, all of them."""
     if size is None:
         return unique(x, return_index=True)
-    flat = ravel(x)
+    flat = _one_nan(ravel(x))
     order = argsort(flat)
     return take(flat, order, 0, mode="clip"), order
 
 
+def _one_nan(x: Any) -> Any:
+    """Complex numbers of which one part makes the whole NaN, and the last in order."""
+    return where(logic.isnan(x), math.nan, x) if typeof(x).dtype.kind == "c" else x
+
+
 def _first_of_run(x: Any) -> Any:
-    """True at elements that differ from the one before."""
+    """True at elements that differ from the one before, as a NaN does not from another."""
     if not x.shape[0]:
         return sh.full((0,), True, np.bool_)
-    return concatenate([sh.full((1,), True, np.bool_), logic.not_equal(x[1:], x[:-1])])
+    same = logic.logical_or(
+        logic.equal(x[1:], x[:-1]), logic.logical_and(logic.isnan(x[1:]), logic.isnan(x[:-1]))
+    )
+    return concatenate([sh.full((1,), True, np.bool_), logic.logical_not(same)])
 
 
 def setdiff1d(
@@ -438,11 +444,16 @@ def setdiff1d(
         >>> np.setdiff1d(np.array([3, 1, 3]), np.array([2, 1]), assume_unique=True)
         Array([3, 3], dtype=int32)
     """
-    one = ravel(ar1) if assume_unique else _ordered(ar1, size)[0]
-    keep = isin(one, ar2, invert=True)
-    if size is not None and not assume_unique:
-        keep = logic.logical_and(keep, _first_of_run(one))
-    return _sized(one, keep, size, fill_value)
+    if assume_unique:
+        one = ravel(ar1)
+        return _sized(one, isin(one, ar2, invert=True), size, fill_value)
+    return _sized(*_without(ar1, ar2, size), size, fill_value)
+
+
+def _without(ar1: Any, ar2: Any, size: int | None) -> tuple[Any, Any]:
+    """Sorted elements of an array, and which of them count that are not in the other."""
+    one = _ordered(ar1, size)[0]
+    return one, logic.logical_and(isin(one, ar2, invert=True), _first_of_run(one))
 
 
 def setxor1d(
@@ -466,12 +477,8 @@ def setxor1d(
         >>> np.setxor1d(np.array([3, 1, 3]), np.array([2, 1]))
         Array([2, 3], dtype=int32)
     """
-    one = setdiff1d(ar1, ar2, size=size, fill_value=fill_value)
-    two = setdiff1d(ar2, ar1, size=size, fill_value=fill_value)
-    if size is None:
-        return sort(concatenate([one, two]))
-    a, b = ravel(ar1), ravel(ar2)
-    both = sort(concatenate([a, b]))
-    keep = logic.logical_xor(isin(both, a), isin(both, b))
-    keep = logic.logical_and(keep, _first_of_run(both))
+    (one, first), (two, second) = _without(ar1, ar2, size), _without(ar2, ar1, size)
+    both, keep = concatenate([one, two]), concatenate([first, second])
+    order = argsort(both)
+    both, keep = (take(v, order, 0, mode="clip") for v in (both, keep))
     return _sized(both, keep, size, fill_value, again=True)

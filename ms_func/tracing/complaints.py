@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ms_func import config
 from ms_func.errors import (
     ArgumentValueError,
@@ -9,8 +11,9 @@ from ms_func.errors import (
     TracerArrayConversionError,
     TracerBoolConversionError,
     TracerIntegerConversionError,
+    UnexpectedTracerError,
 )
-from ms_func.ir.loc import Loc
+from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.types import ArrayType
 from ms_func.tracing.policy import why_native
 
@@ -89,6 +92,18 @@ def no_attribute(name: str, type: ArrayType) -> Exception:
     if name == "block_until_ready":
         return AttributeError(f"The '{name}' method is not available on {shape}.")
     return AttributeError(f"a traced value, of class Tracer, has no attribute {name}")
+
+
+def escaped(x: Any) -> Exception:
+    """Describe the use of a traced value after its recording has ended."""
+    return UnexpectedTracerError(
+        "Encountered an unexpected tracer. A transformed function had a side effect, allowing for "
+        f"a reference to an intermediate value with type {x.type.str_short()} to escape: a traced "
+        f"value, made while recording `{x.recorder.name}`, was used after that recording had ended"
+        "\nIt was kept by a side effect, such as a global, an attribute or a list outside the "
+        "function.\nfix: return the value from the function instead",
+        user_loc(3),
+    )
 
 
 def ambiguous(size: int) -> Exception:

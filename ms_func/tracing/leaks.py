@@ -26,9 +26,10 @@ def check(trace: Staging) -> None:
     if not left:
         return
     holders = {_described(h) for h in gc.get_referrers(*left) if id(h) not in ours}
+    held = ", ".join(sorted(holders)) or "nothing that is known"
     raise UnexpectedTracerError(
-        f"Leaked {len(left)} traced values of the recording of `{trace.name}`, the first of type "
-        f"{left[0].type}; held by: {', '.join(sorted(holders)) or 'nothing that is known'}\n"
+        f"Leaked trace of the recording of `{trace.name}`. Leaked tracer(s): {len(left)} traced "
+        f"values, the first of type {left[0].type}; held by: {held}\n"
         "fix: return values from the function instead of storing them outside of it"
     )
 

@@ -24,7 +24,6 @@ from ms_func.errors import (
     TracerArrayConversionError,
     TracerBoolConversionError,
     TracerIntegerConversionError,
-    UnexpectedTracerError,
     UnsupportedError,
     located,
 )
@@ -41,6 +40,7 @@ from ms_func.tracing.complaints import (
     FLOAT_FIX,
     INT_FIX,
     ambiguous,
+    escaped,
     no_attribute,
     no_buffer,
     opening,
@@ -548,17 +548,6 @@ def outlived(x: Tracer) -> Any:
     if found is None:
         raise escaped(x)
     return found
-
-
-def escaped(x: Tracer) -> Exception:
-    """Describe the use of a traced value after its recording has ended."""
-    return UnexpectedTracerError(
-        f"a traced value of type {x.type}, made while recording `{x.recorder.name}`, was used "
-        "after that recording had ended\n"
-        "It was kept by a side effect, such as a global, an attribute or a list outside the "
-        "function.\nfix: return the value from the function instead",
-        user_loc(3),
-    )
 
 
 def build(name: str, types: Sequence[ArrayType], body: Callable[..., Sequence[Any]]) -> Function:

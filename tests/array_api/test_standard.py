@@ -137,6 +137,13 @@ def test_ranges_of_whole_numbers_up_to_the_limits():
     assert xp.arange(*ends, dtype=xp.uint64).tolist() == list(range(*ends))
 
 
+def test_full_converts_numbers_as_astype_does():
+    for value in (300.7, -300.5, math.nan, math.inf, 2.5, True):
+        for kind in ("int8", "uint16", "int64", "bool", "float32"):
+            want = xp.astype(xp.asarray(value, dtype=xp.float64), dtype(kind))
+            np.testing.assert_array_equal(xp.full(2, value, dtype=dtype(kind)), want)
+
+
 def test_slices_whose_steps_exceed_the_index_dtype():
     for step in (2**63 - 1, -(2**63)):
         x, want = xp.arange(4), np.arange(4)

@@ -245,6 +245,10 @@ TRAINING: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, 
         *CHANNELS), {**BATCH, "Sin": 1, "Cos": 1, "Mul": 2, "RealDiv": 2},
     ),
     "adam": (adam, STATE, {"AdamApplyOne": 1, "Mul": 1, "RealDiv": 1}),
+    "adam with its rate above the line": (
+        lambda p, m, v, g: (lambda m, v: (p - 0.1 * m / (mnp.sqrt(v) + 1e-3), m, v))(
+            0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g * g), STATE[:4], {"AdamApplyOne": 1},
+    ),
     "adam with decay": (
         lambda *state: adam(*state, decay=0.01), STATE,
         {"AdamApplyOneWithDecay": 1, "Mul": 1, "RealDiv": 1},

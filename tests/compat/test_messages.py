@@ -245,6 +245,14 @@ def test_words_of_errors(name):
         call(jax)
 
 
+def test_values_that_outlive_their_recording():
+    kept = []
+    with as_jax() as jax:
+        jax.jit(kept.append)(X)
+        with pytest.raises(TypeError, match=r"Encountered an unexpected tracer\..*float32\[2\]"):
+            kept[0] + 1
+
+
 def test_shardings_tell_their_memory():
     with as_jax() as jax:
         there = _over(jax, "x")

@@ -351,6 +351,35 @@ def test_unique_counts_complex_numbers_with_a_nan_in_either_part_once():
     assert values[0] == 1 + 1j
 
 
+SETS = [
+    (np.array([3.0, np.nan, 1.0, np.nan, 3.0, 0.0]), np.array([1.0, np.nan, 7.0])),
+    (np.array([3, 1, 2, 1, 5]), np.array([1, 7, 3, 3])),
+    (np.array([1 + 1j, complex(0, np.nan), 1 + 1j, complex(np.nan, 1)]), np.array([1 + 1j, 2, 2])),
+]
+
+
+@pytest.mark.parametrize("name", ["intersect1d", "union1d", "setdiff1d", "setxor1d"])
+@pytest.mark.parametrize("place", range(len(SETS)))
+def test_sets_of_a_static_size(name, place):
+    x, y = SETS[place]
+    want = getattr(np, name)(x, y)
+    np.testing.assert_array_equal(getattr(mnp, name)(x, y), want)
+    padded = np.append(want, [9] * 9)
+    for size in (1, 3, 8):
+        f = functools.partial(getattr(mnp, name), size=size, fill_value=9)
+        np.testing.assert_array_equal(f(x, y), padded[:size])
+        np.testing.assert_array_equal(ms.jit(f)(x, y), padded[:size])
+
+
+def test_unique_counts_what_a_static_size_leaves_over():
+    x = np.array([3, 1, 2, 1, 5, 3])
+    values, counts = np.unique(x, return_counts=True)
+    for size in (0, 1, 2, 4, 6):
+        got = mnp.unique(x, size=size, fill_value=-1, return_counts=True)
+        np.testing.assert_array_equal(got[0], np.append(values, [-1] * 6)[:size])
+        np.testing.assert_array_equal(got[1], np.append(counts, [0] * 6)[:size])
+
+
 def test_lengths_below_zero_are_refused():
     with pytest.raises(TypeError, match="not be negative"):
         mnp.bincount(mnp.array([1, 2]), length=-1)

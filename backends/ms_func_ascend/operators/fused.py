@@ -100,7 +100,7 @@ def _batch_norm(t: Any, op: Any, x: Tensor, *given: Tensor) -> Tensor:
     return _batch_normed(t.e, op.attrs, x, given)[0]
 
 
-@fused("ascend.BatchVariance")
+@rule("ascend.BatchVariance")
 def _batch_variance(t: Any, op: Any, x: Tensor, *given: Tensor) -> Tensor:
     """Sum of squared distances from the mean, from the variance that the norm makes."""
     variance = _batch_normed(t.e, op.attrs, x, given)[2]

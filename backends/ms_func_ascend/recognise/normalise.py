@@ -62,7 +62,7 @@ def normalise(op: Op, options: Any) -> Iterator[Found]:
             found = _found(normal, gamma, beta)
             if found is not None:
                 yield found
-        yield from _inference(scaled, beta, root)
+        yield from _inference(scaled, beta)
 
 
 def _found(normal: _Normal, gamma: Value | None, beta: Value | None) -> Found | None:
@@ -78,18 +78,18 @@ def _found(normal: _Normal, gamma: Value | None, beta: Value | None) -> Found | 
     return Found(name, [normal.x, *(p for p in given if p is not None)], attrs)
 
 
-def _inference(value: Value, beta: Value | None, root: Value) -> Iterator[Found]:
+def _inference(value: Value, beta: Value | None) -> Iterator[Found]:
     """(x - mean) * rsqrt(variance + eps) * gamma + beta with vectors that run along channels."""
     above, below = _quotient(value, 3)
-    if len(root.type.shape) != 4:
+    if len(value.type.shape) != 4:
         return
     for core in above:
         centred = made_by(core, "subtract")
-        for spread in () if centred is None else (*above, *below):
+        for spread in (*above, *below):
             others = [v for v in above if v is not core and v is not spread]
-            if spread is core or len(others) > 1 or any(v is not spread for v in below):
+            if centred is None or spread is core or len(others) > 1:
                 continue
-            if centred is None:
+            if any(v is not spread for v in below):
                 continue
             given = [*others, *([] if beta is None else [beta]), centred.operands[1]]
             attrs = {"gamma": bool(others), "beta": beta is not None}
