@@ -84,6 +84,7 @@ from ms_func.execution.guards import (
 from ms_func.ir.mesh import Mesh, make_mesh, set_mesh
 from ms_func.ir.sharding import NamedSharding, P, PartitionSpec
 from ms_func.ir.types import ShapeDtypeStruct, typeof
+from ms_func.numpy.protocol import attach as _let_numpy_ask
 from ms_func.primitives.callbacks import pure_callback
 from ms_func.primitives.effects import effects_barrier
 from ms_func.primitives.sharding import constrain
@@ -101,6 +102,7 @@ if _collecting:
         _gc.unfreeze()
     _gc.enable()
 
+_let_numpy_ask()
 array_ref = new_ref
 remat = checkpoint
 check_tracer_leaks = config.check_tracer_leaks

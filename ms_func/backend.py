@@ -212,7 +212,16 @@ class ArrayBackend(Backend, Protocol):
 
 
 def files(path: str | Path, data: bytes | dict[str, bytes]) -> dict[Path, bytes]:
-    """What to write where, for what a backend exported: `step.air`, or `step_rank0.air`, ..."""
+    """What to write where, for what a backend exported.
+
+    Args:
+        path: the file that the user named.
+        data: its bytes; or several files, by what their names have behind that of `path`.
+
+    Example:
+        >>> [str(p) for p in files("step.air", {"rank0.air": b"", "rank1.air": b""})]
+        ['step_rank0.air', 'step_rank1.air']
+    """
     path = Path(path)
     if isinstance(data, bytes):
         return {path: data}
@@ -225,6 +234,10 @@ def get(name: str) -> Backend:
 
     Raises:
         RuntimeError: no such backend is installed.
+
+    Example:
+        >>> get("xla") is get("xla"), len(get("xla").devices()) > 0
+        (True, True)
     """
     from importlib.metadata import entry_points  # reads every installed package: not at import
 

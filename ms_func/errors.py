@@ -31,12 +31,11 @@ _RuntimeFailure: Any = extension.JaxRuntimeError
 
 
 def located(message: str, loc: Any) -> str:
-    """`message` headed by the user's file and line and followed by that line of source."""
+    """`message` headed by the user's file and line, with that line of source before the remedy."""
     if loc is None:
         return message
-    what, _, rest = message.partition("\n")
-    excerpt = loc.excerpt()
-    lines = [f"{loc}: {what}", excerpt, rest]
+    what, _, remedy = message.partition("\nfix: ")
+    lines = [f"{loc}: {what}", loc.excerpt(), f"fix: {remedy}" if remedy else ""]
     return "\n".join(line for line in lines if line)
 
 

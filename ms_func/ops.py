@@ -18,6 +18,10 @@ __all__ = ["segment_max", "segment_min", "segment_prod", "segment_sum"]
 __dir__ = __all__.copy
 
 
+_FOLDS = {"add": np.sum, "multiply": np.prod, "min": np.min, "max": np.max}
+"""What joins the results of buckets of rows."""
+
+
 def _segment(name: str, *args: Any) -> Any:
     """`_joined`, in the sharding that is asked for."""
     *given, out_sharding = args
@@ -44,20 +48,20 @@ def _joined(
     num_segments = num_segments.__index__()
     if num_segments < 0:
         raise ArgumentValueError("num_segments must be non-negative.")
-    if bucket_size is not None:
-        parts = [
-            _joined(name, data[i : i + bucket_size], ids[i : i + bucket_size], num_segments,
-                     start, indices_are_sorted, unique_indices, None, mode)
-            for i in range(0, data.shape[0], bucket_size)
-        ]  # fmt: skip
-        join = {"add": np.sum, "multiply": np.prod, "min": np.min, "max": np.max}[name]
-        return join(np.stack(parts), axis=0).astype(data.dtype) if parts else parts
-    out = np.full((num_segments, *data.shape[1:]), start, data.dtype)
-    update = getattr(out.at[ids], name)
-    return update(
-        data, indices_are_sorted=indices_are_sorted, unique_indices=unique_indices,
-        mode=mode or "drop", wrap_negative_indices=False,
-    )  # fmt: skip
+
+    def joined(data: Any, ids: Any) -> Any:
+        out = np.full((num_segments, *data.shape[1:]), start, data.dtype)
+        return getattr(out.at[ids], name)(
+            data, indices_are_sorted=indices_are_sorted, unique_indices=unique_indices,
+            mode=mode or "drop", wrap_negative_indices=False,
+        )  # fmt: skip
+
+    if bucket_size is None or not ids.ndim or not ids.size:
+        return joined(data, ids)
+    data = np.broadcast_to(data, (ids.shape[0], *data.shape[1:]))
+    buckets = [slice(i, i + bucket_size) for i in range(0, ids.shape[0], bucket_size)]
+    parts = np.stack([joined(data[b], ids[b]) for b in buckets])
+    return _FOLDS[name](parts, axis=0).astype(data.dtype)
 
 
 def _limit(data: Any, highest: bool) -> Any:

@@ -29,6 +29,7 @@ from ms_func.tree_classes import register_with_keys as register_with_keys
 from ms_func.tree_classes import register_with_keys_class as register_with_keys_class
 from ms_func.tree_classes import registry as registry
 from ms_func.tree_classes import static as static
+from ms_func.tree_mismatch import mismatches
 
 if TYPE_CHECKING:
     PyTreeDef: TypeAlias = Any
@@ -145,13 +146,22 @@ def map(
         {'a': 15}
     """
     found, treedef = flatten_func(tree, is_leaf)
-    try:
-        columns = [found, *(treedef.flatten_up_to(r) for r in rest)]
-    except ValueError as error:
-        raise ArgumentValueError(
-            f"{error}\nfix: give trees of one structure, such as gradients beside their parameters"
-        ) from None
+    columns = [found, *(_up_to("tree_map tree", treedef, tree, r, is_leaf) for r in rest)]
     return treedef.unflatten(f(*xs) for xs in zip(*columns, strict=True))
+
+
+def _up_to(
+    what: str, treedef: PyTreeDef, tree: PyTree, full: PyTree, is_leaf: Callable[..., bool] | None
+) -> list[Any]:
+    """Parts of `full` at the leaves of `tree`."""
+    try:
+        return treedef.flatten_up_to(full)
+    except ValueError as error:
+        places = mismatches(what, tree, full, is_leaf)
+        raise ArgumentValueError(
+            f"{places[0] if places else error}\n"
+            "fix: give trees of one structure, such as gradients beside their parameters"
+        ) from None
 
 
 def reduce(
@@ -417,7 +427,8 @@ def broadcast_prefix(
     """
     found, treedef = flatten_func(prefix, is_leaf)
     result: list[Any] = []
-    for leaf, part in zip(found, treedef.flatten_up_to(full), strict=True):
+    parts = _up_to("broadcast_prefix prefix_tree", treedef, prefix, full, is_leaf)
+    for leaf, part in zip(found, parts, strict=True):
         result.extend([leaf] * len(leaves(part)))
     return result
 
@@ -498,7 +509,8 @@ def map_with_path(
         {'a': ["['a'][0]=1"]}
     """
     pairs, treedef = flatten_with_path(tree, is_leaf, is_leaf_takes_path)
-    columns = [treedef.flatten_up_to(r) for r in rest]
+    above = None if is_leaf_takes_path else is_leaf
+    columns = [_up_to("tree_map_with_path tree", treedef, tree, r, above) for r in rest]
     paths, found = [p for p, _ in pairs], [x for _, x in pairs]
     return treedef.unflatten(f(*xs) for xs in zip(paths, found, *columns, strict=True))
 

@@ -276,11 +276,21 @@ register_node(
     lambda keys, values: OrderedDict(zip(keys, values, strict=True)),
     _keyed,
 )
+
+
+def _sorted(d: defaultdict[Any, Any]) -> tuple[Any, ...]:
+    """Keys in the order in which a dict has its leaves."""
+    return tuple(key.key for key, _ in registry.flatten_one_level_with_keys(dict(d))[0])
+
+
 register_node(
     defaultdict,
-    lambda d: (tuple(d.values()), (d.default_factory, tuple(d))),
+    lambda d: (tuple(d[k] for k in _sorted(d)), (d.default_factory, _sorted(d))),
     lambda aux, values: defaultdict(aux[0], zip(aux[1], values, strict=True)),
-    lambda d: (_keyed(d)[0], (d.default_factory, tuple(d))),
+    lambda d: (
+        tuple((DictKey(k), d[k]) for k in _sorted(d)),
+        (d.default_factory, _sorted(d)),
+    ),
 )
 
 

@@ -210,7 +210,14 @@ class Emitter:
         value = self._foldable(x)
         if value is not None:
             return self.const(value.view(dtype))
+        source = self.bits_of(x)
+        if source is not None:
+            return self.bitcast(source, dtype)
         return self.one("Bitcast", [x], x.shape, dtype, type=dtype)
+
+    def bits_of(self, x: Tensor) -> Tensor | None:
+        """The tensor of another dtype that `x` has the bits of."""
+        return x.node.inputs[0] if x.node.op == "Bitcast" else None
 
     def complex(self, real: Tensor, imag: Tensor) -> Tensor:
         """Complex tensor from its parts."""
@@ -271,6 +278,9 @@ class Emitter:
             return self.const(value.reshape(shape))
         if x.node.op == "Reshape":
             return self.reshape(x.node.inputs[0], shape)  # type: ignore[arg-type]
+        source = x.node.inputs[0] if x.node.op == "Cast" else None
+        if source is not None and source.node.op == "Reshape":  # there and back, or two in one
+            return self.cast(self.reshape(source, shape), x.dtype)
         return self.one("Reshape", [x, self.ints(shape)], shape, x.dtype)
 
     def broadcast_to(self, x: Tensor, shape: Sequence[int]) -> Tensor:
@@ -373,6 +383,9 @@ class Emitter:
         if any(interior):
             x = self._spread(x, value, interior)
             high = [h - i for h, i in zip(high, interior, strict=True)]
+        if any(n + min(0, a) + min(0, b) < 0 for n, a, b in zip(x.shape, low, high, strict=True)):
+            x = self.pad(x, value, [max(0, v) for v in low], [max(0, v) for v in high])
+            low, high = [min(0, v) for v in low], [min(0, v) for v in high]
         if any(v < 0 for v in (*low, *high)):
             x = self.slice(x, [max(0, -v) for v in low],
                            [n + min(0, v) for n, v in zip(x.shape, high, strict=True)])  # fmt: skip

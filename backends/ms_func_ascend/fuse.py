@@ -2,15 +2,18 @@
 
 A bias added to a product or a convolution goes into the operator's `bias` port, a sum that an
 RMS norm begins with into the norm, the gradient of a shift is taken from the norm that makes it
-anyway, attention whose gradients are taken becomes two operators, and dimensions that a reduction
-drops only to get them back are kept.
+anyway, attention whose gradients are taken becomes two operators, Adam's update of a parameter one,
+and dimensions that a reduction drops only to get them back are kept.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
+from ms_func_ascend.adam import adam
 from ms_func_ascend.attention_gradient import attention_gradient
+from ms_func_ascend.emitter import Emitter, Options
 from ms_func_ascend.graph import Graph, Node, Tensor
 from ms_func_ascend.layout import channels_last
 from ms_func_ascend.prototypes import accepts, available
@@ -22,10 +25,14 @@ _CHANNEL = {"MatMulV2": 1, "Conv2D": 1}
 def fuse(graph: Graph) -> None:
     """Fuse a graph and its sub-graphs in place."""
     for one in graph.walk():
+        e, uses = Emitter(one, Options(target=one.target)), _uses(one)
+        for node in list(one.nodes):
+            for rewrite in _REWRITES.get(node.op, ()):
+                rewrite(e, node, uses)
         uses = _uses(one)
         for node in list(one.nodes):
-            if node.op in _REWRITES:
-                _REWRITES[node.op](one, node, uses)
+            if node.op in ("Add", "Sub"):
+                _multiple(e, node, uses)
         channels_last(one)
         _sort(one)
         one.prune()
@@ -37,8 +44,9 @@ def _uses(graph: Graph) -> Counter[int]:
     return uses
 
 
-def _bias(graph: Graph, add: Node, uses: Counter[int]) -> None:
+def _bias(e: Emitter, add: Node, uses: Counter[int]) -> None:
     """Move the vector of `add` into the operator whose result it is added to."""
+    graph = e.graph
     for product, vector in (add.inputs, reversed(add.inputs)):
         assert product is not None
         assert vector is not None
@@ -56,9 +64,9 @@ def _bias(graph: Graph, add: Node, uses: Counter[int]) -> None:
             return
 
 
-def _residual(graph: Graph, norm: Node, uses: Counter[int]) -> None:
+def _residual(e: Emitter, norm: Node, uses: Counter[int]) -> None:
     """Let the norm add up its argument: it also gives the sum to whoever else reads it."""
-    x, gamma = norm.inputs
+    graph, (x, gamma) = e.graph, norm.inputs
     add = None if x is None else x.node
     if x is None or add is None or add.op != "Add" or not available("AddRmsNorm", graph.target):
         return
@@ -73,25 +81,54 @@ def _residual(graph: Graph, norm: Node, uses: Counter[int]) -> None:
         graph.redirect(old, new)
 
 
-def _shift_gradient(graph: Graph, total: Node, uses: Counter[int]) -> None:
+def _shift_gradient(e: Emitter, total: Node, uses: Counter[int]) -> None:
     """A sum over rows of what a gradient of a layer norm is given: its third result."""
-    x, axes = total.inputs
+    graph, (x, axes) = e.graph, total.inputs
     assert x is not None
     assert axes is not None
+    if _batch_sums(e, total):
+        return
+    narrow = x.node.inputs[0] if x.node.op == "Cast" else x  # sums of 16 bits are formed in 32
     for node in graph.nodes:
-        if node.op != "LayerNormGradV3" or node.inputs[0] is not x:
+        if node.op != "LayerNormGradV3" or node.inputs[0] is not narrow:
             continue
-        shift = node.outputs[2]
+        shift, made = node.outputs[2], total.outputs[0]
         rows = list(range(len(x.shape) - len(shift.shape)))
         held = axes.node.attrs.get("value")
-        if held is not None and held.tolist() == rows and shift.shape == total.outputs[0].shape:
-            graph.redirect(total.outputs[0], shift)
+        if held is not None and held.tolist() == rows and shift.shape == made.shape:
+            back = [n.outputs[0] for n in graph.nodes if n.op == "Cast" and n.inputs[0] is made]
+            for t in (made, *back):
+                if t.dtype == shift.dtype:
+                    graph.redirect(t, shift)
             return
 
 
-def _kept_dimensions(graph: Graph, reshape: Node, uses: Counter[int]) -> None:
+def _batch_sums(e: Emitter, total: Node) -> bool:
+    """Sums over images that a batch norm or its gradient makes anyway; whether it is one."""
+    x, axes = total.inputs
+    assert x is not None
+    if len(x.shape) != 4 or axes is None or axes.node.op != "Const":
+        return False
+    dims = sorted(axes.node.attrs["value"].reshape(-1).tolist())
+    for node in e.graph.nodes:
+        read, made = _SUMS.get(node.op, (0, 0))
+        if node.op not in _SUMS or node.inputs[read] is not x:
+            continue
+        channel = node.layouts["x"].index("C")
+        y = node.outputs[made]
+        if dims == [d for d in range(4) if d != channel] and y.dtype == total.outputs[0].dtype:
+            e.graph.redirect(total.outputs[0], e.reshape(y, total.outputs[0].shape))
+            return True
+    return False
+
+
+_SUMS = {"BNTrainingReduce": (0, 0), "BNTrainingUpdateGrad": (0, 1)}
+"""Operators whose results are sums over images: which input, which output."""
+
+
+def _kept_dimensions(e: Emitter, reshape: Node, uses: Counter[int]) -> None:
     """Let a reduction keep the dimensions that a reshape would put back."""
-    x = reshape.inputs[0]
+    graph, x = e.graph, reshape.inputs[0]
     total = None if x is None else x.node
     if x is None or total is None or total.op not in _REDUCE or uses[id(x)] != 1:
         return
@@ -107,10 +144,72 @@ def _kept_dimensions(graph: Graph, reshape: Node, uses: Counter[int]) -> None:
         graph.redirect(reshape.outputs[0], made.outputs[0])
 
 
+def _mean(e: Emitter, node: Node, uses: Counter[int]) -> None:
+    """Divide the sum of a window by its size where the operator has done so already."""
+    sums, number = _times(node)
+    pool, area = (None, 1.0) if sums is None else _times(sums.node)
+    if sums is None or pool is None or pool.node.op not in _MEANS:
+        return
+    if uses[id(sums)] != 1 or uses[id(pool)] != 1:
+        return
+    if abs(number * area - 1) < 1e-6:
+        uses[id(pool)] = uses[id(node.outputs[0])]
+        e.graph.redirect(node.outputs[0], pool)
+
+
+def _mean_gradient(e: Emitter, node: Node, uses: Counter[int]) -> None:
+    """The same on the way back: the division comes first."""
+    pool, area = _times(node)
+    if pool is None or pool.node.op not in _MEANS or uses[id(pool)] != 1:
+        return
+    divided = pool.node.inputs[-1]
+    dy, number = (None, 1.0) if divided is None else _times(divided.node)
+    if dy is not None and uses[id(divided)] == 1 and abs(number * area - 1) < 1e-6:
+        pool.node.inputs[-1] = dy
+        uses[id(pool)] = uses[id(node.outputs[0])]
+        e.graph.redirect(node.outputs[0], pool)
+
+
+def _times(node: Node) -> tuple[Tensor | None, float]:
+    """What a number is multiplied with, and the number; None where there is none."""
+    if node.op not in ("Mul", "RealDiv"):
+        return None, 1.0
+    x, y = node.inputs
+    for one, other in ((x, y), (y, x)) if node.op == "Mul" else ((x, y),):
+        if other is not None and other.node.op == "Const" and other.node.attrs["value"].size == 1:
+            number = float(other.node.attrs["value"].reshape(-1)[0])
+            return one, number if node.op == "Mul" else 1 / number
+    return None, 1.0
+
+
+def _multiple(e: Emitter, node: Node, uses: Counter[int]) -> None:
+    """Add a multiple of one tensor to another in one step."""
+    x, y = node.inputs
+    for one, other in ((x, y), (y, x)) if node.op == "Add" else ((x, y),):
+        assert one is not None
+        assert other is not None
+        scaled, number = _times(other.node) if other.node.op == "Mul" else (None, 1.0)
+        if scaled is None or uses[id(other)] != 1 or not e.has("Axpy"):
+            continue
+        made = node.outputs[0]
+        if {one.shape, scaled.shape} != {made.shape} or made.dtype.kind not in "fV":
+            continue
+        if made.shape and made.dtype.itemsize <= 4:
+            e.stem, e.source = "axpy", node.source
+            alpha = float(number if node.op == "Add" else -number)
+            total = e.one("Axpy", [one, scaled], made.shape, made.dtype, alpha=alpha)
+            uses[id(total)] = uses[id(made)]
+            e.graph.redirect(made, total)
+            return
+
+
+_MEANS = ("AvgPoolV2", "AvgPoolV2Grad")
 _REDUCE = ("ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceAll", "ReduceAny")
-_REWRITES = {"Add": _bias, "RmsNorm": _residual, "ReduceSum": _shift_gradient,
-             "Reshape": _kept_dimensions,
-             "SoftmaxGrad": lambda graph, node, uses: attention_gradient(graph, node)}  # fmt: skip
+_REWRITES: dict[str, tuple[Callable[[Emitter, Node, Counter[int]], None], ...]] = {
+    "Add": (_bias, adam), "Sub": (adam,), "RmsNorm": (_residual,), "ReduceSum": (_shift_gradient,),
+    "Reshape": (_kept_dimensions,), "RealDiv": (_mean,), "Mul": (_mean, _mean_gradient),
+    "SoftmaxGrad": (lambda e, node, uses: attention_gradient(e, node),),
+}  # fmt: skip
 
 
 def _producer(product: Tensor, uses: Counter[int]) -> tuple[Node, int] | None:

@@ -271,9 +271,16 @@ def _given(prototype: Prototype, attrs: dict[str, Any]) -> dict[str, Any]:
         declared = prototype.attributes.get(name)
         default = None if declared is None or declared.required else declared.default
         always = (prototype.name, name) in ALWAYS_WRITTEN or isinstance(value, np.ndarray)
-        if always or default is None or value != default:
+        if always or default is None or not _equal(value, default):
             kept[name] = value
     return kept
+
+
+def _equal(value: Any, default: Any) -> bool:
+    """Whether a file could not tell two values apart: it holds floats in 32 bits."""
+    if isinstance(value, float) and isinstance(default, float):
+        return np.float32(value) == np.float32(default)
+    return value == default
 
 
 def check_node(node: Node, target: str = "latest") -> None:

@@ -90,8 +90,13 @@ def jit(
     check_device(device, backend, in_shardings, out_shardings)
     statics = names_and_numbers(fun, static_argnums, static_argnames, "static_arg")
     donated = names_and_numbers(fun, donate_argnums, donate_argnames, "donate_arg")
-    if set(statics[0]) & set(donated[0]) or set(statics[1]) & set(donated[1]):
-        raise ArgumentValueError("static_argnums and donate_argnums cannot intersect")
+    for form, i in (("names", 1), ("nums", 0)):
+        both = {*statics[i]} & {*donated[i]}
+        if both:
+            raise ArgumentValueError(
+                f"static_arg{form} and donate_arg{form} cannot intersect. Argument {form} {both} "
+                f"appear in both static_arg{form} and donate_arg{form}"
+            )
     options = Options(
         *statics, *donated, in_shardings, out_shardings, inline, backend, device,
         option_items(compiler_options), convert,

@@ -19,6 +19,7 @@ from ms_func.ir.sharding import NamedSharding, PartitionSpec, Sharding
 from ms_func.ir.types import typeof
 from ms_func.primitives.sharding import constrained, over_devices
 from ms_func.tracing.tracer import Tracer
+from ms_func.tree_mismatch import no_prefix
 
 
 def devices(backend: str | None = None) -> list[Any]:
@@ -166,7 +167,11 @@ def device_put(
     if donate and may_alias:
         raise ArgumentValueError("may_alias and donate cannot be True at the same time.")
     leaves, structure = tree.flatten(x)
-    given = tree.broadcast_prefix(device, x, is_leaf=lambda d: d is None)
+    try:
+        given = tree.broadcast_prefix(device, x, is_leaf=lambda d: d is None)
+    except ValueError:
+        raise no_prefix("device_put device", device, x, "first argument",
+                        lambda d: d is None) from None  # fmt: skip
     places = [None if d is None else _placement(d) for d in given]
     with guards.explicit("explicit_device_put"):
         placed = [_place(leaf, where) for leaf, where in zip(leaves, places, strict=True)]
@@ -184,8 +189,8 @@ def _placement(where: Any) -> Any:
         where is None or isinstance(where, (Sharding, PartitionSpec)) or hasattr(where, "platform")
     ):
         raise ArgumentValueError(
-            "device_put only accepts None, a Sharding, a Device, a Format or a tree of these "
-            f"as its device. Received invalid value: {where!r}"
+            "`jax.device_put` only accepts `None`, `jax.sharding.Sharding`, `jax.Device`, `Format` "
+            f"or a pytree of these values. Received invalid value: {where}"
         )
     return where
 
@@ -194,7 +199,8 @@ def _over(name: str, where: Any) -> Any:
     """A place with devices, which a bare spec takes from the mesh in force."""
     if isinstance(where, PartitionSpec) and current_mesh() is None:
         raise ArgumentValueError(
-            f"{name} got the spec {where}, but no mesh is in force\n"
+            f"{name} got the spec {where}, but no mesh is in force. Please set a mesh via "
+            f"`jax.set_mesh` if a PartitionSpec is passed to {name}\n"
             "fix: use `with mesh:` or set_mesh, or pass a NamedSharding"
         )
     return over_devices(where)
@@ -372,15 +378,30 @@ def make_array_from_single_device_arrays(shape: Any, sharding: Any, arrays: Any)
         [0, 1]
     """
     shape = tuple(shape)
+    if not isinstance(arrays, (list, tuple)):
+        raise ArgumentTypeError(
+            "jax.make_array_from_single_device_arrays `arrays` argument must be a list or tuple, "
+            f"but got {type(arrays)}."
+        )
     for a in arrays:
         if type(a) not in ARRAYS:
             raise ArgumentTypeError(f"Unsupported type for elements in `arrays`: {type(a)}")
     held = {next(iter(a.devices())): a for a in arrays}
     devices = list(sharding.addressable_devices_indices_map(shape))
+    if len(arrays) != len(devices):
+        raise ArgumentValueError(
+            f"Expected {len(devices)} per-device arrays (this is how many devices are addressable "
+            f"by the sharding), but got {len(arrays)}"
+        )
+    if len(held) != len(arrays):
+        raise ArgumentValueError(
+            "When making an array from single-device arrays, the input arrays must be from "
+            f"distinct devices, but got device IDs {[d.id for a in arrays for d in a.devices()]}"
+        )
     if set(held) != set(devices):
         raise ArgumentValueError(
-            f"make_array_from_single_device_arrays needs one array on each of {len(devices)} "
-            f"devices, got arrays on {len(held)}"
+            "make_array_from_single_device_arrays needs one array on each device of the sharding, "
+            f"{[d.id for d in devices]}, got device IDs {[d.id for d in held]}"
         )
     return _assembled(shape, sharding, [on_host(held[d]) for d in devices])
 
@@ -397,8 +418,8 @@ def _assembled(shape: tuple[int, ...], sharding: Any, pieces: Sequence[np.ndarra
     for at, piece in zip(index.values(), pieces, strict=True):
         if piece.shape != wanted:
             raise ArgumentValueError(
-                f"a piece of an array of shape {shape} has shape {piece.shape}, but each device "
-                f"holds {wanted}"
+                f"Expected shard shape {wanted} doesn't match the single device array shape "
+                f"{piece.shape}. Shape of Array is {shape} with sharding {sharding}"
             )
         whole[at] = piece
     return device_put(whole, sharding)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func import tree
+from ms_func import config, tree
 from ms_func.api.programs import ArgNums, apply, check_written, pick, simplified, with_aux
 from ms_func.dtypes import float0, is_inexact
 from ms_func.errors import ArgumentTypeError, ConcretizationTypeError, StagingError
@@ -242,7 +242,8 @@ def check_input(what: str, name: str, t: ArrayType, holomorphic: bool, allow_int
     if not is_inexact(t.dtype) and not allow_int:
         raise ArgumentTypeError(
             f"{what} requires real- or complex-valued inputs (input dtype that is a sub-dtype of "
-            f"np.inexact), but got {t.face.name} in a call of `{name}`\n"
+            f"np.inexact), but got {t.face.name}. If you want to use Boolean- or integer-valued "
+            f"inputs, use vjp or set allow_int to True. This was a call of `{name}`\n"
             "fix: pass a float, for example 3.0 instead of 3, or x.astype('float32'); with "
             "allow_int=True the gradient of integers has dtype float0"
         )
@@ -269,8 +270,24 @@ def _check_output(what: str, name: str, staged: Staged, has_aux: bool, holomorph
             f"{out.dtype.name} from `{name}`"
         )
     if not holomorphic and (not is_inexact(out.dtype) or out.dtype.kind == "c"):
-        raise ArgumentTypeError(
-            f"{what} requires real-valued outputs (output dtype that is a sub-dtype of "
-            f"np.floating), but got {out.dtype.name} from `{name}`\n"
-            "fix: for a holomorphic function pass holomorphic=True; otherwise take .real or convert"
+        raise no_real_output(what, name, out)
+
+
+def no_real_output(what: str, name: str, t: ArrayType) -> Exception:
+    """The error of differentiating a function whose result has no real dtype."""
+    remedy = "For differentiation of functions with integer outputs, use jax.vjp directly."
+    if t.dtype.kind == "c":
+        remedy = (
+            "For holomorphic differentiation, pass holomorphic=True. For differentiation of "
+            "non-holomorphic functions involving complex outputs, use jax.vjp directly."
         )
+    return ArgumentTypeError(
+        f"{what} requires real-valued outputs (output dtype that is a sub-dtype of np.floating), "
+        f"but got {t.face.name}. {as_imported(remedy)} This is the result of `{name}`\n"
+        "fix: for a holomorphic function pass holomorphic=True; otherwise take .real or convert"
+    )
+
+
+def as_imported(text: str) -> str:
+    """A text about `jax.f`, which users of this library know as `f`."""
+    return text if config.jax_rules() else text.replace("jax.", "")

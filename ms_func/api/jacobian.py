@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ms_func import tree
-from ms_func.api.differentiate import check_input, grad
+from ms_func.api.differentiate import as_imported, check_input, grad, no_real_output
 from ms_func.api.linearize import jvp, linearized, pushed, stage_call, value_types, vjp
 from ms_func.api.programs import ArgNums, pick
 from ms_func.api.vectorize import vmap
@@ -80,13 +80,7 @@ def jacfwd(
                                     ArgumentValueError)  # fmt: skip
         leaves, in_tree, rebuild = split_arguments(args, numbers)
         for t in leaf_types(leaves, "jacfwd", name):
-            check_input("jacfwd", name, t, holomorphic, False)
-            if t.dtype.kind == "c" and not holomorphic:
-                raise ArgumentTypeError(
-                    "jacfwd requires real-valued inputs (input dtype that is a sub-dtype of "
-                    f"np.floating), but got {t.face.name} in a call of `{name}`\n"
-                    "fix: for a holomorphic function pass holomorphic=True"
-                )
+            _check_forward_input(name, t, holomorphic)
 
         def flat(*xs: Any) -> Any:
             return user_function(fun)(*rebuild(xs), **kwargs)
@@ -104,6 +98,23 @@ def jacfwd(
         return (jac, aux) if has_aux else jac
 
     return jacobian
+
+
+def _check_forward_input(name: str, t: ArrayType, holomorphic: bool) -> None:
+    """Raise TypeError where there is no direction along a value of this type."""
+    if holomorphic or (is_inexact(t.dtype) and t.dtype.kind != "c"):
+        check_input("jacfwd", name, t, holomorphic, False)
+        return
+    remedy = as_imported(
+        "For holomorphic differentiation, pass holomorphic=True. For differentiation of "
+        "non-holomorphic functions involving complex inputs or integer inputs, use jax.jvp "
+        "directly."
+    )
+    raise ArgumentTypeError(
+        "jacfwd requires real-valued inputs (input dtype that is a sub-dtype of np.floating), but "
+        f"got {t.face.name}. {remedy} This was a call of `{name}`\n"
+        "fix: for a holomorphic function pass holomorphic=True; else convert"
+    )
 
 
 def _columns(staged: Any, leaves: Sequence[Any], in_tree: Any, has_aux: bool) -> tuple[Any, Any]:
@@ -212,11 +223,7 @@ def _check_jacobian_output(name: str, t: ArrayType, holomorphic: bool) -> None:
     if holomorphic:
         _check_holomorphic("jacrev", name, [t])
     elif not is_inexact(t.dtype) or t.dtype.kind == "c":
-        raise ArgumentTypeError(
-            "jacrev requires real-valued outputs (output dtype that is a sub-dtype of "
-            f"np.floating), but got {t.face.name} from `{name}`\n"
-            "fix: for a holomorphic function pass holomorphic=True"
-        )
+        raise no_real_output("jacrev", name, t)
 
 
 def _split_rows(

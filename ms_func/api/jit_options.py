@@ -51,7 +51,9 @@ def check_device(device: Any, backend: Any, in_shardings: Any, out_shardings: An
         )
     if in_shardings is not UNSPECIFIED or out_shardings is not UNSPECIFIED:
         raise ArgumentValueError(
-            "jit(device=...) says where everything lies; fix: give either device or shardings"
+            "If backend or device is specified on jit, then in_shardings and out_shardings should "
+            "not be specified: jit(device=...) says where everything lies\n"
+            "fix: give either device or shardings"
         )
 
 
@@ -94,8 +96,8 @@ def _check_numbers(fun: Any, numbers: Sequence[int], count: int, variadic: bool,
     for n in numbers:
         if not variadic and not -count <= n < count:
             raise ArgumentValueError(
-                f"jitted function `{function_name(fun)}` has {what}nums={tuple(numbers)}, but "
-                f"takes only {count} positional argument{'s' if count != 1 else ''}"
+                f"Jitted function has {what}nums={tuple(numbers)}, but only accepts {count} "
+                f"positional arguments. It is `{function_name(fun)}`"
             )
 
 
@@ -104,8 +106,9 @@ def _check_positional(fun: Any, names: Sequence[str], parameters: Any, what: str
     only = {p.name for p in parameters if p.kind is p.POSITIONAL_ONLY} & {*names}
     if only and config.jax_rules():
         raise ArgumentValueError(
-            f"jitted function `{function_name(fun)}` has invalid argnames {only} in {what}names. "
-            f"These are positional-only\nfix: give their positions in {what}nums"
+            f"Jitted function has invalid argnames {only} in {what}names. "
+            f"These are positional-only in `{function_name(fun)}`\n"
+            f"fix: give their positions in {what}nums"
         )
 
 
@@ -117,7 +120,7 @@ def _check_names(
             raise ArgumentTypeError(f"{what}names must be a string or strings, got {name!r}")
         if name not in known and not anything:
             raise ArgumentValueError(
-                f"jitted function `{function_name(fun)}` has invalid argnames {{{name!r}}} in "
-                f"{what}names; it does not take these arguments\n"
+                f"Jitted function has invalid argnames {{{name!r}}} in {what}names. "
+                f"Function does not take these args: `{function_name(fun)}`\n"
                 f"fix: it takes {', '.join(sorted(known)) or 'none by name'}"
             )

@@ -32,7 +32,7 @@ from ms_func.dtypes import float0
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution import key_reuse, nonfinite
 from ms_func.execution.array import ARRAYS, again, result_tree, wrap
-from ms_func.execution.buffers import default_backend, move, put
+from ms_func.execution.buffers import default_backend, fits, move, put
 from ms_func.execution.compile import Prepared, compiled_elsewhere, prepared, ready
 from ms_func.execution.dispatch import (
     answer,
@@ -49,6 +49,7 @@ from ms_func.ir.types import TYPES, ArrayType, RefType, ShapeDtypeStruct, typeof
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.arguments import function_name
+from ms_func.tracing.origins import Source
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import Ref, swap
 from ms_func.tracing.reference import operands as reference_values
@@ -221,7 +222,10 @@ class Jitted:
         if key_reuse.active(staged.fn):
             return self.run_watched(recorded, operands), None, False
         entry = recorded.entry(leaves)
-        buffers, fast = place_operands(entry, staged.captured, leaves)
+        try:
+            buffers, fast = place_operands(entry, staged.captured, leaves)
+        except OverflowError:
+            raise self._too_large(args, kwargs) from None
         if self.options.device is not None or self.platform is not None:
             return self.run_on_device(recorded, entry, buffers), None, False
         program, movable = ready(
@@ -338,7 +342,12 @@ class Jitted:
     def record(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[list[Any], Recorded]:
         """Leaves of the arguments that are arrays, and the program for their types."""
         leaves, in_tree, statics = self._flatten(args, kwargs)
-        kinds = _beside_doubles(leaves, tuple([_kind(x, self.name) for x in leaves]))
+        try:
+            kinds = _beside_doubles(leaves, tuple([_kind(x, self.name) for x in leaves]))
+        except ArgumentTypeError:
+            if config.jax_rules():
+                self._refuse_objects(args, kwargs, leaves, _is_text)
+            raise
         arrays = [x for x, k in zip(leaves, kinds, strict=True) if type(k) in TYPES]
         state = environment(), config.recording(), config.searching()
         key = (in_tree, kinds, statics, state)
@@ -352,7 +361,7 @@ class Jitted:
                     f"`{self.name}` would have to be recorded for jit, but config.no_tracing is set"
                 )
             if config.jax_rules() and len(arrays) < len(kinds):
-                self._refuse_objects(args, kwargs, kinds)
+                self._refuse_objects(args, kwargs, kinds, lambda k: type(k) not in TYPES)
             self._explain(args, kwargs, in_tree, kinds, statics)
             found = self._record(args, kwargs, leaves, in_tree, kinds)
             if not any(type(x) is Tracer for x in found.staged.captured):
@@ -362,18 +371,32 @@ class Jitted:
                         self.recorded.popitem(last=False)
         return arrays, found
 
-    def _refuse_objects(self, args: Any, kwargs: Any, kinds: Sequence[Any]) -> None:
+    def _refuse_objects(
+        self, args: Any, kwargs: Any, kinds: Sequence[Any], strange: Callable[[Any], bool]
+    ) -> None:
         """Refuse an argument that is no array, which by JAX's rules is to be named as static."""
         names, _ = argument_names(self.fun, args, kwargs, self.options)
-        name, kind = next(
-            (n, k) for n, k in zip(names, kinds, strict=False) if type(k) not in TYPES
-        )
+        name, kind = next((n, k) for n, k in zip(names, kinds, strict=False) if strange(k))
         raise ArgumentTypeError(
             f"Error interpreting argument to {self.fun} as an abstract array. The problematic "
             f"value is of type {type(kind)} and was passed to the function at path {name}.\n"
             "This typically means that a jit-wrapped function was called with a non-array "
             "argument, and this argument was not marked as static\n"
             "fix: name it in static_argnums or static_argnames"
+        )
+
+    def _too_large(self, args: Any, kwargs: Any) -> Exception:
+        """The error of a Python integer that no array of this width can hold."""
+        leaves, _, _ = self._flatten(args, kwargs)
+        names, _ = argument_names(self.fun, args, kwargs, self.options)
+        name, x = next(
+            (n, x)
+            for n, x in zip(names, leaves, strict=False)
+            if type(x) is int and not fits(x, typeof(x).dtype)
+        )
+        return OverflowError(
+            "An overflow was encountered while parsing an argument to a jitted computation, whose "
+            f"argument path is {name}. Got {type(x)} with value {x}"
         )
 
     def _explain(self, args: Any, kwargs: Any, in_tree: Any, kinds: Any, statics: Any) -> None:
@@ -421,7 +444,11 @@ class Jitted:
             static = {k: v for k, v in kwargs.items() if k in o.static_argnames}
             return fun(*positional, **named, **static)
 
-        staged = stage(run, types, name=self.name, refs="keep")
+        def names() -> list[str]:
+            found = argument_names(self.fun, args, kwargs, o)[0]
+            return [found[i] for i in places]
+
+        staged = stage(run, types, name=self.name, refs="keep", source=Source("jit", fun, names))
         captured = [_snapshot(x) for x in staged.captured]
         staged = staged._replace(captured=captured, fn=dce(staged.fn))
         n = len(staged.captured)
@@ -438,7 +465,11 @@ class Jitted:
             named = {k: v for k, v in kwargs.items() if k not in o.static_argnames}
             found = argument_layouts(self.name, o.in_shardings, dynamic, named)
             free = [None] * len(staged.captured)
-            ins = check_layouts([*free, *(found[i] for i in places)], staged.fn.in_types)
+            names = argument_names(self.fun, args, kwargs, o)[0]
+            ins = check_layouts(
+                [*free, *(found[i] for i in places)], staged.fn.in_types, "arguments",
+                [*("a captured value" for _ in free), *(names[i] for i in places)],
+            )  # fmt: skip
         if o.out_shardings is not UNSPECIFIED:
             outs = result_layouts(self.name, o.out_shardings, staged.out_tree, staged.fn.out_types)
         return ins if ins and any(ins) else None, outs if outs and any(outs) else None
@@ -477,6 +508,15 @@ class Jitted:
     def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
         """Shapes and dtypes of the results, without compiling."""
         return self.trace(*args, **kwargs).out_info
+
+
+def _is_text(x: Any) -> bool:
+    """Whether this is an array of what is no number."""
+    try:
+        typeof(x)
+    except TypeError:
+        return isinstance(x, (np.ndarray, np.generic))
+    return False
 
 
 def _kind(x: Any, name: str) -> Any:

@@ -116,7 +116,8 @@ def jvp(
     if type(primals) is not type(tangents) and {type(primals), type(tangents)} == {list, tuple}:
         raise ArgumentTypeError(
             f"primal and tangent arguments to {_public('jvp')} must have the same tree structure; "
-            "one is a list and the other a tuple"
+            f"primals have tree structure {tree.structure(primals)} whereas tangents have tree "
+            f"structure {tree.structure(tangents)}: one is a list and the other a tuple"
         )
     staged, leaves, in_tree = stage_call("jvp", fun, primals, has_aux, convert)
     given, dot_tree = tree.flatten(tuple(tangents))
@@ -193,22 +194,43 @@ def _public(name: str) -> str:
 
 
 def _check_tangents(
-    what: str, types: Sequence[ArrayType], in_tree: Any, dots: Sequence[Any], dot_tree: Any,
-    error: type[Exception] = ArgumentTypeError,
-) -> None:  # fmt: skip
+    what: str, types: Sequence[ArrayType], in_tree: Any, dots: Sequence[Any], dot_tree: Any
+) -> None:
     if in_tree != dot_tree:
         raise ArgumentTypeError(
             f"primal and tangent arguments to {_public(what)} must have the same tree structure; "
             f"primals have tree structure {in_tree} whereas tangents have tree structure {dot_tree}"
         )
     for t, d in zip(types, dots, strict=True):
-        got, wanted = typeof(d), t.tangent
-        if got.shape != t.shape or not _fits(got, wanted):
-            raise (ArgumentValueError if got.shape != t.shape else error)(
-                f"primal and tangent arguments to {_public(what)} do not match; a primal of type "
-                f"{t} needs a tangent of type {wanted}, got {got}\n"
-                "fix: give the tangent the primal's shape and dtype"
-            )
+        got = typeof(d)
+        if got.shape != t.shape or not _fits(got, t.tangent):
+            raise _unlike(what, t, got)
+
+
+def _unlike(what: str, primal: ArrayType, got: ArrayType) -> Exception:
+    """The error of a tangent of another type than its primal's."""
+    fix = "\nfix: give the tangent the primal's shape and dtype"
+    if " " in what:
+        return ArgumentValueError(
+            f"{what} called on tangent values inconsistent with the original primal values:\n"
+            f"Got tangent aval {got} for primal aval {primal} but expected {primal.tangent}.{fix}"
+        )
+    if got.shape != primal.shape:
+        return ArgumentValueError(
+            f"{what} called with different primal and tangent shapes;Got primal shape "
+            f"{primal.shape} and tangent shape as {got.shape}: primal and tangent arguments to "
+            f"{_public(what)} do not match{fix}"
+        )
+    return ArgumentTypeError(
+        f"primal and tangent arguments to {_public(what)} do not match; dtypes must be equal, or "
+        "in case of int/bool primal dtype the tangent dtype must be float0."
+        f"Got primal dtype {primal.face.name} and so expected tangent dtype "
+        f"{_dtype_text(primal.tangent)}, but got tangent dtype {_dtype_text(got)} instead.{fix}"
+    )
+
+
+def _dtype_text(t: ArrayType) -> str:
+    return str(t.dtype) if t.dtype == float0 else t.face.name
 
 
 @user_traceback
@@ -288,8 +310,7 @@ class Pushforward(_LinearMap):
     def __call__(self, residuals: Sequence[Any], *tangents: Any) -> Any:
         """Tangent of the value."""
         dots, dot_tree = tree.flatten(tuple(tangents))
-        _check_tangents("the linearized function", self.inputs, self.in_tree, dots, dot_tree,
-                        ArgumentValueError)  # fmt: skip
+        _check_tangents("linearized function", self.inputs, self.in_tree, dots, dot_tree)
         live = [
             _converted(d, t) for d, t, a in zip(dots, self.inputs, self.active, strict=True) if a
         ]
@@ -311,8 +332,11 @@ class Pullback(_LinearMap):
         """Cotangents of the arguments, one entry per argument."""
         if len(cotangents) != 1:
             raise ArgumentTypeError(
-                f"a function returned by vjp takes one argument, a cotangent of the structure "
-                f"{self.out_tree} of the value, but was called with {len(cotangents)}\n"
+                f"The function returned by `{_public('vjp')}` was called with {len(cotangents)} "
+                f"arguments,\nbut functions returned by `{_public('vjp')}` must be called with a "
+                "single argument\ncorresponding to the single value returned by the function being "
+                "differentiated\n(even if that returned value is a tuple or other container), of "
+                f"structure {self.out_tree}\n"
                 "fix: put the cotangents of several results into one tuple"
             )
         given = cotangents[0]
@@ -426,16 +450,20 @@ def _check_cotangents(given: Any, wanted_tree: Any, types: Sequence[ArrayType]) 
     cts, ct_tree = tree.flatten(given)
     if ct_tree != wanted_tree:
         raise ArgumentValueError(
-            f"unexpected tree structure of a cotangent: it has {ct_tree}, but the value of the "
-            f"function has {wanted_tree}"
+            "unexpected tree structure.\n"
+            "The argument, a cotangent, to a VJP function returned by "
+            f"`{_public('vjp')}` must match the pytree\n"
+            f"structure of the value of the differentiated function, {wanted_tree}, but has "
+            f"{ct_tree}"
         )
     for ct, t in zip(cts, types, strict=True):
         got = typeof(ct)
         if got.shape != t.shape or not (_fits(got, t.tangent) or _counts_as_zero(got, t)):
             raise ArgumentValueError(
                 f"unexpected {kind()} (e.g. shape/dtype) for argument to VJP function: got "
-                f"{got.str_short()}, but expected {t.tangent.str_short()} because the value of the "
-                f"function has type {t.str_short()}"
+                f"{got.str_short()}, but expected {t.tangent.str_short()} because the "
+                "corresponding output of the differentiated function had type "
+                f"{t.str_short()}"
             )
     return [_converted(ct, t.tangent) for ct, t in zip(cts, types, strict=True)]
 
@@ -508,8 +536,9 @@ def _check_transposable(name: str, ins: Sequence[ArrayType], outs: Sequence[Arra
     if all(map(is_inexact, every)) or all(d.kind in "iu" for d in every):
         return
     raise ArgumentTypeError(
-        f"linear_transpose of `{name}`: arguments and results must all be floating or complex, or "
-        f"all integers, got {', '.join(map(str, ins))} -> {', '.join(map(str, outs))}"
+        "linear_transpose only supports [float or complex] -> [float or complex], and integer -> "
+        f"integer functions, but got {[t.dtype for t in ins]} -> {[t.dtype for t in outs]} for "
+        f"`{name}`"
     )
 
 
@@ -518,8 +547,8 @@ def _typed_cotangents(given: Any, wanted_tree: Any, types: Sequence[ArrayType]) 
     cts, ct_tree = tree.flatten(given)
     if ct_tree != wanted_tree:
         raise ArgumentTypeError(
-            f"the cotangent given to a transposed function has structure {ct_tree}, but its "
-            f"result has structure {wanted_tree}"
+            f"cotangent tree does not match function output, expected {wanted_tree} but got "
+            f"{ct_tree}"
         )
     for ct, t in zip(cts, types, strict=True):
         got = typeof(ct)

@@ -28,6 +28,7 @@ from ms_func.tracing.arguments import (
 )
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.tracer import Tracer
+from ms_func.tree_mismatch import no_prefix
 
 
 def pmap(
@@ -57,7 +58,7 @@ def pmap(
             all devices.
         static_broadcasted_argnums: positions of arguments that are part of the program; hashable.
         devices: devices to run on; by default the first ones of this process.
-        backend: must be None; `devices` says where to run.
+        backend: platform whose devices to run on, where `devices` says nothing.
         axis_size: number of devices, where no argument is spread.
         donate_argnums: positions of arguments whose memory results may take over.
 
@@ -73,10 +74,12 @@ def pmap(
         [[1.0]]
     """
     check_callable("pmap", fun)
-    if backend is not None:
-        raise NotImplementedError("pmap(backend=...): fix: pass devices")
     hash(axis_name)  # raises TypeError on what cannot be a name
     given = None if devices is None else list(devices)
+    if given == []:
+        raise ArgumentValueError("'devices' argument to pmap must be non-empty, or None.")
+    if given is None and backend is not None:
+        given = local_devices(backend=backend)
     mapped = _Mapped(
         fun, axis_name, in_axes, out_axes, _numbers(static_broadcasted_argnums), given, axis_size,
         _numbers(donate_argnums),
@@ -133,6 +136,12 @@ class _Mapped:
         self.lock = Lock()
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if any(n >= len(args) for n in self.statics):
+            raise ArgumentValueError(
+                f"pmapped function has static_broadcasted_argnums={self.statics} but was called "
+                f"with only {len(args)} positional arguments. All static broadcasted arguments "
+                f"must be passed positionally. It is `{self.label}`"
+            )
         statics = normalize_argnums(self.statics, len(args), "pmap static_broadcasted_argnums")
         fixed = tuple(args[i] for i in statics)
         moving = tuple(a for i, a in enumerate(args) if i not in statics)
@@ -140,8 +149,14 @@ class _Mapped:
             return self._inside(args, statics, kwargs)
         axes = self._axes(moving, kwargs, statics, len(args))
         leaves, in_tree = tree.flatten((moving, kwargs))
+        mapped = any(a is not None and np.ndim(x) for x, a in zip(leaves, axes, strict=True))
+        if self.size is None and not mapped:
+            raise ArgumentValueError(
+                "pmap requires at least one argument with a mapped axis. This was a call of "
+                f"`{self.label}`"
+            )
         types = leaf_types(leaves, "pmap", self.label)
-        size, dims = axis_size_of("pmap", self.label, leaves, axes, self.size)
+        size, dims = axis_size_of("pmap", self.fun, moving, kwargs, axes, self.size)
         key = (in_tree, tuple(types), tuple(dims), size, fixed, environment())
         try:
             found = self.recorded.get(key)
@@ -199,16 +214,12 @@ class _Mapped:
         return _Program(region, recorded)
 
     def _out_dims(self, leaves: Sequence[Any], out_tree: Any) -> list[int | None]:
+        full = tree.unflatten(out_tree, leaves)
         try:
-            axes = tree.broadcast_prefix(
-                self.out_axes, tree.unflatten(out_tree, leaves), is_leaf=lambda x: x is None
-            )
+            axes = tree.broadcast_prefix(self.out_axes, full, is_leaf=lambda x: x is None)
         except ValueError:
-            raise ArgumentValueError(
-                "pmap out_axes specification must be a tree prefix of the corresponding value: "
-                f"out_axes {self.out_axes!r} does not fit the result of `{self.label}`, "
-                f"{out_tree}"
-            ) from None
+            raise no_prefix("pmap out_axes", self.out_axes, full, f"result of `{self.label}`",
+                            lambda x: x is None) from None  # fmt: skip
         found: list[int | None] = []
         for axis, x in zip(axes, leaves, strict=True):
             ndim = typeof(x).ndim + 1

@@ -83,7 +83,8 @@ def with_aux(out: Any, has_aux: bool, what: str, name: str) -> Any:
     if has_aux and (not isinstance(out, (tuple, list)) or len(out) != 2):
         raise ArgumentTypeError(
             f"{what} of `{name}`: expected function with aux output to return a two-element "
-            f"tuple (value, auxiliary data), but got type {type(out)}"
+            f"tuple, but got type {type(out)} with value {out!r}; it holds the value and auxiliary "
+            "data"
         )
     return tuple(out) if has_aux else out
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ms_func import tree
 from ms_func.ir.types import ArrayType
+from ms_func.tracing.arguments import argument_paths
 
 
 class Signature(NamedTuple):
@@ -28,22 +27,13 @@ def argument_names(
     fun: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], options: Any
 ) -> tuple[list[str], list[str]]:
     """Where each leaf comes from (`x`, `params['w']`), and names of the static arguments."""
-    try:
-        parameters = list(inspect.signature(fun).parameters.values())
-    except (TypeError, ValueError):
-        parameters = []
-    positional = [p.name for p in parameters if p.kind in _POSITIONAL]
-    by_place = [positional[i] if i < len(positional) else f"argument {i}" for i in range(len(args))]
-    leaves: list[str] = []
-    dynamic = {i: a for i, a in enumerate(args) if i not in options.static_argnums}
-    named = {k: kwargs[k] for k in sorted(kwargs) if k not in options.static_argnames}
-    for name, value in [*((by_place[i], a) for i, a in dynamic.items()), *named.items()]:
-        leaves += [name + tree.keystr(path) for path, _ in tree.leaves_with_path(value)]
-    statics = [by_place[i] for i in options.static_argnums if i < len(args)]
-    return leaves, [*statics, *(k for k in sorted(kwargs) if k in options.static_argnames)]
-
-
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    dynamic = [None if i in options.static_argnums else a for i, a in enumerate(args)]
+    named = {k: None if k in options.static_argnames else v for k, v in kwargs.items()}
+    places = argument_paths(fun, [0] * len(args), {})
+    statics = [places[i] for i in options.static_argnums if i < len(args)]
+    return argument_paths(fun, dynamic, named), [
+        *statics, *(k for k in sorted(kwargs) if k in options.static_argnames)
+    ]  # fmt: skip
 
 
 def reason(

@@ -22,6 +22,7 @@ from ms_func.primitives.sharding import constrained
 from ms_func.tracing.arguments import check_callable, function_name, leaf_types
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import stage
+from ms_func.tree_mismatch import mismatches
 
 AUTO = "auto"
 
@@ -145,9 +146,10 @@ class Sharded:
         try:
             found = tree.broadcast_prefix(prefix, full, is_leaf=_is_spec)
         except ValueError:
+            places = "\n".join(mismatches(what, prefix, full, _is_spec))
             raise ShardingError(
                 f"{what} of shard of `{self.name}` must be a tree prefix: {prefix!r} does not fit "
-                f"{tree.structure(full)}"
+                f"{tree.structure(full)}\n{places}"
             ) from None
         return [*found, *[AUTO] * (count - len(found))]
 

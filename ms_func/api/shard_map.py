@@ -22,6 +22,7 @@ from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, canonical, stage
 from ms_func.tracing.tracebacks import user_traceback
 from ms_func.tracing.tracer import build
+from ms_func.tree_mismatch import no_prefix
 
 
 class Infer:
@@ -178,14 +179,11 @@ class Region:
         return found
 
     def _inferred(self, x: Any, t: ArrayType) -> PartitionSpec:
+        """How an argument lies over the mesh; one that does not is whole on every device."""
         sharding = t.explicit or getattr(x, "sharding", None)
         if isinstance(sharding, NamedSharding) and sharding.mesh == self.mesh:
             return sharding.spec
-        raise ArgumentTypeError(
-            "shard_map in_specs argument must be a pytree of PartitionSpec instances: without it "
-            f"the layout of each argument must be known, and that of one of type {t} is not\n"
-            "fix: pass in_specs"
-        )
+        return PartitionSpec()
 
     def _spread(self, what: str, specs: Any, full: Any) -> tuple[PartitionSpec, ...]:
         def is_spec(x: Any) -> bool:
@@ -193,15 +191,14 @@ class Region:
 
         try:
             found = tree.broadcast_prefix(specs, full, is_leaf=is_spec)
-        except ValueError as error:
-            raise ArgumentValueError(
-                f"pytree structure error: shard_map {what} must be a tree prefix of the "
-                f"{'arguments' if what == 'in_specs' else 'result'}: {error}"
-            ) from None
+        except ValueError:
+            whose = "arguments" if what == "in_specs" else "result"
+            raise no_prefix(f"shard_map {what}", specs, full, whose, is_spec) from None
         if not all(map(is_spec, found)):
+            strange = next(s for s in found if not is_spec(s))
             raise ArgumentTypeError(
-                f"shard_map {what} argument must be a pytree of PartitionSpec instances, got "
-                f"{specs!r}"
+                f"shard_map {what} argument must be a pytree of `jax.sharding.PartitionSpec` "
+                f"instances, but {what} has {strange!r} of type {type(strange).__name__}"
             )
         return tuple(PartitionSpec() if s is None else s for s in found)
 
@@ -210,8 +207,8 @@ class Region:
         if strange:
             raise ArgumentValueError(
                 f"shard_map {what} argument must refer to an axis marked as manual "
-                f"({', '.join(map(str, self.manual))}), but the spec {spec} of {which} refers to "
-                f"{strange[0]!r}"
+                f"({frozenset(self.manual)}), but:\n\n  {what} refers to {strange[0]!r}\n\n"
+                f"Check the {what} values passed to shard_map: the spec {spec} of {which}"
             )
         if len(spec) > t.ndim:
             raise ArgumentValueError(

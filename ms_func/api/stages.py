@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ms_func import config, tree
+from ms_func.api.reasons import argument_names
 from ms_func.control_flow.bodies import cost_of
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution import nonfinite
@@ -21,6 +22,7 @@ from ms_func.ir.layout import Format, read_layout
 from ms_func.ir.types import ArrayType, ShapeDtypeStruct, typeof
 from ms_func.lowering.hlo import hlo_computation
 from ms_func.tracing.tracer import Tracer
+from ms_func.tree_mismatch import mismatches
 
 
 def shape_struct(t: ArrayType) -> ShapeDtypeStruct:
@@ -104,6 +106,27 @@ def _is_array(x: Any) -> bool:
     except TypeError:
         return False
     return True
+
+
+def _type(x: Any) -> Any:
+    """Type of an array; other values stand for themselves."""
+    return typeof(x) if _is_array(x) else x
+
+
+def _short(t: Any) -> str:
+    return t.str_short() if type(t) is ArrayType else repr(t)
+
+
+def _same(x: Any, wanted: Any) -> bool:
+    """Whether an argument is of the type that a program takes, or the same object."""
+    if type(wanted) is not ArrayType:
+        return x is wanted or (type(x) is type(wanted) and x == wanted)
+    if not _is_array(x):
+        return False
+    t = typeof(x)
+    if type(x) in (int, float, complex):  # of the width that the program takes
+        return not wanted.shape and t.dtype.kind == wanted.dtype.kind
+    return t.shape == wanted.shape and t.face == wanted.face
 
 
 class Traced(_Stage):
@@ -263,7 +286,6 @@ class Compiled(_Stage):
         traced = lowered._traced
         self._traced = traced
         self.out_tree = lowered.out_tree
-        self._types = traced.ir.in_types
         job, donate = lowered._job, traced._recorded.donate
         self._program = compiled(
             job.fn, lowered._placement, name=traced._jitted.module_name, donate=donate,
@@ -280,19 +302,69 @@ class Compiled(_Stage):
                 f"argument of Tracer type {Tracer}\nfix: call the jitted function itself"
             )
         args, kwargs = self._with_statics(args, kwargs)
-        leaves, again = jitted.record(args, kwargs)
-        if again.staged.fn is not recorded.staged.fn:
-            raise ArgumentTypeError(
-                "Argument types differ from the types for which this computation was compiled: "
-                f"`{jitted.name}` was compiled for {', '.join(map(str, self._types))} and called "
-                f"with {', '.join(map(str, again.staged.fn.in_types))}"
-            )
-        buffers = _buffers(recorded.staged, leaves)
+        buffers = _buffers(recorded.staged, self._operands(args, kwargs))
         return result_tree(self.out_tree, self._traced.ir.out_types).unflatten(
             nonfinite.run(self._program, self._traced.ir, buffers, jitted.name)
         )
 
     call = __call__
+
+    def _operands(self, args: Any, kwargs: Any) -> list[Any]:
+        """Arrays among the arguments.
+
+        Raises:
+            TypeError: they are of other structure or types than the program was made for.
+            ValueError: by JAX's rules, one lies elsewhere.
+        """
+        jitted, what = self._traced._jitted, self._traced._arguments
+        given, in_tree, statics = jitted._flatten(args, kwargs)
+        made, wanted, fixed = jitted._flatten(*what)
+        if in_tree != wanted:
+            now = (args, kwargs)
+            places = mismatches("args and kwargs", what, now) or mismatches("the call", now, what)
+            raise ArgumentTypeError(
+                "Function compiled with input pytree does not match the input pytree it was called "
+                f"with. There are {len(places)} mismatches, including:\n" + "\n".join(places)
+            )
+        types = iter(self._argument_types)
+        pairs = [(x, next(types)) if _is_array(was) else (x, was)
+                 for x, was in zip(given, made, strict=True)]  # fmt: skip
+        if statics != fixed or not all(_same(x, t) for x, t in pairs):
+            names = argument_names(jitted.fun, args, kwargs, jitted.options)[0]
+            raise ArgumentTypeError(
+                "Argument types differ from the types for which this computation was compiled. The "
+                "mismatches are:\n" + "\n".join(
+                    f"Argument '{n}' compiled with {_short(t)} and called with {_short(_type(x))}"
+                    for n, (x, t) in zip(names, pairs, strict=True) if not _same(x, t)
+                )
+            )  # fmt: skip
+        arrays = [x for x, t in pairs if type(t) is ArrayType]
+        if config.jax_rules():
+            self._check_places(args, kwargs, arrays)
+        return arrays
+
+    def _check_places(self, args: Any, kwargs: Any, arrays: Sequence[Any]) -> None:
+        """Refuse arrays that were put elsewhere than the program takes them from."""
+        required = self._program.placement.in_shardings[self._captured_count :]
+        wrong = [
+            (i, x.sharding, public(s))
+            for i, (x, s) in enumerate(zip(arrays, required, strict=True))
+            if type(x) in ARRAYS and x.committed
+            and not x.sharding.is_equivalent_to(public(s), x.ndim)
+        ]  # fmt: skip
+        if not wrong:
+            return
+        names = argument_names(self._traced._jitted.fun, args, kwargs,
+                               self._traced._jitted.options)[0]  # fmt: skip
+        listed = "\n".join(
+            f"Argument {names[i]} with shape {arrays[i].type.str_short()}:\n"
+            f"  Passed sharding: {passed}\n  Required sharding: {wanted}"
+            for i, passed, wanted in wrong
+        )
+        raise ArgumentValueError(
+            "Computation was compiled for input shardings that disagree with the shardings of "
+            f"arguments passed to it. Here are the {len(wrong)} mismatches:\n{listed}"
+        )
 
     def _with_statics(self, args: Any, kwargs: Any) -> tuple[Any, dict[str, Any]]:
         """Arguments with the static ones of the trace where they are missing."""

@@ -17,12 +17,19 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.axis_slices import index_in_dim, slice_in_dim
 from ms_func.primitives.keys import random_split
 from ms_func.primitives.sharding import LAYOUTS, constrained
-from ms_func.tracing.arguments import check_callable, function_name, leaf_types, wraps
+from ms_func.tracing.arguments import (
+    argument_paths,
+    check_callable,
+    function_name,
+    leaf_types,
+    wraps,
+)
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracebacks import user_traceback
 from ms_func.transforms.batch import batch, lanes_laid_out, lanes_type
+from ms_func.tree_mismatch import no_prefix
 
 
 def vmap(
@@ -84,7 +91,7 @@ def vmap(
             )
         leaves, in_tree = tree.flatten((args, kwargs))
         axes = flat_axes("vmap", name, args, kwargs, in_axes)
-        size, dims = axis_size_of("vmap", name, leaves, axes, axis_size)
+        size, dims = axis_size_of("vmap", fun, args, kwargs, axes, axis_size)
         batched = Batched(axis_name, size, spmd_axis_name)
         return _run(user_function(fun, convert), name, leaves, in_tree, dims, batched, out_axes)
 
@@ -122,36 +129,37 @@ class SplitLanes(NamedTuple):
         return {**params, "lanes": self.axes}
 
 
+def _none(x: Any) -> bool:
+    return x is None
+
+
 def flat_axes(what: str, name: str, args: Any, kwargs: Any, in_axes: Any) -> list[int | None]:
     """One axis per leaf from a prefix tree; arguments by name are mapped along dimension 0."""
-    prefix = (in_axes, 0)
     try:
-        return tree.broadcast_prefix(prefix, (args, kwargs), is_leaf=lambda x: x is None)
+        return tree.broadcast_prefix((in_axes, 0), (args, kwargs), is_leaf=_none)
     except ValueError:
-        raise ArgumentValueError(
-            f"{what} in_axes specification must be a tree prefix of the corresponding value: "
-            f"in_axes {in_axes!r} of `{name}` does not fit arguments of structure "
-            f"{tree.structure((args, kwargs))}"
-        ) from None
+        raise no_prefix(f"{what} in_axes", in_axes, args, f"arguments of `{name}`", _none) from None
 
 
 def axis_size_of(
-    what: str, name: str, leaves: Sequence[Any], axes: Sequence[int | None], axis_size: int | None
-) -> tuple[int, list[int | None]]:
+    what: str, fun: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any],
+    axes: Sequence[int | None], axis_size: int | None,
+) -> tuple[int, list[int | None]]:  # fmt: skip
     """The one size of the mapped axes, and mapped dimensions counted from the front.
 
     Raises:
         ValueError: there is no such size, or several.
     """
-    sizes: dict[int, Any] = {} if axis_size is None else {axis_size: "axis_size"}
+    leaves, name = tree.leaves((args, kwargs)), function_name(fun)
+    sizes: dict[int, list[int]] = {} if axis_size is None else {axis_size: []}
     dims: list[int | None] = []
-    for x, axis in zip(leaves, axes, strict=True):
+    for i, (x, axis) in enumerate(zip(leaves, axes, strict=True)):
         if axis is None:
             dims.append(None)
             continue
         t = _with_axis(what, name, x, axis)
         dims.append(axis % t.ndim)
-        sizes.setdefault(t.shape[axis], t)
+        sizes.setdefault(t.shape[axis], []).append(i)
     if not sizes:
         raise ArgumentValueError(
             (
@@ -159,18 +167,42 @@ def axis_size_of(
                 f"specified, in a call of `{name}`\n"
                 if leaves
                 else f"{what} wrapped function must be passed at least one argument containing "
-                f"an array or axis_size must be specified, in a call of `{name}`\n"
+                f"an array or axis_size must be specified, got empty *args={args} and "
+                f"**kwargs={kwargs} in a call of `{name}`\n"
             )
             + "fix: give an argument a batch dimension in in_axes, or pass axis_size"
         )
     if len(sizes) > 1:
-        listed = ", ".join(f"{n} ({t})" for n, t in sizes.items())
+        paths = argument_paths(fun, args, kwargs)
+        found = [f"axis {dims[i]} of {_spoken(paths[i])} of type {typeof(x)}"
+                 for i, x in enumerate(leaves)]  # fmt: skip
+        lines = ";\n".join(_told(sizes, found, axis_size))
         raise ArgumentValueError(
-            f"{what} got inconsistent sizes for array axes to be mapped: {listed}, in a call of "
-            f"`{name}`\n"
+            f"{what} got inconsistent sizes for array axes to be mapped:\n{lines}\n"
+            f"in a call of `{name}`\n"
             "fix: map arguments of one length; None in in_axes for those that all elements share"
         )
     return next(iter(sizes)), dims
+
+
+def _spoken(path: str) -> str:
+    return path if path.startswith(("args[", "kwargs[")) else f"argument {path}"
+
+
+def _told(sizes: dict[int, list[int]], places: Sequence[str], axis_size: int | None) -> list[str]:
+    """One line for each size that was found, the most common one first."""
+    lines = [] if axis_size is None else [f"  * the `axis_size` argument was {axis_size}"]
+    counted = sorted(((n, at) for n, at in sizes.items() if n != axis_size or at),
+                     key=lambda s: (-len(s[1]), s[1]))  # fmt: skip
+    for k, (n, at) in enumerate(counted):
+        first = places[at[0]]
+        if len(at) == 1:
+            lines.append(f"  * one axis had size {n}: {first}")
+            continue
+        share = "most" if k == 0 and len(at) > len(counted[-1][1]) else "some"
+        share = "most" if len(counted) == 1 else share
+        lines.append(f"  * {share} axes ({len(at)} of them) had size {n}, e.g. {first}")
+    return lines
 
 
 def _with_axis(what: str, name: str, x: Any, axis: Any) -> ArrayType:
@@ -334,13 +366,9 @@ def _flat_out_axes(name: str, staged: Staged, out_axes: Any) -> list[int | None]
     out_types = staged.fn.out_types[: staged.own]
     skeleton = tree.unflatten(staged.out_tree, out_types)
     try:
-        axes = tree.broadcast_prefix(out_axes, skeleton, is_leaf=lambda x: x is None)
+        axes = tree.broadcast_prefix(out_axes, skeleton, is_leaf=_none)
     except ValueError:
-        raise ArgumentValueError(
-            "vmap out_axes specification must be a tree prefix of the corresponding value: "
-            f"out_axes {out_axes!r} does not fit the result of `{name}`, of structure "
-            f"{staged.out_tree}"
-        ) from None
+        raise no_prefix("vmap out_axes", out_axes, skeleton, f"result of `{name}`", _none) from None
     found: list[int | None] = []
     for axis, t in zip(axes, out_types, strict=True):
         if axis is not None and type(axis) is not int:
@@ -350,8 +378,8 @@ def _flat_out_axes(name: str, staged: Staged, out_axes: Any) -> list[int | None]
             )
         if axis is not None and not -t.ndim - 1 <= axis <= t.ndim:
             raise ArgumentValueError(
-                f"vmap of `{name}`: out_axes {axis} is out of range for a result of type {t} and "
-                "one batch dimension"
+                f"vmap of `{name}`: axis {axis} is out of bounds for array of dimension "
+                f"{t.ndim + 1}: out_axes of a result of type {t} and one batch dimension"
             )
         found.append(None if axis is None else axis % (t.ndim + 1))
     return found

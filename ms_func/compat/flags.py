@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -293,8 +292,3 @@ class Config:
 
 
 config = Config()
-
-
-def x64_asked_for() -> bool:
-    """Whether the environment variable JAX_ENABLE_X64 is set."""
-    return os.environ.get("JAX_ENABLE_X64", "").lower() in ("1", "true", "yes", "on")

@@ -23,6 +23,7 @@ from ms_func.ir.primitive import NotSupported, current
 from ms_func.ir.types import special, typeof
 from ms_func.tracing.stage import stage
 from ms_func.tracing.tracer import Staging
+from ms_func.transforms.zeros import instantiate
 
 Rule = Callable[..., Any]
 
@@ -324,11 +325,4 @@ def apply_primitive(prim: Any, *args: Any, **params: Any) -> Any:
 
 def instantiate_zeros(x: Any) -> Any:
     """An array in place of a tangent known to be zero."""
-    from ms_func.transforms.zeros import instantiate
-
     return instantiate(x)
-
-
-def zero_of(x: Any) -> base.Zero:
-    """The zero tangent of a value."""
-    return base.Zero(typeof(x).tangent)

@@ -33,19 +33,22 @@ round rsqrt sign sin sinh slice sqrt square squeeze tan tanh tile top_k transpos
 _PAIRS = """
 batch_matmul conv conv_general_dilated conv_transpose dot dot_general dynamic_update_slice gather
 """
-_CATEGORIES = {"abs": "signed", "square": "number", "integer_pow": "number", "cummax": "number",
-               "cummin": "number"}  # fmt: skip
-"""Dtypes that an operation of one operand accepts, where `ms_func` accepts more."""
-_ALIKE = {
-    "any": "eq max min ne", "number": "add div mul sub", "real": "rem", "inexact": "atan2",
-    "ordered": "ge gt le lt", "bits": "bitwise_and bitwise_or bitwise_xor", "parts": "complex",
-    "integer": "shift_left shift_right_arithmetic shift_right_logical",
-    "floating": "betainc igamma igammac nextafter polygamma random_gamma_grad zeta",
-}  # fmt: skip
-"""Operations on operands of one dtype, by the dtypes that they accept."""
+_NARROWER = {"abs": "signed", "add": "number", "cummax": "number", "cummin": "number",
+             "integer_pow": "number", "mul": "number", "square": "number"}  # fmt: skip
+"""Dtypes that an operation accepts, where `ms_func` accepts more."""
 _NAMES = {"bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor",
           "betainc": "regularized_incomplete_beta"}  # fmt: skip
-"""What messages call an operation, where that is not the name of the function."""
+"""The primitive behind a function, as messages name it, where that is not the function's name."""
+_OF_ONE_DTYPE = """
+add atan2 betainc bitwise_and bitwise_or bitwise_xor complex div eq ge gt igamma igammac le lt max
+min mul ne nextafter polygamma random_gamma_grad rem shift_left shift_right_arithmetic
+shift_right_logical sub zeta
+"""
+_ALIKE = {
+    name: _NARROWER.get(name) or getattr(lax, f"{_NAMES.get(name, name)}_p").accepts
+    for name in _OF_ONE_DTYPE.split()
+}
+"""Operations on operands of one dtype, and the dtypes that they accept."""
 
 Check = Callable[[str, Sequence[Any]], None]
 
@@ -65,21 +68,19 @@ def _types(name: str, operands: Sequence[Any]) -> list[ArrayType]:
 def _one(name: str, operands: Sequence[Any]) -> None:
     types = _types(name, operands[:1])
     for t in types:
-        check_dtype(name, _CATEGORIES.get(name, "any"), t.dtype)
+        check_dtype(name, _NARROWER.get(name, "any"), t.dtype)
 
 
 def _two(name: str, operands: Sequence[Any]) -> None:
     _types(name, operands[:2])
 
 
-def _alike(accepts: str) -> Check:
-    def check(name: str, operands: Sequence[Any]) -> None:
-        types = _types(name, operands)
-        if any(t.key is not None for t in types) and accepts == "any":
-            return
-        check_dtypes(_NAMES.get(name, name), accepts, types)
-
-    return check
+def _alike(name: str, operands: Sequence[Any]) -> None:
+    types = _types(name, operands)
+    accepts = _ALIKE[name]
+    if any(t.key is not None for t in types) and accepts == "any":
+        return
+    check_dtypes(_NAMES.get(name, name), accepts, types)
 
 
 def _clamp(name: str, operands: Sequence[Any]) -> None:
@@ -188,7 +189,7 @@ def _strict(name: str, check: Check) -> Callable[..., Any]:
 
 _CHECKS: dict[str, Check] = {
     **dict.fromkeys(_UNARY.split(), _one), **dict.fromkeys(_PAIRS.split(), _two),
-    **{n: _alike(accepts) for accepts, names in _ALIKE.items() for n in names.split()},
+    **dict.fromkeys(_ALIKE, _alike),
     "clamp": _clamp, "convert_element_type": _convert, "concatenate": _concatenate,
     "dynamic_slice": _starts(1),
     "dynamic_update_slice": _starts(2), "pad": _pad, "pow": _pow, "select": _select,

@@ -25,7 +25,8 @@ from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.collective import pvary_p
 from ms_func.primitives.collective_places import axis_index_p
 from ms_func.primitives.shape import broadcast_in_dim
-from ms_func.tracing.arguments import function_name
+from ms_func.tracing.arguments import argument_paths, function_name
+from ms_func.tracing.origins import Source
 from ms_func.tracing.stage import Staged, canonical, stage
 from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.batch import batch
@@ -40,15 +41,20 @@ Mask = tuple[bool, ...]
 
 def stage_on_tree(
     fun: Callable[..., Any], in_tree: Any, types: Sequence[ArrayType], name: str | None = None,
-    refs: str = "read", decided: frozenset[Any] = frozenset(),
+    refs: str = "read", decided: frozenset[Any] = frozenset(), what: str = "",
 ) -> Staged:  # fmt: skip
     """Record `fun` called with the arguments that `in_tree` makes of tracers of `types`."""
+
+    def names() -> list[str]:
+        return argument_paths(fun, tree.unflatten(in_tree, [0] * in_tree.num_leaves), {})
+
     return stage(
         lambda xs: fun(*tree.unflatten(in_tree, xs)),
         types,
         name=name or function_name(fun),
         refs=refs,
         decided=decided,
+        source=Source(what, fun, names) if what else None,
     )
 
 

@@ -31,9 +31,16 @@ from ms_func.ir.primitive import (
     current,
     register,
 )
-from ms_func.ir.types import typeof
 from ms_func.primitives.families import is_linear
-from ms_func.tracing.arguments import check_callable, function_name, normalize_argnums, wraps
+from ms_func.tracing.arguments import (
+    argument_paths,
+    check_callable,
+    function_name,
+    leaf_types,
+    normalize_argnums,
+    wraps,
+)
+from ms_func.tracing.origins import Source
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import canonical, stage
@@ -235,7 +242,8 @@ def checkpoint(
     check_callable("checkpoint", fun)
     if concrete and config.jax_rules():
         raise NotImplementedError(
-            "The `concrete` option to `jax.checkpoint` was removed; use `static_argnums` instead"
+            "The `concrete` option to `jax.checkpoint` was deprecated in JAX v0.8.2, and removed "
+            "in JAX v0.10.0. In its place please use `static_argnums`"
         )
     name = function_name(fun)
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
@@ -254,9 +262,16 @@ def checkpoint(
             full = [a if i in fixed else next(dynamic) for i, a in enumerate(args)]
             return user_function(fun)(*full, **named, **static)
 
-        types = [typeof(x) for x in leaves]
+        def named() -> list[str]:
+            return argument_paths(
+                fun, [None if i in fixed else a for i, a in enumerate(args)], free
+            )
+
+        types = leaf_types(leaves, "checkpoint", name)
+        source = Source("checkpoint / remat", fun, named)
         values = None if config.jax_rules() and config.convert.value is False else leaves
-        staged = stage(call, types, name=name, values=values, refs="write", operands=leaves)
+        staged = stage(call, types, name=name, values=values, refs="write", operands=leaves,
+                       source=source)  # fmt: skip
         if policy is checkpoint_policies.everything_saveable:
             outs = current.interpreter.apply(staged.fn, [*staged.captured, *operands(leaves)])
             return staged.unflatten(outs)

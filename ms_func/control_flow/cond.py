@@ -490,7 +490,8 @@ def _choose_branch(
     recorded: dict[int, Staged] = {}  # a function that stands for several branches once
     for f in funs:
         if id(f) not in recorded:
-            recorded[id(f)] = bodies.stage_on_tree(f, in_tree, types, refs="keep", decided=decided)
+            recorded[id(f)] = bodies.stage_on_tree(f, in_tree, types, refs="keep", decided=decided,
+                                                  what=what)  # fmt: skip
     staged = [recorded[id(f)] for f in funs]
     order = range(len(funs)) if what == "switch" else (1, 0)  # true_fun is spoken of first
     sides = [Side(names[i], funs[i], staged[i]) for i in order]

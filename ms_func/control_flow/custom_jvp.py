@@ -308,34 +308,15 @@ class custom_jvp:
         Raises:
             TypeError: it returned no pair, or structures or types do not fit.
         """
-        rule = function_name(self.jvp)
-        if not isinstance(out, tuple | list) or len(out) != 2:
-            raise ArgumentTypeError(
-                f"Custom JVP rule {rule} for function {name} must produce a pair (list or tuple of "
-                f"length two) representing primal and tangent outputs, but got {out}.\n"
-                f"fix: end {rule} with `return result, tangent_of_the_result`"
-            )
-        primals, primal_tree = tree.flatten(out[0])
-        tangents, tangent_tree = tree.flatten(out[1], is_leaf=lambda x: type(x) is SymbolicZero)
-        if primal_tree != tangent_tree:
-            raise ArgumentTypeError(
-                f"Custom JVP rule {rule} for function {name} must produce primal and tangent "
-                "outputs with equal container (pytree) structures, but got "
-                f"{primal_tree} and {tangent_tree} respectively."
-            )
-        if primal_tree != staged.out_tree:
-            raise ArgumentTypeError(
-                f"Custom JVP rule {rule} for function {name} must produce a pair whose first "
-                f"element has the structure of the function's result, {staged.out_tree}, but "
-                f"got {primal_tree}."
-            )
+        who = f"Custom JVP rule {function_name(self.jvp)} for function {name} must produce"
+        primals, tangents = _flat_pair(out, who, staged.out_tree)
         types = staged.fn.out_types
         for x, t in zip(primals, types, strict=True):
             got = typeof(x)
             if got.shape != t.shape or got.dtype != t.dtype:
                 raise ArgumentTypeError(
-                    f"Custom JVP rule {rule} for function {name} must produce a pair whose first "
-                    f"element has the types of the function's result, but got {got} for {t}."
+                    f"{who} a pair whose first element has the types of the function's result, "
+                    f"but got {got} for {t}."
                 )
         return [
             *primals,
@@ -345,6 +326,28 @@ class custom_jvp:
                 if is_inexact(t.dtype)
             ),
         ]
+
+
+def _flat_pair(out: Any, who: str, wanted: Any) -> tuple[list[Any], list[Any]]:
+    """Leaves of the primals and of the tangents that a rule returned, both of one structure."""
+    if not isinstance(out, tuple | list) or len(out) != 2:
+        raise ArgumentTypeError(
+            f"{who} a pair (list or tuple of length two) representing primal and tangent outputs, "
+            f"but got {out}.\nfix: end the rule with `return result, tangent_of_the_result`"
+        )
+    primals, primal_tree = tree.flatten(out[0])
+    tangents, tangent_tree = tree.flatten(out[1], is_leaf=lambda x: type(x) is SymbolicZero)
+    if primal_tree != tangent_tree:
+        raise ArgumentTypeError(
+            f"{who} primal and tangent outputs with equal container (pytree) structures, but got "
+            f"{primal_tree} and {tangent_tree} respectively."
+        )
+    if primal_tree != wanted:
+        raise ArgumentTypeError(
+            f"{who} a pair whose first element has the structure of the function's result, "
+            f"{wanted}, but got {primal_tree}."
+        )
+    return primals, tangents
 
 
 def _wrong_tangent(got: ArrayType, primal: ArrayType) -> Exception:

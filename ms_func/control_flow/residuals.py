@@ -9,12 +9,11 @@ from ms_func import tree
 from ms_func.config import jax_rules
 from ms_func.control_flow import bodies
 from ms_func.control_flow.checkpoint import kept_p
-from ms_func.control_flow.mismatch import argument_name
 from ms_func.dtypes import is_inexact
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import Loc
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.tracing.arguments import function_name
+from ms_func.tracing.arguments import argument_paths, function_name
 from ms_func.transforms.linearize import linearize
 from ms_func.transforms.passes import simplify
 
@@ -71,7 +70,7 @@ def saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> list[Re
     active = tuple(is_inexact(t.dtype) for t in staged.fn.in_types)
     primal = simplify(linearize(staged.fn, active)[0])
     producers: dict[Any, Any] = {v: e for e in primal.eqns for v in e.outputs}
-    called = _argument_names(f, args, kwargs)
+    called = argument_paths(f, args, kwargs)
     names: dict[Any, str] = {
         v: f"argument {n}"
         for n, v in zip(called, primal.params[len(staged.captured) :], strict=True)
@@ -93,13 +92,6 @@ def _source(eqn: Any) -> str:
     """Name of an operation, or what the user called its result by `checkpoint_name`."""
     named = eqn.primitive.name == "name"
     return f"named {eqn.params['name']!r}" if named else eqn.primitive.name
-
-
-def _argument_names(f: Any, args: Any, kwargs: Any) -> list[str]:
-    """A name for each leaf of the arguments: of its parameter, with the way to the leaf."""
-    heads = [argument_name(f, i, str(i)) for i in range(len(args))]
-    pairs = [*zip(heads, args, strict=True), *((k, kwargs[k]) for k in sorted(kwargs))]
-    return [head + tree.keystr(path) for head, x in pairs for path, _ in tree.leaves_with_path(x)]
 
 
 def print_saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> None:

@@ -24,7 +24,8 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.axis_slices import dynamic_index_in_dim, slice_in_dim
 from ms_func.primitives.shape import concatenate, expand_dims, reshape
 from ms_func.tracing import reference
-from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.arguments import argument_paths, function_name, leaf_types
+from ms_func.tracing.origins import Source
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import Ref
 from ms_func.tracing.stage import stage
@@ -108,8 +109,13 @@ def _staged(
         carry = tree.unflatten(carry_tree, tracers[:n])
         return _pair(f(carry, tree.unflatten(x_tree, tracers[n:])))
 
+    def names() -> list[str]:
+        parts = (carry_tree, n), (x_tree, len(elements))
+        return argument_paths(f, [tree.unflatten(t, [0] * m) for t, m in parts], {})
+
     def step(types: Sequence[ArrayType]) -> Any:
-        return stage(call, [*types, *elements], name=name, refs="keep")
+        source = Source("scan", f, names)
+        return stage(call, [*types, *elements], name=name, refs="keep", source=source)
 
     def next_carry(staged: Any) -> tuple[Any, Sequence[ArrayType]]:
         structure = tree.children(staged.out_tree)[0]

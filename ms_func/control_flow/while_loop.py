@@ -101,12 +101,14 @@ def _recorded(
             leaves,
             carry_tree,
             lambda types, axes=decided: bodies.stage_on_tree(
-                body_fun, arguments, types, refs="keep", decided=axes
+                body_fun, arguments, types, refs="keep", decided=axes, what="while_body"
             ),
             lambda staged: (staged.out_tree, staged.fn.out_types),
         )
         types = [typeof(x) for x in leaves]
-        test = bodies.stage_on_tree(cond_fun, arguments, types, refs="keep", decided=decided)
+        test = bodies.stage_on_tree(
+            cond_fun, arguments, types, refs="keep", decided=decided, what="while_cond"
+        )
         _check_test(test)
         axes = test.fn.out_types[0].vma
         if axes <= decided:

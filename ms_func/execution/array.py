@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ms_func import tree
+from ms_func import config, tree
 from ms_func.dtypes import float0
 from ms_func.execution import buffers
 from ms_func.execution.placement import public
@@ -26,6 +26,8 @@ from ms_func.tracing.complaints import ambiguous
 from ms_func.tracing.tracer import Tracer
 
 _new = object.__new__
+_WRITABLE = 1
+"""`inspect.BufferFlags.WRITABLE`."""
 Buffer = extension.ArrayImpl
 """The runtime's own array type."""
 
@@ -115,13 +117,14 @@ class Array(_Operators, metaclass=_ArrayMeta):
 
     def _numpy(self) -> np.ndarray:
         """Elements as a read-only NumPy array; waits for them."""
-        buffers.refuse_deleted((self.buffer,))
+        held = self._held()
         if self.type.key is not None:
             raise TypeError(
-                f"an array with PRNGKey dtype, here {self.type}, cannot be converted to a NumPy "
-                "array or a Python value\nfix: use random.key_data(keys) for the words of keys"
+                f"{'JAX ' * config.jax_rules()}array with PRNGKey dtype cannot be converted to a "
+                f"NumPy array or a Python value. It has the type {self.type}\n"
+                "fix: use jax.random.key_data(arr) if you wish to extract the underlying integers"
             )
-        return buffers.to_numpy(self.buffer)
+        return buffers.to_numpy(held)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         value = self._numpy()
@@ -130,6 +133,20 @@ class Array(_Operators, metaclass=_ArrayMeta):
                 raise ValueError(f"converting {value.dtype} to {dtype} needs a copy")
             return value.astype(dtype)
         return value.copy() if copy else value
+
+    def __buffer__(self, flags: int, /) -> memoryview:
+        """`memoryview(x)`, read-only, from Python 3.12 on; earlier ones leave it to C.
+
+        Raises:
+            BufferError: memory to write to is asked for, the array lies on several devices or no
+                CPU, or Python has no letter for the dtype, as for bfloat16.
+        """
+        kind = self.type
+        if flags & _WRITABLE or kind.key is not None or kind.dtype.kind not in "biufc":
+            raise BufferError(
+                f"{kind} has no memory that Python can {('read', 'write')[flags & _WRITABLE]}"
+            )
+        return memoryview(self.buffer)
 
     def _scalar(self, what: str) -> np.ndarray:
         if self.ndim:
@@ -254,14 +271,14 @@ class Array(_Operators, metaclass=_ArrayMeta):
             BufferError: it lies on several devices, or `dl_device` is another one than its
                 own and not the CPU, or is reached by a copy only and `copy` is False.
         """
-        return buffers.to_dlpack(self.buffer, stream, copy, dl_device)
+        return buffers.to_dlpack(self._held(), stream, copy, dl_device)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return buffers.dlpack_device(self.buffer)
 
     def unsafe_buffer_pointer(self) -> int:
         """Address of the elements on the device."""
-        return self.buffer.unsafe_buffer_pointer()
+        return self._held().unsafe_buffer_pointer()
 
     # --- the value on its devices ------------------------------------------------------------
 
@@ -272,7 +289,7 @@ class Array(_Operators, metaclass=_ArrayMeta):
             >>> np.ones(2).devices() == {ms.devices()[0]}
             True
         """
-        buffers.refuse_deleted((self.buffer,))
+        self._held()
         return set(self.sharding.device_set)
 
     @property
@@ -289,8 +306,7 @@ class Array(_Operators, metaclass=_ArrayMeta):
             >>> [(piece.index, piece.data.shape) for piece in np.ones(3).addressable_shards]
             [((slice(None, None, None),), (3,))]
         """
-        buffers.refuse_deleted((self.buffer,))
-        return shards_of(self.buffer, self.sharding, wrap)
+        return shards_of(self._held(), self.sharding, wrap)
 
     @property
     def global_shards(self) -> list[Shard]:
@@ -334,12 +350,21 @@ class Array(_Operators, metaclass=_ArrayMeta):
             >>> x.is_ready()
             True
         """
-        self.buffer.block_until_ready()
+        self._held().block_until_ready()
         return self
 
     def is_ready(self) -> bool:
         """Whether the elements are computed."""
-        return self.buffer.is_ready()
+        return self._held().is_ready()
+
+    def _held(self) -> Any:
+        """The buffer, which the runtime may be asked about only while it holds something.
+
+        Raises:
+            RuntimeError: it was donated or deleted.
+        """
+        buffers.refuse_deleted((self.buffer,))
+        return self.buffer
 
     def is_deleted(self) -> bool:
         """Whether the memory was given up, by `delete` or by donation."""
@@ -358,11 +383,11 @@ class Array(_Operators, metaclass=_ArrayMeta):
 
     def copy_to_host_async(self) -> None:
         """Start the transfer to the host, for a later read."""
-        self.buffer._copy_single_device_array_to_host_async()
+        self._held()._copy_single_device_array_to_host_async()
 
     def on_device_size_in_bytes(self) -> int:
         """Bytes the array takes on its devices."""
-        return self.buffer.on_device_size_in_bytes()
+        return self._held().on_device_size_in_bytes()
 
 
 class KeyNumbers:

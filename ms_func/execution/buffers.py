@@ -89,6 +89,7 @@ def _key_words(value: Any, type: ArrayType) -> np.ndarray:
 
 def relabel(buffer: Any, type: ArrayType) -> Any:
     """The same memory under another type of the same words."""
+    refuse_deleted((buffer,))  # the runtime would read memory that is no longer there
     return _host().relabel(buffer, type)
 
 
@@ -98,11 +99,17 @@ def scalar(value: Any, dtype: np.dtype) -> np.ndarray:
     Raises:
         OverflowError: a Python integer does not fit the dtype.
     """
-    if value.__class__ is int and dtype.kind in "iu":
-        info = np.iinfo(dtype)
-        if not info.min <= value <= info.max:
-            raise OverflowError(f"Python int {value} too large to convert to {dtype.name}")
+    if value.__class__ is int and not fits(value, dtype):
+        raise OverflowError(f"Python int {value} too large to convert to {dtype.name}")
     return np.asarray(value, dtype)
+
+
+def fits(value: int, dtype: np.dtype) -> bool:
+    """Whether an integer dtype has `value`; others take any."""
+    if dtype.kind not in "iu":
+        return True
+    info = np.iinfo(dtype)
+    return info.min <= value <= info.max
 
 
 def move(buffer: Any, placement: Any) -> Any:
@@ -149,13 +156,17 @@ def refuse_deleted(held: Iterable[Any]) -> None:
     for buffer in held:
         if buffer.is_deleted():
             raise DeletedError(
-                f"Array has been deleted with shape={buffer.aval}: it was donated to a jitted "
-                "function or deleted by hand\nfix: do not use an argument after donating it"
+                f"Array has been deleted with shape={buffer.aval.str_short()}: it was donated to a "
+                "jitted function or deleted by hand\nfix: do not use an argument after donating it"
             )
 
 
-def from_dlpack(x: Any) -> Any:
-    """Buffer that shares the memory of another library's array where alignment allows."""
+def from_dlpack(x: Any, copy: bool | None = None) -> Any:
+    """Buffer that shares the memory of another library's array where its layout allows.
+
+    Raises:
+        BufferError: it does not, as with gaps between elements, and `copy` is False.
+    """
     if not (hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__")):
         raise ArgumentTypeError(
             "The array passed to from_dlpack must have __dlpack__ and __dlpack_device__ methods, "
@@ -164,7 +175,14 @@ def from_dlpack(x: Any) -> Any:
     kind, ordinal = x.__dlpack_device__()
     found = _host().devices("cpu" if kind == 1 else "cuda")
     device = found[ordinal if kind != 1 else 0]
-    made = extension.dlpack_managed_tensor_to_buffer(x.__dlpack__(), device, None)
+    try:
+        made = extension.dlpack_managed_tensor_to_buffer(x.__dlpack__(), device, None)
+    except (BufferError, RuntimeError) as error:  # gaps, reversed order, or read-only memory
+        if kind != 1:
+            raise
+        if copy is False:
+            raise BufferError(f"from_dlpack: a copy is needed, but copy=False: {error}") from error
+        return put(np.from_dlpack(x), placement=device)
     view = to_numpy(made)
     return _host().label(made, ArrayType(view.shape, view.dtype), device)
 

@@ -388,7 +388,11 @@ def transfer(buffer: Any, placement: Any) -> Any:
 
     Between layouts over the same devices the partitioner moves the pieces; else they go through
     the host.
+
+    Raises:
+        RuntimeError: the buffer was donated or deleted.
     """
+    refuse_deleted((buffer,))
     held = default_backend()
     want = held.sharding(placement, buffer.aval.words.ndim)
     have = buffer._sharding

@@ -2,7 +2,7 @@
 
 A `Function` has parameters, equations in order, and results; it refers to nothing outside
 itself. Equations apply primitives to variables and literals. Functions are immutable once
-built; transforms build new ones.
+built; transforms build new ones. `ir.text` gives them their `repr`.
 """
 
 from __future__ import annotations
@@ -302,11 +302,6 @@ class Function:
 
     def __hash__(self) -> int:
         return self.key.hash
-
-    def __repr__(self) -> str:
-        from ms_func.ir.text import to_text  # the printer is only needed for people
-
-        return to_text(self, locs="lines")
 
 
 def _is_plain(fn: Function) -> bool:

@@ -126,7 +126,7 @@ class AbstractMesh:
         if any(n < 1 for n in sizes):
             raise ShardingError(f"Mesh axis sizes must be positive, got {sizes}")
         self.axis_names, self.axis_sizes = names, sizes
-        self.axis_types = _axis_types(axis_types, len(names))
+        self.axis_types = _axis_types(axis_types, names)
         self.abstract_device = abstract_device
         self.links = dict(links or {})
         self.size = math.prod(sizes)
@@ -252,6 +252,8 @@ class AbstractMesh:
         return hash(self._key())
 
     def __str__(self) -> str:
+        if not self.shape_tuple and type(self) is Mesh:
+            return "Mesh()"
         axes = ", ".join(f"{n!r}: {s}" for n, s in self.shape_tuple) or "()"
         return f"{type(self).__name__}({axes}, axis_types={self.axis_types})"
 
@@ -266,12 +268,16 @@ class AbstractMesh:
         _context.mesh = self._outer.pop()
 
 
-def _axis_types(axis_types: Any, count: int) -> tuple[AxisType, ...]:
+def _axis_types(axis_types: Any, names: tuple[Any, ...]) -> tuple[AxisType, ...]:
+    count = len(names)
     if axis_types is None:
         return (AxisType.Auto,) * count
     found = (axis_types,) * count if isinstance(axis_types, AxisType) else tuple(axis_types)
     if len(found) != count:
-        raise ShardingError(f"Mesh requires one axis type for each axis, got {found} for {count}")
+        raise ShardingError(
+            "Number of axis names should match the number of axis_types. Got "
+            f"axis_names={names} and axis_types={found}"
+        )
     return found
 
 
@@ -313,6 +319,19 @@ class Mesh(AbstractMesh):
                     f"{len(sizes)} and len(axis_names) == {len(names)}."
                 )
         super().__init__(sizes, axis_names, axis_types, links=links)
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the devices are known; asking for `devices` makes them so."""
+        return self._devices is not None and self._devices.size > 0
+
+    def __repr__(self) -> str:
+        if not config.jax_rules():
+            return str(self)
+        return (
+            f"Mesh(axis_sizes={self.axis_sizes}, axis_names={self.axis_names}, "
+            f"axis_types={self.axis_types})"
+        )
 
     @property
     def devices(self) -> np.ndarray:
@@ -519,6 +538,9 @@ class set_mesh:
     Args:
         mesh: a `Mesh` or an `AbstractMesh`, or None for none.
 
+    Raises:
+        ValueError: it is something else.
+
     Example:
         >>> with ms.set_mesh(ms.make_mesh((1,), ("x",))):
         ...     ms.reshard(np.arange(2), ms.P("x")).tolist()
@@ -526,6 +548,8 @@ class set_mesh:
     """
 
     def __init__(self, mesh: AbstractMesh | None) -> None:
+        if not isinstance(mesh, (AbstractMesh, type(None))):
+            raise ArgumentValueError(f"Expected mesh of type `jax.sharding.Mesh`. Got {type(mesh)}")
         self._before = _context.mesh
         self._mesh = _context.mesh = mesh
 

@@ -273,6 +273,7 @@ class Primitive:
         effects: `(**params)` to the set of effects of one application.
         multiple_results: whether `bind` gives a list.
         implicit_broadcast: whether rank-0 operands may stand beside operands of rank n.
+        accepts: dtypes of operands that `abstract` takes: a category of `families.ACCEPTS`.
         commutative: whether the two operands may change places without changing a bit.
         simplify: `(producer, *atoms, **params)` to an atom that equals the result, or None;
             `producer(atom)` is the equation that defines an atom, if any; the rule may bind
@@ -327,6 +328,7 @@ class Primitive:
     effects: Rule | None = None
     multiple_results: bool = False
     implicit_broadcast: bool = False
+    accepts: str = "any"
     commutative: bool = False
     simplify: Rule | None = None
     body: Rule | None = None

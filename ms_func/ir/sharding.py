@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func import config
 from ms_func.errors import ShardingError
 from ms_func.ir.mesh import AbstractMesh, Mesh, is_local
 
@@ -108,7 +109,8 @@ class PartitionSpec:
     def __repr__(self) -> str:
         inside = ", ".join(map(repr, self.partitions)) + "," * (len(self.partitions) == 1)
         if self.unreduced:
-            inside += ", " * bool(inside) + f"unreduced={set(self.unreduced)!r}"
+            inside = inside.rstrip(",") + ", " * bool(inside)
+            inside += f"unreduced={set(self.unreduced)!r}"
         return f"P({inside})"
 
 
@@ -148,7 +150,10 @@ class Sharding:
         (True, (4, 2))
     """
 
-    memory_kind: str | None = None
+    @property
+    def memory_kind(self) -> str | None:
+        """Name of a memory of the devices, None for the usual one."""
+        return None
 
     @property
     def device_list(self) -> tuple[Any, ...]:
@@ -218,7 +223,8 @@ class Sharding:
             if size % n:
                 raise ShardingError(
                     f"Sharding {self} implies that array axis {dim} is partitioned {n} times, but "
-                    f"the dimension size is {size} (full shape: {shape})\n"
+                    f"the dimension size is {size} (full shape: {shape}, per-dimension tiling "
+                    f"factors: {counts} should evenly divide the shape)\n"
                     "fix: pad the array to a multiple, or leave that dimension whole"
                 )
         return tuple(size // n for size, n in zip(shape, counts, strict=True))
@@ -329,9 +335,19 @@ class NamedSharding(Sharding):
             raise TypeError(
                 f"NamedSharding expects a mesh, got {mesh!r} of type {type(mesh).__name__}"
             )
-        self.mesh, self.spec, self.memory_kind = mesh, spec, memory_kind
-        self._hash = hash((mesh, spec, memory_kind))
+        self.mesh, self.spec, self._kind = mesh, spec, None
+        if memory_kind is not None:
+            device = mesh.devices.flat[0] if isinstance(mesh, Mesh) and mesh.size else None
+            self._kind = _memory(device, memory_kind)
+        self._hash = hash((mesh, spec, self._kind))
         _check_axes(mesh, spec)
+
+    @property
+    def memory_kind(self) -> str | None:
+        """Name of a memory of the devices; None where they are not known yet."""
+        if self._kind is None and isinstance(self.mesh, Mesh) and self.mesh.is_placed:
+            return _usual_memory(self.mesh.devices.flat[0])
+        return self._kind
 
     @property
     def device_list(self) -> tuple[Any, ...]:
@@ -426,7 +442,7 @@ class NamedSharding(Sharding):
             >>> whole.update(spec=ms.P("x")).spec
             P('x',)
         """
-        fields = {"mesh": self.mesh, "spec": self.spec, "memory_kind": self.memory_kind, **changes}
+        fields = {"mesh": self.mesh, "spec": self.spec, "memory_kind": self._kind, **changes}
         return NamedSharding(fields.pop("mesh"), fields.pop("spec"), **fields)
 
     def with_memory_kind(self, kind: str | None) -> NamedSharding:
@@ -438,7 +454,7 @@ class NamedSharding(Sharding):
             type(other) is NamedSharding
             and self._hash == other._hash
             and self.spec == other.spec
-            and self.memory_kind == other.memory_kind
+            and self._kind == other._kind
             and self.mesh == other.mesh
         )
 
@@ -446,10 +462,10 @@ class NamedSharding(Sharding):
         return self._hash
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild_named, (self.mesh, self.spec, self.memory_kind)
+        return _rebuild_named, (self.mesh, self.spec, self._kind)
 
     def __repr__(self) -> str:
-        kind = f", memory_kind={self.memory_kind}" if self.memory_kind else ""
+        kind = _shown(self._kind, self)
         return f"NamedSharding(mesh={self.mesh}, spec={self.spec}{kind})"
 
 
@@ -488,7 +504,13 @@ class SingleDeviceSharding(Sharding):
     """
 
     def __init__(self, device: Any, *, memory_kind: str | None = None) -> None:
-        self._device, self.memory_kind = device, memory_kind
+        self._device = device
+        self._kind = None if memory_kind is None else _memory(device, memory_kind)
+
+    @property
+    def memory_kind(self) -> str | None:
+        """Name of a memory of the device."""
+        return self._kind or _usual_memory(self._device)
 
     @property
     def device_list(self) -> tuple[Any, ...]:
@@ -507,12 +529,41 @@ class SingleDeviceSharding(Sharding):
         return (
             type(other) is SingleDeviceSharding
             and self._device == other._device
-            and self.memory_kind == other.memory_kind
+            and self._kind == other._kind
         )
 
     def __hash__(self) -> int:
-        return hash((self._device, self.memory_kind))
+        return hash((self._device, self._kind))
 
     def __repr__(self) -> str:
-        kind = f", memory_kind={self.memory_kind}" if self.memory_kind else ""
+        kind = _shown(self._kind, self)
         return f"SingleDeviceSharding(device={self._device!r}{kind})"
+
+
+def _memory(device: Any, kind: str) -> str | None:
+    """The name of a memory of a device; None for the usual one.
+
+    Raises:
+        ShardingError: the device has no such memory.
+    """
+    if not hasattr(device, "addressable_memories"):
+        return kind
+    kinds = [m.kind for m in device.addressable_memories()]
+    if kind not in kinds:
+        raise ShardingError(
+            f"Could not find memory addressable by device {device.platform}. Device "
+            f"{device.platform} can address the following memory kinds: {', '.join(kinds)}. Got "
+            f"memory kind: {kind}"
+        )
+    return None if kind == _usual_memory(device) else kind
+
+
+def _usual_memory(device: Any) -> str | None:
+    return device.default_memory().kind if hasattr(device, "default_memory") else None
+
+
+def _shown(kind: str | None, sharding: Any) -> str:
+    """How a sharding shows its memory: where it is not the usual one, and always as in JAX."""
+    if config.jax_rules():
+        kind = sharding.memory_kind
+    return f", memory_kind={kind}" if kind else ""

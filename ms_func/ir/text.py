@@ -51,6 +51,13 @@ def to_text(fn: Function, *, locs: str = "table") -> str:
     return _Printer(locs).module(fn)
 
 
+def _shown(self: Function) -> str:
+    return to_text(self, locs="lines")
+
+
+Function.__repr__ = _shown
+
+
 class ParamType(NamedTuple):
     """How values of a class are written as parameters of equations, and read back."""
 

@@ -31,16 +31,6 @@ from ms_func.lax.accuracy import sin as sin
 from ms_func.lax.accuracy import sqrt as sqrt
 from ms_func.lax.accuracy import tan as tan
 from ms_func.lax.accuracy import tanh as tanh
-from ms_func.lax.dot_algorithms import DotAlgorithm as DotAlgorithm
-from ms_func.lax.dot_algorithms import DotAlgorithmPreset as DotAlgorithmPreset
-from ms_func.lax.dot_algorithms import DotDimensionNumbers as DotDimensionNumbers
-from ms_func.lax.dot_algorithms import PrecisionLike as PrecisionLike
-from ms_func.lax.dot_algorithms import RaggedDotDimensionNumbers as RaggedDotDimensionNumbers
-from ms_func.lax.dot_algorithms import dot as dot
-from ms_func.lax.dot_algorithms import dot_general as dot_general
-from ms_func.lax.dot_algorithms import ragged_dot as ragged_dot
-from ms_func.lax.dot_algorithms import ragged_dot_general as ragged_dot_general
-from ms_func.lax.dot_algorithms import scaled_dot as scaled_dot
 from ms_func.lax.layouts import broadcast as broadcast
 from ms_func.lax.layouts import broadcast_in_dim as broadcast_in_dim
 from ms_func.lax.layouts import broadcasted_iota as broadcasted_iota
@@ -53,6 +43,16 @@ from ms_func.lax.layouts import iota as iota
 from ms_func.lax.layouts import reduce_sum as reduce_sum
 from ms_func.lax.layouts import reshape as reshape
 from ms_func.lax.primitive_names import *  # noqa: F403
+from ms_func.lax.products import DotAlgorithm as DotAlgorithm
+from ms_func.lax.products import DotAlgorithmPreset as DotAlgorithmPreset
+from ms_func.lax.products import DotDimensionNumbers as DotDimensionNumbers
+from ms_func.lax.products import PrecisionLike as PrecisionLike
+from ms_func.lax.products import RaggedDotDimensionNumbers as RaggedDotDimensionNumbers
+from ms_func.lax.products import dot as dot
+from ms_func.lax.products import dot_general as dot_general
+from ms_func.lax.products import ragged_dot as ragged_dot
+from ms_func.lax.products import ragged_dot_general as ragged_dot_general
+from ms_func.lax.products import scaled_dot as scaled_dot
 from ms_func.lax.selection import approx_max_k as approx_max_k
 from ms_func.lax.selection import approx_min_k as approx_min_k
 from ms_func.lax.selection import dynamic_index_in_dim as dynamic_index_in_dim

@@ -54,7 +54,12 @@ class Manual:
         rows = self.order.transpose([*rest, *places]).reshape(-1, self.size(axes))
         if groups is None:
             return tuple(map(tuple, rows.tolist()))
-        return tuple(tuple(row[i] for i in group) for row in rows.tolist() for group in groups)
+        width = max(map(len, groups))  # the format asks for rows of one length, filled with -1
+        return tuple(
+            (*(row[i] for i in group), *[-1] * (width - len(group)))
+            for row in rows.tolist()
+            for group in groups
+        )
 
     def axis_index(self, b: Any, axes: Sequence[Any]) -> Any:
         """Index of the device that runs the program along one axis: an int32.

@@ -174,14 +174,8 @@ def _rules(
         )
     if mask is not None and typeof(mask).dtype != np.bool_:
         raise ArgumentValueError(f"mask dtype should be bool, but got {typeof(mask).dtype}")
-    for name, x in (("bias", bias), ("mask", mask)):
-        if x is not None:
-            common = common_shape("dot_product_attention", [typeof(x).shape, (batch, heads, t, s)])
-            if common != (batch, heads, t, s):
-                raise ArgumentValueError(
-                    f"{name} of shape {typeof(x).shape} does not broadcast to "
-                    f"{(batch, heads, t, s)}"
-                )
+    _check_broadcasts("bias", bias, (batch, heads, t, s))
+    _check_broadcasts("mask", mask, (batch, heads, t, s))
     for name, x in zip(("query_seq_lengths", "key_value_seq_lengths"), lengths, strict=True):
         if x is not None and typeof(asarray(x)).shape != (batch,):
             raise ArgumentValueError(
@@ -190,6 +184,14 @@ def _rules(
     reach = (window, window) if isinstance(window, int) else window
     factor = 1 / math.sqrt(depth) if scale is None else scale
     return Rules(factor, bias, mask, bool(causal), *lengths, reach)
+
+
+def _check_broadcasts(name: str, x: Any, shape: tuple[int, ...]) -> None:
+    """Raise ValueError where what stands beside the scores has not their shape."""
+    if x is not None:
+        own = typeof(x).shape
+        if common_shape("dot_product_attention", [own, shape]) != shape:
+            raise ArgumentValueError(f"{name} of shape {own} does not broadcast to {shape}")
 
 
 def _at_once(q: Any, k: Any, v: Any, rules: Rules) -> tuple[Any, Any]:

@@ -1,7 +1,8 @@
 """The array library: NumPy's functions on arrays of any backend, inside and outside of tracing.
 
 Names and signatures are those of `jax.numpy` and the array API standard. Importing this package
-gives arrays and traced values their operators and methods.
+gives arrays and traced values their operators and methods; `protocol`, which lets NumPy find its
+functions, stands above it.
 """
 
 from __future__ import annotations
@@ -12,10 +13,8 @@ from ms_func.dtypes import float0, issubdtype, promote_types, result_type
 from ms_func.execution.array import Array as ndarray
 
 from ms_func.numpy.arithmetic import (  # isort: skip
-    clip, divmod, float_power, fmax, fmin, fmod, hypot, modf, positive, reciprocal,
-    square,
+    clip, divmod, float_power, fmax, fmin, fmod, modf, positive, reciprocal, square,
 )  # fmt: skip
-from ms_func.numpy import protocol as _protocol
 from ms_func.numpy.array_methods import attach
 
 from ms_func.numpy.bitwise import (  # isort: skip
@@ -48,8 +47,7 @@ from ms_func.numpy.floats import (  # isort: skip
     copysign, frexp, isclose, ldexp, nan_to_num, nextafter, signbit, spacing,
 )  # fmt: skip
 from ms_func.numpy.grids import (  # isort: skip
-    bartlett, blackman, c_, fromfunction, hamming, hanning, i0, index_exp, indices, kaiser,
-    mgrid, ogrid, packbits, r_, s_, unpackbits,
+    c_, fromfunction, index_exp, indices, meshgrid, mgrid, ogrid, r_, s_,
 )  # fmt: skip
 from ms_func.numpy.joining import (  # isort: skip
     append, array_split, block, column_stack, concat, concatenate, dsplit, dstack, hsplit,
@@ -85,8 +83,9 @@ from ms_func.numpy.reductions import (  # isort: skip
     sum,
 )  # fmt: skip
 from ms_func.numpy.repeating import (  # isort: skip
-    delete, insert, meshgrid, place, put, repeat, resize, tile, trim_zeros,
+    delete, insert, place, put, repeat, resize, tile, trim_zeros,
 )  # fmt: skip
+from ms_func.numpy.packing import packbits, unpackbits  # isort: skip
 from ms_func.numpy.padding import pad  # isort: skip
 from ms_func.numpy.rounding import around, ceil, fix, floor, rint, round, trunc
 
@@ -123,7 +122,8 @@ from ms_func.numpy.statistics import (  # isort: skip
 )  # fmt: skip
 from ms_func.numpy.trigonometry import (  # isort: skip
     acos, acosh, angle, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, asin, asinh,
-    atan, atan2, atanh, cos, cosh, deg2rad, degrees, rad2deg, radians, sin, sinc, sinh, tan, tanh,
+    atan, atan2, atanh, cos, cosh, deg2rad, degrees, hypot, rad2deg, radians, sin, sinc, sinh, tan,
+    tanh,
 )  # fmt: skip
 from ms_func.numpy.ufunc import (  # isort: skip
     add, bitwise_and, bitwise_or, bitwise_xor, divide, floor_divide, frompyfunc, logaddexp,
@@ -133,10 +133,12 @@ from ms_func.numpy.ufunc import (  # isort: skip
 from ms_func.numpy.vectorize import (  # isort: skip
     apply_along_axis, apply_over_axes, vectorize,
 )  # fmt: skip
+from ms_func.numpy.windows import (  # isort: skip
+    bartlett, blackman, hamming, hanning, i0, kaiser,
+)  # fmt: skip
 from ms_func.numpy import fft, linalg
 
 attach()
-_protocol.attach()
 
 pi, e, inf, nan, euler_gamma = _np.pi, _np.e, _np.inf, _np.nan, _np.euler_gamma
 newaxis = None

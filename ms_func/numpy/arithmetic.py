@@ -27,7 +27,7 @@ from ms_func.numpy.promotion import (
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import bits, compare, modulo, powers, rounding
 from ms_func.primitives import elementwise as el
-from ms_func.primitives.complex_forms import hypotenuse, with_sign
+from ms_func.primitives.complex_forms import with_sign
 from ms_func.primitives.families import literal
 
 
@@ -522,35 +522,6 @@ def clip(arr: ArrayLike, /, min: ArrayLike | None = None, max: ArrayLike | None 
     if max is not None:
         arr = minimum(max, arr)
     return as_handle(arr)
-
-
-@fusion.two
-def hypot(x: ArrayLike, y: ArrayLike, /) -> Array:
-    """Elementwise `sqrt(x**2 + y**2)`, without overflow of the squares.
-
-    Args:
-        x: array or number.
-        y: array or number; the two promote to one floating dtype and broadcast.
-
-    Returns:
-        Array of the common shape: infinite where an operand is, also beside NaN.
-
-    Raises:
-        ValueError: an operand is complex, or the shapes do not broadcast.
-
-    Example:
-        >>> np.hypot(np.array([3.0, np.inf]), np.array([4.0, np.nan])).round(4)
-        Array([ 5., inf], dtype=float32)
-    """
-    x, y = promote_inexact("hypot", x, y)
-    if typeof(x).dtype.kind == "c":
-        raise ArgumentValueError("hypot does not support complex-valued inputs")
-    return fusion.run(_hypot, (x, y))
-
-
-def _hypot(x: Any, y: Any) -> Any:
-    """The smaller over the larger, so that no square overflows."""
-    return hypotenuse(el.abs(x), el.abs(y))
 
 
 @fusion.whole(1)

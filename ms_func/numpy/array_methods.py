@@ -245,10 +245,8 @@ def _namespace(self: Any, *, api_version: str | None = None) -> Any:
         raise ValueError(
             f"{api_version=} is not available; available versions are: {list(VERSIONS)}"
         )
-    import ms_func.numpy as namespace  # this file is part of it
-
     alias = sys.modules.get("jax.numpy")
-    return alias if hasattr(alias, "_alias_path") else namespace
+    return alias if hasattr(alias, "_alias_path") else sys.modules["ms_func.numpy"]
 
 
 def copy(self: Any, order: Any = None) -> Any:
@@ -323,12 +321,12 @@ def view(self: Any, dtype: Any = None, type: None = None) -> Any:
     return cast.bitcast_convert_type(groups, new)
 
 
-def astype(self: Any, dtype: Any, copy: bool = False, device: Any = None) -> Any:
+def astype(self: Any, dtype: Any, copy: bool = True, device: Any = None) -> Any:
     """`numpy.astype` of the array, whose options may also be given in order.
 
     Args:
         dtype: dtype of the result; None means float32.
-        copy: accepted for compatibility: arrays are values.
+        copy: False gives the array itself where it is of that dtype.
         device: device or sharding of the result.
 
     Raises:

@@ -212,7 +212,7 @@ def trapezoid(
     y = inexact("trapezoid", y)
     axis = axis_index(axis, typeof(y).ndim)
     n = typeof(y).shape[axis]
-    pairs = ar.add(part(y, axis, 1, n), part(y, axis, 0, n - 1))
+    pairs = ar.add(part(y, axis, min(n, 1), n), part(y, axis, 0, max(n - 1, 0)))
     if x is None:
         return ar.multiply(reductions.sum(pairs, axis), ar.multiply(0.5, dx))
     x = operand("trapezoid", x)

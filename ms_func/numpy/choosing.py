@@ -25,6 +25,7 @@ from ms_func.numpy.promotion import (
     no_out,
     operand,
     promote_dtype,
+    strong,
 )
 from ms_func.numpy.searching import concrete, nonzero, where
 from ms_func.numpy.taking import take
@@ -118,7 +119,7 @@ def choose(
     for i, row in enumerate(_one_kind("choose", rows)):
         test = logic.less_equal(a, 0) if i == 0 else logic.greater_equal(a, i)
         result = row if result is None else where(test, row, result)
-    return broadcast_to(result, common_shape("choose", [np.shape(result), np.shape(a)]))
+    return strong(broadcast_to(result, common_shape("choose", [np.shape(result), np.shape(a)])))
 
 
 def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Array:
@@ -163,7 +164,7 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, 
     out = fill(0, typeof(x)) if len(cases) == len(conditions) else _case(cases.pop(), x, args, kw)
     for condition, case in zip(conditions, cases, strict=True):
         out = where(condition, _case(case, x, args, kw), out)
-    return convert(out, typeof(x).dtype)
+    return strong(convert(out, typeof(x).dtype))
 
 
 def _case(case: Any, x: Any, args: Sequence[Any], kw: dict[str, Any]) -> Any:

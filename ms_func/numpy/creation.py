@@ -299,7 +299,7 @@ def copy(a: ArrayLike, order: str | None = None) -> Array:
     return array(operand("copy", a), order=order)
 
 
-def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = False, device: Any = None) -> Array:
+def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
     """`x` converted to `dtype`.
 
     Floats become integers by truncation towards zero; those out of range give the nearest
@@ -309,7 +309,8 @@ def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = False, device: Any = Non
     Args:
         x: array or number of any dtype.
         dtype: dtype of the result; None means float32. The result is not weakly typed.
-        copy: accepted for compatibility: arrays are values.
+        copy: False gives `x` itself where it is an array of that dtype: assignment to elements of
+            the one shows in the other.
         device: device or sharding of the result.
 
     Raises:
@@ -323,7 +324,10 @@ def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = False, device: Any = Non
         >>> np.array([0.0, 0.5]).astype(bool)
         Array([False,  True], dtype=bool)
     """
-    out = _in_dtype(operand("astype", x), canonicalize_dtype(dtype or float))
+    kind = canonicalize_dtype(dtype or float)
+    if not copy and device is None and type(x) in HANDLES and x.dtype == kind and not x.weak_type:
+        return x
+    out = _in_dtype(operand("astype", x), kind)
     return out if device is None else on_device(out, device)
 
 

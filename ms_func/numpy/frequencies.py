@@ -67,7 +67,8 @@ def rfftfreq(n: int, d: ArrayLike = 1.0, *, dtype: Any = None, device: Any = Non
 
 def _frequencies(counts: np.ndarray, n: int, d: Any, dtype: Any, device: Any) -> Any:
     kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
-    return ar.divide(asarray(counts.astype(kind), device=device), ar.multiply(d, n))
+    span = d * n if isinstance(d, (int, float)) else ar.multiply(d, n)  # Python has all digits
+    return ar.divide(asarray(counts.astype(kind), device=device), span)
 
 
 def fftshift(x: ArrayLike, axes: Any = None) -> Array:

@@ -245,11 +245,13 @@ def _bounds(s: slice, n: int) -> tuple[int, int, int]:
     except TypeError as error:
         traced = isinstance(error, TracerIntegerConversionError)
         raise (TracerSliceError if traced else type(error))(
-            f"a slice needs bounds known while tracing, got {s}\n"
+            f"Slice entries must be static integers. Got {s}: a slice needs bounds known while "
+            "tracing\n"
             "fix: use lax.dynamic_slice with a static size, or mark the bounds static"
         ) from error
     lo, hi, by = slice(*bounds).indices(n)
-    return lo, len(range(lo, hi, by)), by
+    size = len(range(lo, hi, by))
+    return (lo, size, by) if size > 1 else (max(lo, 0), size, 1)  # a step may be huge
 
 
 def _checked(i: int, n: int, dim: int, strict: bool, below: str | None = None) -> int:

@@ -72,41 +72,54 @@ def arange(
         names = ("stop",) if stop is None else ("start", "stop", "step")
         bounds = [_known(v, name) for v, name in zip(bounds, names, strict=False)]
         start, stop, step = (*bounds, *[None] * (3 - len(bounds)))  # type: ignore[assignment]
-    if dtype is None:
-        joined = [type_of_value(v) for v in bounds]
-        kind, weak = joined[0]
-        for other, other_weak in joined[1:]:
-            kind, weak = join(kind, weak, other, other_weak)
-    else:
-        kind = canonicalize_dtype(dtype)
+    kind = _common_dtype(bounds) if dtype is None else canonicalize_dtype(dtype)
     if kind.kind == "b" and jax_rules():
         raise ArgumentTypeError(
             "iota does not accept dtype bool. Accepted dtypes are subtypes of integer, floating, "
             "complexfloating"
         )
-    host = [np.asarray(v)[()] for v in bounds]
+    host = [_plain(v) for v in bounds]
     if any(np.iscomplexobj(v) for v in host):
         raise ArgumentValueError(
             "arange counts real numbers: Passing complex start/stop/step to it is refused"
         )
     if len(host) == 3 and not host[2]:
         raise ZeroDivisionError("arange: division by zero, the step is 0")
-    if kind.kind in "iu" and len(host) <= 2 and all(isinstance(v, (int, np.integer)) for v in host):
-        out = _counted(*([0, host[0]] if len(host) == 1 else host), kind)  # pyright: ignore[reportCallIssue]
+    if kind.kind in "iu" and all(type(v) is int for v in host):
+        out = _counted(*([0, host[0]] if len(host) == 1 else host), kind=kind)
     else:
         out = wrap(put(_ranged(host, kind)))
     return placed(out, device, out_sharding)
 
 
+def _plain(v: Any) -> Any:
+    """A bound, if whole as an integer of Python: differences of those do not overflow."""
+    found = np.asarray(v)[()]
+    return int(found) if isinstance(found, np.integer) else found
+
+
+def _common_dtype(bounds: Sequence[Any]) -> np.dtype:
+    """The dtype that numbers promote to together, the weak ones last."""
+    (kind, weak), *others = map(type_of_value, bounds)
+    for other, other_weak in others:
+        kind, weak = join(kind, weak, other, other_weak)
+    return kind
+
+
 def _ranged(host: Sequence[Any], kind: np.dtype) -> np.ndarray:
     """NumPy's range; where whole numbers are asked for its step is whole, too."""
     inner = np.dtype(np.int64) if kind.kind in "iu" and kind != np.uint64 else None
-    return np.arange(*host, dtype=inner).astype(kind)  # pyright: ignore[reportCallIssue]
+    return np.arange(*host, dtype=inner).astype(kind)
 
 
-def _counted(start: Any, stop: Any, kind: np.dtype) -> Any:
-    out = shape.broadcasted_iota(kind, (max(int(stop) - int(start), 0),), 0)
-    return ar.add(out, int(start)) if start else out
+def _counted(start: int, stop: int, step: int = 1, *, kind: np.dtype) -> Any:
+    """Whole numbers, whose count is exact; beyond 64 bits they wrap around."""
+    count = max(-((start - stop) // step), 0)
+    if step != 1:
+        numbers = np.arange(count, dtype=np.uint64) * np.uint64(step % 2**64)
+        return wrap(put((numbers + np.uint64(start % 2**64)).astype(kind)))
+    out = shape.broadcasted_iota(kind, (count,), 0)
+    return ar.add(out, start) if start else out
 
 
 def _known(v: Any, name: str) -> Any:

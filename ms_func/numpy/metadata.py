@@ -13,7 +13,7 @@ import numpy as np
 from ms_func.dtypes import DEFAULTS, is_inexact, issubdtype, narrowed, promote_types
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array, wrap
-from ms_func.execution.buffers import default_backend
+from ms_func.execution.buffers import default_backend, move
 from ms_func.execution.buffers import from_dlpack as _from_dlpack
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy.axes import axes_tuple
@@ -308,19 +308,21 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> A
 
     Raises:
         ValueError: a copy to another device is needed and `copy` is False.
+        BufferError: likewise, because the memory is laid out with gaps, or may not be written to.
 
     Example:
         >>> import numpy
         >>> np.from_dlpack(numpy.arange(3, dtype="int32"))
         Array([0, 1, 2], dtype=int32)
     """
-    out = wrap(_from_dlpack(x))
+    out = wrap(_from_dlpack(x, copy))
     out = convert(out, narrowed(out.dtype))
-    if device is not None:
-        if copy is False:
-            raise ArgumentValueError("from_dlpack: a copy to the device is needed, but copy=False")
+    if copy:
         return on_device(out, device)
-    return on_device(out, None) if copy else out
+    there = move(out.buffer, device)
+    if copy is False and there is not out.buffer:
+        raise ArgumentValueError("from_dlpack: a copy to the device is needed, but copy=False")
+    return wrap(there)
 
 
 def load(file: Any, *args: Any, **kwargs: Any) -> Any:

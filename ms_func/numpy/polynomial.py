@@ -358,12 +358,17 @@ def polyfit(
         return c, residuals, rank, s, rcond
     if not cov:
         return c
+    return c, _covariance(left, scale, None if cov == "unscaled" else residuals)
+
+
+def _covariance(left: Any, scale: Any, residuals: Any) -> Any:
+    """Covariance of the coefficients of a fit, scaled by the mean residual if it is given."""
     base = ar.divide(inv(matmul(manipulation.transpose(left), left)), outer(scale, scale))
-    if cov != "unscaled":
-        free = typeof(x).shape[0] - order
-        if free <= 0:
-            raise ArgumentValueError(
-                "the number of data points must exceed order to scale the covariance matrix"
-            )
-        base = ar.multiply(base, ar.divide(residuals, free))
-    return c, base
+    if residuals is None:
+        return base
+    points, order = left.shape
+    if points <= order:
+        raise ArgumentValueError(
+            "the number of data points must exceed order to scale the covariance matrix"
+        )
+    return ar.multiply(base, ar.divide(residuals, points - order))

@@ -73,16 +73,6 @@ def _beside(value: Any, type: ArrayType) -> Literal:
     return scalar(value, type)
 
 
-def literal_of(value: Any, other: ArrayType) -> Literal | None:
-    """Literal of a Python number beside an array of type `other`; None where that must widen.
-
-    Raises:
-        OverflowError: an integer does not fit the dtype.
-    """
-    kind = _literal_types[type(value), other, x64.value]
-    return None if kind is None else _beside(value, kind)
-
-
 def promote(name: str, x: Any, y: Any) -> tuple[Any, Any]:
     """Operands of one dtype, of one shape unless one has rank 0.
 

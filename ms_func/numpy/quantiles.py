@@ -397,25 +397,9 @@ def _between(below: Any, above: Any, share: Any) -> Any:
 def _place(q: Any, n: Any, method: str) -> tuple[Any, Any]:
     """Whole place of the element below the quantile, and the share of the one above."""
     if method in _CONTINUOUS:
-        alpha, beta = _CONTINUOUS[method]
-        place = ar.subtract(ar.add(ar.multiply(n, q), alpha), 1)
-        place = ar.add(place, ar.multiply(q, 1 - alpha - beta))
-        if method == "linear":
-            place = ar.multiply(q, ar.subtract(n, 1))
-        low = rounding.floor(place)
-        inside = logic.greater_equal(place, 0)
-        return low, searching.where(inside, ar.subtract(place, low), 0)
+        return _continuous_place(q, n, method)
     if method in ("lower", "higher", "midpoint", "nearest"):
-        place = ar.multiply(q, ar.subtract(n, 1))
-        low = rounding.floor(place)
-        whole = logic.equal(place, low)
-        share = {
-            "lower": lambda: ar.multiply(low, 0),
-            "higher": lambda: searching.where(whole, 0.0, 1.0),
-            "midpoint": lambda: searching.where(whole, 0.0, 0.5),
-            "nearest": lambda: ar.subtract(rounding.round(place), low),
-        }[method]()
-        return low, share
+        return _place_beside(q, n, method)
     half = 0.5 if method == "closest_observation" else 0.0
     place = ar.subtract(ar.multiply(n, q), 1 + half)
     low = rounding.floor(place)
@@ -425,6 +409,30 @@ def _place(q: Any, n: Any, method: str) -> tuple[Any, Any]:
     if method == "closest_observation":
         whole = logic.logical_and(whole, logic.equal(ar.remainder(low, 2), 1))
     return low, searching.where(whole, 0.0, 1.0)
+
+
+def _continuous_place(q: Any, n: Any, method: str) -> tuple[Any, Any]:
+    """The place by a method whose quantiles are continuous in the part."""
+    alpha, beta = _CONTINUOUS[method]
+    place = ar.subtract(ar.add(ar.multiply(n, q), alpha), 1)
+    place = ar.add(place, ar.multiply(q, 1 - alpha - beta))
+    if method == "linear":
+        place = ar.multiply(q, ar.subtract(n, 1))
+    low = rounding.floor(place)
+    inside = logic.greater_equal(place, 0)
+    return low, searching.where(inside, ar.subtract(place, low), 0)
+
+
+def _place_beside(q: Any, n: Any, method: str) -> tuple[Any, Any]:
+    """The place by a method that takes one of the elements beside "linear", or their mean."""
+    place = ar.multiply(q, ar.subtract(n, 1))
+    low = rounding.floor(place)
+    if method == "lower":
+        return low, ar.multiply(low, 0)
+    if method == "nearest":
+        return low, ar.subtract(rounding.round(place), low)
+    share = 1.0 if method == "higher" else 0.5
+    return low, searching.where(logic.equal(place, low), 0.0, share)
 
 
 def _at(rows: Any, place: Any, lead: tuple[int, ...]) -> Any:

@@ -18,7 +18,7 @@ from ms_func.numpy import fusion
 from ms_func.numpy.arithmetic import remainder, subtract
 from ms_func.numpy.axes import axes_tuple, axis_index
 from ms_func.numpy.manipulation import ravel, reshape, swapaxes
-from ms_func.numpy.promotion import ArrayLike, as_handle, operand
+from ms_func.numpy.promotion import ArrayLike, as_handle, convert, operand
 from ms_func.primitives import pieces
 from ms_func.primitives import shape as sh
 from ms_func.primitives.axis_slices import dynamic_slice_in_dim
@@ -162,11 +162,13 @@ def _roll(a: Any, shift: Any, axis: Any) -> Any:
     a = operand("roll", a)
     if axis is None:
         return reshape(roll(ravel(a), shift, 0), typeof(a).shape)
-    dims = axes_tuple(axis, typeof(a).ndim) if isinstance(axis, (tuple, list)) else (axis,)
-    steps = shift if isinstance(shift, (tuple, list)) else (shift,) * len(dims)
+    dims = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+    steps = shift if isinstance(shift, (tuple, list)) else (shift,)
     if hasattr(shift, "shape") and shift.shape:  # pyright: ignore[reportAttributeAccessIssue]
         steps = [shift[i] for i in range(shift.shape[0])]  # pyright: ignore[reportAttributeAccessIssue]
-    if len(dims) == 1 < len(steps):
+    if len(steps) == 1:
+        steps = [steps[0]] * len(dims)
+    if len(dims) == 1:
         dims = dims * len(steps)
     if len(dims) != len(steps):
         raise ArgumentValueError(f"roll: {len(steps)} shifts do not fit {len(dims)} axes")
@@ -181,5 +183,7 @@ def _rolled(a: Any, step: Any, axis: int) -> Any:
         return a
     if isinstance(step, (int, np.integer)) or not hasattr(step, "trace"):
         return roll_p.bind(a, shift=operator.index(step) % n, dimension=axis)
-    start = remainder(subtract(n, step), n)
+    if typeof(step).dtype.itemsize < 4:  # which may not hold the length
+        step = convert(step, np.dtype(np.int32))
+    start = subtract(n, remainder(step, n))
     return dynamic_slice_in_dim(pieces.concatenate([a, a], axis), start, n, axis)

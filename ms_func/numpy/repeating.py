@@ -1,4 +1,4 @@
-"""Repeated, inserted and deleted elements; coordinate grids."""
+"""Repeated, inserted and deleted elements."""
 
 from __future__ import annotations
 
@@ -92,58 +92,6 @@ def resize(a: ArrayLike, new_shape: Any) -> Array:
         return promotion.fill(0, typeof(flat).update(shape=tuple(sizes)))
     repeated = tile(flat, -(-wanted // flat.size))
     return reshape(part(repeated, 0, 0, wanted), sizes)
-
-
-def meshgrid(
-    *xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy"
-) -> list[Array]:
-    """Coordinate grids from coordinate vectors.
-
-    Args:
-        *xi: vectors or numbers.
-        copy: accepted for compatibility; arrays are values.
-        sparse: give arrays of size 1 along all dimensions but their own, which broadcast together.
-        indexing: "xy": the first vector runs along the second dimension, the second along the
-            first, as in pictures; "ij": each along its own, as in matrices.
-
-    Returns:
-        A list of as many arrays, each with the dtype of its vector.
-
-    Raises:
-        ValueError: `indexing` is neither "xy" nor "ij", or a vector has more dimensions.
-
-    Example:
-        >>> x, y = np.meshgrid(np.array([1, 2]), np.array([3, 4, 5]))
-        >>> x
-        Array([[1, 2],
-               [1, 2],
-               [1, 2]], dtype=int32)
-        >>> y
-        Array([[3, 3],
-               [4, 4],
-               [5, 5]], dtype=int32)
-        >>> [a.shape for a in np.meshgrid(np.ones(2), np.ones(3), indexing="ij", sparse=True)]
-        [(2, 1), (1, 3)]
-    """
-    if indexing not in ("xy", "ij"):
-        raise ArgumentValueError(f"Valid values for indexing are 'xy' and 'ij', got {indexing}")
-    vectors = [atleast_1d(operand("meshgrid", x)) for x in xi]
-    if any(v.ndim != 1 for v in vectors):
-        shapes = [v.shape for v in vectors]
-        raise ArgumentValueError(f"Arguments to meshgrid must be 1D, got shapes {shapes}")
-    order = list(range(len(vectors)))
-    if indexing == "xy" and len(vectors) >= 2:
-        order[:2] = [1, 0]
-    sizes = [0] * len(vectors)
-    for v, d in zip(vectors, order, strict=True):
-        sizes[d] = v.shape[0]
-    grids = []
-    for v, d in zip(vectors, order, strict=True):
-        if sparse:
-            grids.append(reshape(v, [v.shape[0] if i == d else 1 for i in range(len(sizes))]))
-        else:
-            grids.append(basis.broadcast_in_dim(v, sizes, (d,)))
-    return grids
 
 
 @fusion.whole(1)

@@ -238,9 +238,12 @@ def concrete(what: str, x: Any, fix: str) -> np.ndarray:
     if type(x) is Tracer:
         value = x.recorder.asked(x.variable)
         if value is None:
+            name = what.removesuffix(" without a size")
+            size = f"The size argument of jnp.{name} must be statically specified to use " \
+                   f"jnp.{name} within JAX transformations. " if name != what else ""  # fmt: skip
             raise ConcretizationTypeError(
                 "Abstract tracer value encountered where concrete value is expected: traced array "
-                f"with shape {x.type}. {what} needs a value known while tracing\nfix: {fix}",
+                f"with shape {x.type}. {size}{what} needs a value known while tracing\nfix: {fix}",
                 user_loc(),
             )
         x = value
@@ -489,6 +492,8 @@ def bincount(
     if length is None:
         value = concrete("bincount without a length", x, "give the argument length")
         length = int(value.max(initial=0)) + 1 if value.size else 0
+    elif length < 0:
+        raise ArgumentTypeError(f"bincount: length must not be negative, got {length}")
     length = max(length, operator.index(minlength))
     values = asarray(1, DEFAULTS[int]) if weights is None else operand("bincount", weights)
     if weights is not None and np.shape(values) != x.shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -124,6 +125,8 @@ def _runs(rows: Any, equal_nan: bool) -> tuple[Any, Any]:
     """The order that sorts the rows, and where a new value begins in it."""
     n = typeof(rows).shape[0]
     columns = reshape(rows, (n, -1))
+    if typeof(columns).dtype.kind == "c":  # one NaN makes the number NaN, and the last in order
+        columns = where(logic.isnan(columns), math.nan, columns)
     width = typeof(columns).shape[1]
     keys = [reshape(k, (n,)) for k in _columns(columns, width)]
     *_, order = stable_sort((*keys, sh.iota(np.int32, n)), 0, num_keys=len(keys))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import index
 from typing import Any
 
@@ -18,7 +19,7 @@ from ms_func.numpy import fusion, joining, logic, manipulation, reductions, sear
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.diagonals import diagonal
 from ms_func.numpy.filled import zeros
-from ms_func.numpy.intervals import arange, linspace
+from ms_func.numpy.intervals import linspace
 from ms_func.numpy.means import average
 from ms_func.numpy.products import matmul
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote_dtype, settled
@@ -245,6 +246,21 @@ def _added(sizes: tuple[int, ...], places: Any, weights: Any) -> Any:
     return update(zeros(sizes, typeof(w).dtype), places, w, "add", mode="drop")
 
 
+def _grid_edges(columns: Sequence[Any], bins: Any, range: Any) -> list[Array]:
+    """Edges along each dimension."""
+    d = len(columns)
+    listed = [bins] * d if _length(bins) is None else list(bins)
+    if len(listed) != d:
+        raise ArgumentValueError("should be one bin for each dimension.")
+    ends = [None] * d if range is None else list(range)
+    if len(ends) != d:
+        raise ArgumentValueError(
+            f"For a sample of {d} dimensions, range must be a sequence of {d} pairs or Nones; "
+            f"got {range=}"
+        )
+    return [histogram_bin_edges(c, b, r) for c, b, r in zip(columns, listed, ends, strict=True)]
+
+
 def _length(bins: Any) -> int | None:
     """Number of entries of a list or vector of bins or edges; None of one number."""
     if isinstance(bins, (list, tuple)):
@@ -287,19 +303,9 @@ def histogramdd(
             )
         sample = list(sample.T)
     columns = [inexact("histogramdd", c) for c in sample]
-    d = len(columns)
-    listed = [bins] * d if _length(bins) is None else list(bins)
-    if len(listed) != d:
-        raise ArgumentValueError("should be one bin for each dimension.")
-    ends = [None] * d if range is None else list(range)
-    if len(ends) != d:
-        raise ArgumentValueError(
-            f"For a sample of {d} dimensions, range must be a sequence of {d} pairs or Nones; "
-            f"got {range=}"
-        )
     if weights is not None and np.shape(weights) != typeof(columns[0]).shape:
         raise ArgumentValueError("should have one weight for each sample.")
-    edges = [histogram_bin_edges(c, b, r) for c, b, r in zip(columns, listed, ends, strict=True)]
+    edges = _grid_edges(columns, bins, range)
     places = tuple(_places(c, e) for c, e in zip(columns, edges, strict=True))
     sizes = tuple(e.shape[0] - 1 for e in edges)
     counts = _added(sizes, places, None if weights is None else inexact("histogramdd", weights))
@@ -308,11 +314,10 @@ def histogramdd(
     if density:
         counts = ar.divide(counts, reductions.sum(counts))
         for i, e in enumerate(edges):
-            width = ar.subtract(e[1:], e[:-1])
-            counts = ar.divide(
-                counts,
-                manipulation.reshape(width, [-1 if j == i else 1 for j in arange(d).tolist()]),
-            )
+            along = [1] * len(edges)
+            along[i] = -1
+            widths = ar.subtract(e[1:], e[:-1])
+            counts = ar.divide(counts, manipulation.reshape(widths, along))
     return counts, edges
 
 

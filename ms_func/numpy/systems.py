@@ -470,7 +470,7 @@ def lstsq(
     if typeof(b).shape[0] != m:
         raise ArgumentValueError("Leading dimensions of input arrays must match")
     vector = typeof(b).ndim == 1
-    b = manipulation.reshape(b, (m, -1)) if vector else b
+    b = manipulation.reshape(b, (m, 1)) if vector else b
     if rcond is None:
         rcond = float(np.finfo(typeof(a).dtype).eps) * max(m, n)
     run = fusion.run if type(rcond) is float else _at_once

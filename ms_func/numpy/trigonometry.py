@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ms_func.control_flow.custom_jvp import custom_jvp
+from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
+from ms_func.ir.types import typeof
 from ms_func.numpy import fusion
 from ms_func.numpy.elementwise import imag, real, scaled
 from ms_func.numpy.promotion import (
@@ -15,8 +18,9 @@ from ms_func.numpy.promotion import (
     settled,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import compare, hyperbolic
+from ms_func.primitives import bits, compare, hyperbolic
 from ms_func.primitives import elementwise as el
+from ms_func.primitives.complex_forms import hypotenuse
 
 
 @fusion.one
@@ -391,3 +395,51 @@ def angle(z: ArrayLike, deg: bool = False) -> Array:
     z = inexact("angle", settled("angle", z))
     out = el.atan2(imag(z), real(z))
     return rad2deg(out) if deg else out
+
+
+# --- length of a hypotenuse -----------------------------------------------------------------------
+
+
+@fusion.two
+def hypot(x: ArrayLike, y: ArrayLike, /) -> Array:
+    """Elementwise `sqrt(x**2 + y**2)`, without overflow of the squares.
+
+    Args:
+        x: array or number.
+        y: array or number; the two promote to one floating dtype and broadcast.
+
+    Returns:
+        Array of the common shape: infinite where an operand is, also beside NaN.
+
+    Raises:
+        ValueError: an operand is complex, or the shapes do not broadcast.
+
+    Example:
+        >>> np.hypot(np.array([3.0, np.inf]), np.array([4.0, np.nan])).round(4)
+        Array([ 5., inf], dtype=float32)
+    """
+    x, y = promote_inexact("hypot", x, y)
+    if typeof(x).dtype.kind == "c":
+        raise ArgumentValueError("hypot does not support complex-valued inputs")
+    return fusion.run(_hypot, (x, y))
+
+
+@custom_jvp
+def _hypot(x: Any, y: Any) -> Any:
+    """The smaller over the larger, so that no square overflows."""
+    return hypotenuse(el.abs(x), el.abs(y))
+
+
+@_hypot.defjvp
+def _hypot_jvp(primals: Any, tangents: Any) -> Any:
+    """Cosine and sine of the direction, which infinite numbers have as for `arctan2`."""
+    size = _hypot(*primals)
+    gone = [compare.eq(el.abs(v), math.inf) for v in primals]
+    endless, flat = compare.eq(size, math.inf), compare.eq(size, 0.0)
+    reach = compare.select(bits.bitwise_and(*gone), math.sqrt(2), compare.select(flat, 1.0, size))
+    reach = compare.select(bits.bitwise_xor(*gone), 1.0, reach)
+    terms = []
+    for v, far, t in zip(primals, gone, tangents, strict=True):
+        way = compare.select(endless, compare.select(far, el.sign(v), 0.0), v)
+        terms.append(ar.mul(compare.select(flat, 0.5, ar.div(way, reach)), t))
+    return size, ar.add(*terms)

@@ -359,14 +359,7 @@ def _reduceat(fn: ufunc, a: Any, indices: Any, axis: int, dtype: Any) -> Any:
     axis = axis_index(axis, a.ndim)
     rows = manipulation.moveaxis(a, axis, 0)
     n = rows.shape[0]
-    starts = asarray(np.asarray(indices) if isinstance(indices, (list, tuple)) else indices)
-    if starts.ndim != 1 or not issubdtype(starts.dtype, np.integer):
-        raise ArgumentTypeError(f"reduceat takes a vector of integer indices, got {starts.aval}")
-    if type(starts) is not Tracer:
-        for i in np.asarray(starts):
-            if not 0 <= i < n:
-                raise IndexError(f"index {i} out-of-bounds in {fn.__name__}.reduceat [0, {n})")
-    starts = starts.astype(np.int32)
+    starts = _starts(fn, indices, n)
     if not starts.shape[0]:
         return manipulation.moveaxis(rows[:0], 0, axis)
     after = joining.concatenate([starts[1:], asarray([n], np.int32)])
@@ -384,6 +377,18 @@ def _reduceat(fn: ufunc, a: Any, indices: Any, axis: int, dtype: Any) -> Any:
     first = full((starts.shape[0], *rows.shape[1:]), 0, rows.dtype)
     (_, out), _ = scan(step, (asarray(0, np.int32), first), rows)
     return manipulation.moveaxis(out, 0, axis)
+
+
+def _starts(fn: ufunc, indices: Any, n: int) -> Any:
+    """Where pieces of a dimension of length `n` begin."""
+    starts = asarray(np.asarray(indices) if isinstance(indices, (list, tuple)) else indices)
+    if starts.ndim != 1 or not issubdtype(starts.dtype, np.integer):
+        raise ArgumentTypeError(f"reduceat takes a vector of integer indices, got {starts.aval}")
+    if type(starts) is not Tracer:
+        for i in np.asarray(starts):
+            if not 0 <= i < n:
+                raise IndexError(f"index {i} out-of-bounds in {fn.__name__}.reduceat [0, {n})")
+    return starts.astype(np.int32)
 
 
 def _at(fn: ufunc, a: Any, indices: Any, b: Any, inplace: bool) -> Any:

@@ -181,6 +181,25 @@ def _vectorized(pyfunc: Any, call: Any, arrays: Sequence[Any], core: Any) -> Any
         raise ArgumentTypeError(
             f"wrong number of positional arguments: expected {len(cores)}, got {len(arrays)}"
         )
+    lanes, sizes = _shapes(arrays, cores)
+    loop = manipulation.broadcast_shapes(*lanes)
+    size = math.prod(loop)
+    mapped = [bool(lane) for lane in lanes]
+    flat = [
+        manipulation.reshape(manipulation.broadcast_to(a, (*loop, *a.shape[len(lane) :])),
+                             (size, *a.shape[len(lane) :])) if m else a
+        for a, lane, m in zip(arrays, lanes, mapped, strict=True)
+    ]  # fmt: skip
+    if not any(mapped):
+        return _checked(pyfunc, call(*arrays), (), core, sizes)
+    out = over_lanes(getattr(pyfunc, "__name__", "vectorized"), call, flat, mapped, size)
+    return _checked(pyfunc, out, loop, core, sizes)
+
+
+def _shapes(
+    arrays: Sequence[Any], cores: Sequence[tuple[str, ...]]
+) -> tuple[list[tuple[int, ...]], dict[str, int]]:
+    """Loop dimensions of each operand, and the sizes of core dimensions by name."""
     sizes: dict[str, int] = {}
     lanes = []
     for a, names in zip(arrays, cores, strict=True):
@@ -196,18 +215,7 @@ def _vectorized(pyfunc: Any, call: Any, arrays: Sequence[Any], core: Any) -> Any
                     f"inconsistent size for core dimension {name!r}: {n} vs {sizes[name]}"
                 )
         lanes.append(a.shape[:split])
-    loop = manipulation.broadcast_shapes(*lanes)
-    size = math.prod(loop)
-    mapped = [bool(lane) for lane in lanes]
-    flat = [
-        manipulation.reshape(manipulation.broadcast_to(a, (*loop, *a.shape[len(lane) :])),
-                             (size, *a.shape[len(lane) :])) if m else a
-        for a, lane, m in zip(arrays, lanes, mapped, strict=True)
-    ]  # fmt: skip
-    if not any(mapped):
-        return _checked(pyfunc, call(*arrays), (), core, sizes)
-    out = over_lanes(getattr(pyfunc, "__name__", "vectorized"), call, flat, mapped, size)
-    return _checked(pyfunc, out, loop, core, sizes)
+    return lanes, sizes
 
 
 def _checked(pyfunc: Any, out: Any, loop: tuple[int, ...], core: Any, sizes: Any) -> Any:

@@ -89,7 +89,7 @@ def odeint(
     flat, unravel = ravel_pytree(y0)
     times = _times(t)
     dtype = promote_types(flat.dtype, times.dtype)
-    system, leaves = _record(func, flat, y0, unravel, dtype, times, args)
+    system, leaves = _record(func, flat, y0, unravel, dtype, args)
     operands = flat.astype(dtype), times.astype(_real(dtype))
     values = [*system.captured, *operands, *leaves]
     types = [typeof(x) for x in values]
@@ -127,11 +127,8 @@ def _times(times: Any) -> Any:
     return t.astype(to_inexact(t.dtype))
 
 
-def _record(
-    func: Any, flat: Any, y0: Any, unravel: Any, dtype: Any, times: Any, args: Any
-) -> tuple[Staged, list[Any]]:
-    """Program (captured values, state, time, leaves of the arguments) -> slope, and the leaves."""
-    leaves, args_tree = tree.flatten(args)
+def _check_arguments(leaves: Sequence[Any]) -> None:
+    """Raise TypeError where one is no array."""
     for x in leaves:
         try:
             typeof(x)
@@ -139,6 +136,14 @@ def _record(
             raise ArgumentTypeError(
                 f"The contents of odeint *args must be arrays or scalars, but got {x!r}."
             ) from None
+
+
+def _record(
+    func: Any, flat: Any, y0: Any, unravel: Any, dtype: Any, args: Any
+) -> tuple[Staged, list[Any]]:
+    """Program (captured values, state, time, leaves of the arguments) -> slope, and the leaves."""
+    leaves, args_tree = tree.flatten(args)
+    _check_arguments(leaves)
     name, fun = function_name(func), user_function(func)
     y_tree, shapes = tree.structure(y0), [np.shape(x) for x in tree.leaves(y0)]
 
@@ -301,10 +306,12 @@ class _Problem:
         none = [np.zeros_like(x) for x in active]
         steps = (states[1:], cts[1:], ts[:-1], ts[1:])
         (ct, sums), _ = scan(interval, (np.zeros_like(y0), none), steps, reverse=True)
-        t_ct = None
-        if of_t:
-            slopes = self.slopes(states, ts, rest)
-            first = -np.sum(slopes[0] * ct, keepdims=True)
-            later = np.sum(slopes[1:] * cts[1:], axis=1)
-            t_ct = np.concatenate([first, later]).real.astype(ts.dtype)
-        return ct + cts[0], t_ct, sums
+        slopes = self.slopes(states, ts, rest) if of_t else None
+        return ct + cts[0], None if slopes is None else _of_times(slopes, ct, cts, ts), sums
+
+
+def _of_times(slopes: Any, ct: Any, cts: Any, ts: Any) -> Any:
+    """Cotangents of the times: a later end moves its state, a later start all the others."""
+    first = -np.sum(slopes[0] * ct, keepdims=True)
+    later = np.sum(slopes[1:] * cts[1:], axis=1)
+    return np.concatenate([first, later]).real.astype(ts.dtype)

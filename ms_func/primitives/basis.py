@@ -45,8 +45,12 @@ def int_tuple(values: Any, what: str) -> tuple[int, ...]:
     """
     try:
         return tuple([operator.index(v) for v in values])
-    except ConcretizationTypeError:
-        raise
+    except ConcretizationTypeError as error:
+        raise type(error)(
+            f"Shapes must be 1D sequences of concrete values of integer type, got {values!r} for "
+            f"{what}\nfix: pass the sizes as static arguments (static_argnums)",
+            error.loc,
+        ) from None
     except TypeError:
         raise ShapeError(
             f"{what} must be a sequence of ints, got {values!r}: Shapes must be 1D sequences of "

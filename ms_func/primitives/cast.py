@@ -358,6 +358,7 @@ complex_p = register(
     Primitive(
         "complex",
         abstract=_complex_abstract,
+        accepts="parts",
         ref=_complex_ref,
         lower=lambda b, eqn, x, y: b.op(
             "stablehlo.complex", [eqn.outputs[0].type], b.full_shape(eqn, (x, y))

@@ -1,8 +1,7 @@
-"""Cumulative operations along an axis, and the linear recurrence their derivatives need.
+"""Cumulative operations along an axis.
 
-`c[k] = a[k] * c[k - 1] + b[k]` is linear in `b`, and its transpose is the same recurrence
-run backwards. The tangents of cumulative products, extrema and log-sum-exps are such
-recurrences, so nothing divides, and zeros and ties do no harm at any order:
+The tangents of products, extrema and log-sum-exps are linear recurrences (`recurrence.py`), so
+nothing divides, and zeros and ties do no harm at any order:
 
     y = cumprod(x)        dy[k] = x[k] dy[k-1] + y[k-1] dx[k]
     y = cummax(x)         dy = mean of dx over the elements so far that equal the maximum
@@ -114,6 +113,7 @@ def _cumulative(
         Primitive(
             name,
             abstract=_abstract(name, accepts),
+            accepts=accepts,
             ref=_ref(ref) if isinstance(ref, np.ufunc) else ref,
             lower=lower or _lower(operation, identity),  # pyright: ignore[reportArgumentType]
             jvp=jvp,

@@ -111,8 +111,8 @@ def unary(
         return ArrayType(x.shape, result(x.dtype), x.weak_type)
 
     return _elementwise(
-        name, abstract, ref, lower, transpose, transcendental, jvp=jvp, simplify=simplify, jet=jet,
-        sums=sums,
+        name, abstract, ref, lower, transpose, transcendental, accepts=accepts, jvp=jvp,
+        simplify=simplify, jet=jet, sums=sums,
     )  # fmt: skip
 
 
@@ -201,8 +201,8 @@ def nary(
         return first
 
     return _elementwise(
-        name, abstract, ref, lower, transpose, transcendental, jvp=jvp, simplify=simplify, jet=jet,
-        sums=sums, commutative=commutative, words=words,
+        name, abstract, ref, lower, transpose, transcendental, accepts=accepts, jvp=jvp,
+        simplify=simplify, jet=jet, sums=sums, commutative=commutative, words=words,
     )  # fmt: skip
 
 

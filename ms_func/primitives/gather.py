@@ -206,10 +206,10 @@ def _gather_batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
 
 
 def _gather_shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:
+    w, sizes = _gather_windows(params), params["slice_sizes"]
     own, index, result, looked_up, _ = shard_terms(
-        ins[0], ins[1], outs[0], params["slice_sizes"], _gather_windows(params),
-        params["mode"] != FILL,
-    )  # fmt: skip
+        ins[0], outs[0], sizes, w, params["mode"] != FILL
+    )
     kinds = [f"{name}: masked" for name in looked_up]
     return notation([own, index], result, kinds)
 

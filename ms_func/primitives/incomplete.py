@@ -3,7 +3,7 @@
 The formulas are those of Abramowitz and Stegun, Handbook of Mathematical Functions, 6.5.29
 (series), 6.5.31 (continued fraction) and 26.5.8 (beta function, evaluated by Lentz's
 method). All elements of an array are iterated together; an element that has settled keeps
-its value.
+its value. Gamma functions of large order have a closed form, in `incomplete_far.py`.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, gt, le, lt, ne, select
 from ms_func.primitives.elementwise import abs, exp, log1p, sqrt
 from ms_func.primitives.families import nary, operands
+from ms_func.primitives.incomplete_far import far, is_far, without_log
 from ms_func.primitives.powers import log
 from ms_func.primitives.special import digamma, lgamma, log_beta, stirling_rest
 from ms_func.tracing.tracer import build
 
 _ROUNDS = 10_000_000
-"""A bound for what never settles; some 10 times the root of a large `a` are taken."""
+"""A bound for what never settles; some 10 times the root of `a` are taken."""
 _BOOL = np.dtype(np.bool_)
 
 
@@ -139,8 +140,9 @@ def _takes_fraction(a: Any, x: Any) -> Any:
 
 
 def _is_ordinary(a: Any, x: Any) -> Any:
-    """Where neither a limit nor an error is the answer."""
-    return bitwise_and(bitwise_and(gt(x, 0.0), lt(x, np.inf)), gt(a, 0.0))
+    """Where neither a limit nor an error nor the closed form is the answer."""
+    positive = bitwise_and(bitwise_and(gt(x, 0.0), lt(x, np.inf)), gt(a, 0.0))
+    return bitwise_and(positive, bitwise_not(is_far(a)))
 
 
 def _series_start(a: Any, x: Any) -> tuple[Any, Sequence[Any]]:
@@ -209,7 +211,7 @@ def _common_factor(a: Any, x: Any) -> Any:
     large = gt(a, 10.0)
     order = select(large, a, 10.0)
     off = div(sub(x, order), order)
-    exponent = sub(mul(order, sub(log1p(off), off)), stirling_rest(order))
+    exponent = neg(add(mul(order, without_log(off)), stirling_rest(order)))
     scaled = mul(sqrt(mul(order, 1 / (2 * np.pi))), exp(exponent))
     return select(large, scaled, plain)
 
@@ -241,26 +243,26 @@ def _with_limits(a: Any, x: Any, y: Any, at_zero: float, at_infinity: float) -> 
 def _igamma_finish(a: Any, x: Any, series: Sequence[Any], fraction: Sequence[Any]) -> Any:
     p, _, q, _, ax = _expansions(a, x, series, fraction)
     lower = select(_takes_fraction(a, x), sub(1.0, mul(q, ax)), mul(p, ax))
-    return _with_limits(a, x, lower, 0.0, 1.0)
+    return _with_limits(a, x, select(is_far(a), far(a, x).lower, lower), 0.0, 1.0)
 
 
 def _igammac_finish(a: Any, x: Any, series: Sequence[Any], fraction: Sequence[Any]) -> Any:
     p, _, q, _, ax = _expansions(a, x, series, fraction)
     upper = select(_takes_fraction(a, x), mul(q, ax), sub(1.0, mul(p, ax)))
-    return _with_limits(a, x, upper, 1.0, 0.0)
+    return _with_limits(a, x, select(is_far(a), far(a, x).upper, upper), 1.0, 0.0)
 
 
 def _grad_a_finish(a: Any, x: Any, series: Sequence[Any], fraction: Sequence[Any]) -> Any:
     _, dp, _, dq, ax = _expansions(a, x, series, fraction)
     slope = mul(select(_takes_fraction(a, x), neg(dq), dp), ax)
-    return _with_limits(a, x, slope, 0.0, 0.0)
+    return _with_limits(a, x, select(is_far(a), far(a, x).slope, slope), 0.0, 0.0)
 
 
 def _sample_finish(a: Any, x: Any, series: Sequence[Any], fraction: Sequence[Any]) -> Any:
     """dx/da at constant P: minus dP/da over the density, in which the common factor cancels."""
     _, dp, _, dq, _ = _expansions(a, x, series, fraction)
     slope = mul(select(_takes_fraction(a, x), dq, neg(dp)), x)
-    return _with_limits(a, x, slope, 0.0, np.inf)
+    return _with_limits(a, x, select(is_far(a), far(a, x).sample, slope), 0.0, np.inf)
 
 
 # --- references ---------------------------------------------------------------------------------

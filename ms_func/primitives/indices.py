@@ -205,7 +205,6 @@ def limits(operand: ArrayType, sizes: Sequence[int], dtype: np.dtype, w: Windows
 
 def shard_terms(
     operand: ArrayType,
-    indices: ArrayType,
     result: ArrayType,
     sizes: Sequence[int],
     w: Windows,
@@ -215,7 +214,6 @@ def shard_terms(
 
     Args:
         operand: its type.
-        indices: their type.
         result: type of the gather's result or the scatter's updates.
         sizes: window sizes.
         w: dimension numbers.

@@ -186,6 +186,7 @@ def _reduction(
         Primitive(
             name,
             abstract=_abstract(name, accepts),
+            accepts=accepts,
             ref=reference,
             lower=_lower(operation, identity),
             jvp=jvp,

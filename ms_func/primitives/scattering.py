@@ -132,7 +132,7 @@ def _scatter_shard(kind: str) -> Callable[..., str]:
         w = scatter_windows(params)
         sizes = window_sizes(ins[0].shape, ins[2].shape, w)
         own, index, updates, looked_up, free = shard_terms(
-            ins[0], ins[1], ins[2], sizes, w, params["mode"] == CLIP
+            ins[0], ins[2], sizes, w, params["mode"] == CLIP
         )
         kinds = [f"{name}: {kind}" for name in free] + [f"{name}: masked" for name in looked_up]
         return notation([own, index, updates], own, kinds)

@@ -162,10 +162,16 @@ def over_devices(where: Any) -> Any:
     return named_sharding(where) if isinstance(where, PartitionSpec) else where
 
 
-def named_sharding(sharding: Any) -> NamedSharding:
+def named_sharding(
+    sharding: Any, what: str = "with_sharding_constraint", argument: str = "shardings"
+) -> NamedSharding:
     """`NamedSharding` over devices: from one, a single device, or a spec and the mesh in force.
 
     The mesh in force also gives the devices where the sharding names axes only.
+
+    Args:
+        sharding: what the user gave.
+        what, argument: to which argument of which function, for the text of errors.
 
     Raises:
         RuntimeError: there is no mesh in force.
@@ -185,8 +191,10 @@ def named_sharding(sharding: Any) -> NamedSharding:
     mesh = current_mesh()
     if mesh is None:
         raise RuntimeError(
-            "with_sharding_constraint requires a non-empty mesh in context if you are passing "
-            "`PartitionSpec`s to shardings\nfix: use `with mesh:`, or pass a NamedSharding"
+            f"{what} requires a non-empty mesh in context if you are passing `PartitionSpec`s to "
+            f"{argument}. You can define a context mesh via `jax.set_mesh(mesh)`. Alternatively, "
+            f"provide `Sharding`s to {argument} and then the mesh context manager is not required."
+            "\nfix: use `with mesh:`, or pass a NamedSharding"
         )
     return NamedSharding(mesh, sharding)
 

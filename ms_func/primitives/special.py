@@ -16,8 +16,8 @@ import numpy as np
 
 from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Function
-from ms_func.ir.primitive import Primitive, Zero
-from ms_func.ir.types import ArrayType
+from ms_func.ir.primitive import Zero
+from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import parsed
 from ms_func.primitives.arithmetic import add, div, min, mul, neg, product_rule, smooth, sub
 from ms_func.primitives.basis import reduce_sum
@@ -26,7 +26,7 @@ from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, ge, gt, le, lt, ne, select
 from ms_func.primitives.elementwise import abs, exp, log1p, sign
 from ms_func.primitives.families import literal, nary, operands
-from ms_func.primitives.powers import log
+from ms_func.primitives.powers import log, pow
 from ms_func.primitives.rounding import floor
 from ms_func.tracing.tracer import build
 
@@ -93,22 +93,16 @@ def digamma(x: Any) -> Any:
     return digamma_p.bind(x)
 
 
-def _by_second(
-    primitive: Callable[[], Primitive], derivative: Callable[[Any, Any], Any], why: str
-) -> Callable[..., Any]:
-    """Derivative rule of a function of two numbers that has a derivative by the second only."""
-
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-        (x, y), (tx, ty) = primals, tangents
-        if type(tx) is not Zero:
-            raise UnsupportedError(
-                f"`{primitive().name}` has no derivative by its first operand: {why}\n"
-                "fix: keep that operand out of the differentiation, with stop_gradient if needed"
-            )
-        out = primitive().bind(x, y)
-        return out, product_rule(out, None if type(ty) is Zero else mul(ty, derivative(x, y)))
-
-    return jvp
+def _polygamma_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    (m, x), (tm, tx) = primals, tangents
+    if type(tm) is not Zero:
+        raise UnsupportedError(
+            "`polygamma` has no derivative by its first operand: it is defined for whole orders\n"
+            "fix: keep that operand out of the differentiation, with stop_gradient if needed"
+        )
+    out = polygamma_p.bind(m, x)
+    slope = None if type(tx) is Zero else mul(tx, polygamma(add(m, literal(1, m)), x))
+    return out, product_rule(out, slope)
 
 
 # --- zeta function --------------------------------------------------------------------------------
@@ -219,8 +213,7 @@ def _polygamma_ref(m: np.ndarray, x: np.ndarray) -> np.ndarray:
 polygamma_p = nary(
     "polygamma", ref=_polygamma_ref, accepts="floating", transcendental=True,
     lower=_where_below("chlo.polygamma", lambda n: add(n, literal(1, n)), _polygamma_below),
-    jvp=_by_second(lambda: polygamma_p, lambda m, x: polygamma(add(m, literal(1, m)), x),
-                   "it is defined for whole orders"),
+    jvp=_polygamma_jvp,
 )  # fmt: skip
 
 
@@ -248,11 +241,57 @@ def polygamma(m: Any, x: Any) -> Any:
     return polygamma_p.bind(*operands(m, x))
 
 
+_ZETA_TERMS = 10
+_ZETA_REST = (
+    1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000,
+    1 / 74724249600, -3617 / 10670622842880000, 43867 / 5109094217170944000,
+)  # fmt: skip
+"""Bernoulli numbers B(2j) over (2j)!."""
+
+
+def _zeta_slope(s: Any, q: Any) -> Any:
+    """Derivative of the zeta function by its order `s`, for `q` above 0.
+
+    The derivative of Euler and Maclaurin's formula (DLMF 25.11.5), term by term.
+    """
+    total, at = literal(0, q), q
+    for _ in range(_ZETA_TERMS):
+        total = sub(total, mul(log(at), pow(at, neg(s))))
+        at = add(at, literal(1, q))
+    size, last = log(at), pow(at, neg(s))
+    above = sub(s, literal(1, s))
+    rest = mul(div(mul(at, last), above), add(size, div(literal(1, s), above)))
+    total = sub(total, add(rest, mul(mul(size, last), literal(0.5, q))))
+    term, rate, square = div(mul(s, last), at), div(literal(1, s), s), mul(at, at)
+    for j, c in enumerate(_ZETA_REST):
+        total = add(total, mul(literal(c, q), mul(term, sub(rate, size))))
+        one, two = add(s, literal(2 * j + 1, s)), add(s, literal(2 * j + 2, s))
+        term = div(mul(mul(term, one), two), square)
+        rate = add(rate, add(div(literal(1, s), one), div(literal(1, s), two)))
+    return select(lt(s, literal(1, s)), literal(math.nan, s), total)
+
+
+def _widened(function: Callable[..., Any], *xs: Any) -> Any:
+    """A function of floats, shorter ones taken as float32."""
+    kind = typeof(xs[0]).dtype
+    if kind.itemsize >= 4:
+        return function(*xs)
+    wide = [convert_element_type(x, np.float32) for x in xs]
+    return convert_element_type(function(*wide), kind)
+
+
+def _zeta_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    (s, q), (ts, tq) = primals, tangents
+    out = zeta_p.bind(s, q)
+    by_order = None if type(ts) is Zero else mul(ts, _widened(_zeta_slope, s, q))
+    by_place = neg(mul(s, zeta(add(s, literal(1, s)), q)))
+    return out, product_rule(out, by_order, None if type(tq) is Zero else mul(tq, by_place))
+
+
 zeta_p = nary(
     "zeta", ref=_scipy("zeta"), accepts="floating", transcendental=True,
     lower=_where_below("chlo.zeta", lambda s: s, lambda s, q, direct, value: value),
-    jvp=_by_second(lambda: zeta_p, lambda x, q: neg(mul(x, zeta(add(x, literal(1, x)), q))),
-                   "the series for it is not at hand"),
+    jvp=_zeta_jvp,
 )  # fmt: skip
 
 

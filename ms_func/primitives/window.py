@@ -88,6 +88,7 @@ def _reduction(
         Primitive(
             name,
             abstract=_abstract(name, accepts),
+            accepts=accepts,
             ref=_ref(ufunc, identity, exactly=combine is not add),
             lower=_lower(name, combine, operation, identity),
             jvp=jvp,

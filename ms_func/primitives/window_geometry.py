@@ -242,5 +242,5 @@ def cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> 
     """One operation for each place of each window."""
     moved = float(sum(t.nbytes for t in ins) + outs[0].nbytes)
     places = math.prod(params["window_dimensions"])
-    windows = sorted((ins[0].size, outs[0].size))[0]
+    windows = min(ins[0].size, outs[0].size)
     return Cost(float(places * windows), 0.0, moved)

@@ -213,16 +213,7 @@ def multinomial(
     if not t.ndim:
         raise ArgumentValueError("multinomial requires p of at least one dimension")
     key = checked_key("multinomial", key)
-    lead = manipulation.broadcast_shapes(typeof(n).shape, t.shape[:-1])
-    if shape is not None:
-        found = shape_tuple("multinomial", shape)
-        fits = manipulation.broadcast_shapes(lead, found[:-1]) == found[:-1]
-        if found[-1:] != t.shape[-1:] or not fits:
-            raise ArgumentValueError(
-                f"multinomial parameter shapes must be broadcast-compatible with shape argument, "
-                f"got n {typeof(n).shape}, p {t.shape} and shape {found}"
-            )
-        lead = found[:-1]
+    lead = _leading(typeof(n).shape, t.shape, shape)
     p = manipulation.broadcast_to(p, (*lead, t.shape[-1]))
     left = reordering.flip(running.cumsum(reordering.flip(p, -1), -1), -1)
     ratios = ar.divide(p, where(logic.equal(left, 0), 1, left))
@@ -236,3 +227,18 @@ def multinomial(
     _, counts = scan(step, manipulation.broadcast_to(n, lead), rows, unroll=unroll)
     counts = manipulation.moveaxis(counts, 0, -1)
     return convert(counts, canonicalize_dtype(dtype)) if whole else counts
+
+
+def _leading(n: tuple[int, ...], p: tuple[int, ...], shape: Shape | None) -> tuple[int, ...]:
+    """Dimensions of a sample but the last, from the shapes of its parameters and the one wanted."""
+    lead = manipulation.broadcast_shapes(n, p[:-1])
+    if shape is None:
+        return lead
+    wanted = shape_tuple("multinomial", shape)
+    fits = manipulation.broadcast_shapes(lead, wanted[:-1]) == wanted[:-1]
+    if wanted[-1:] != p[-1:] or not fits:
+        raise ArgumentValueError(
+            f"multinomial parameter shapes must be broadcast-compatible with shape argument, "
+            f"got n {n}, p {p} and shape {wanted}"
+        )
+    return wanted[:-1]

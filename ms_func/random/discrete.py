@@ -217,19 +217,21 @@ def choice(
         taken = mixed[index]
         rest = taken.shape[axis + 1 :]
         return manipulation.reshape(taken, (*taken.shape[:axis], *sizes, *rest))
-    if p is None:
-        places = randint(key, sizes, 0, n)
-    elif replace:
-        total = running.cumsum(operand("choice", p), 0)
-        u = uniform(key, sizes, to_inexact(total.dtype))
-        places = sorting.searchsorted(total, ar.multiply(total[-1], ar.subtract(1, u)))
-    else:
-        scores = ar.add(gumbel(key, (n,), to_inexact(typeof(operand("choice", p)).dtype), mode),
-                        el.log(p))  # fmt: skip
-        places = manipulation.reshape(sorting.argsort(scores, descending=True)[:draws], sizes)
+    places = randint(key, sizes, 0, n) if p is None else _likely(key, p, sizes, replace, mode)
     if not np.ndim(a):
         return places
     return taking.take(population, places, axis, mode="clip")
+
+
+def _likely(key: Any, p: Any, sizes: tuple[int, ...], replace: bool, mode: str | None) -> Any:
+    """Places drawn with probabilities `p`; each one once at most without replacement."""
+    if replace:
+        total = running.cumsum(operand("choice", p), 0)
+        u = uniform(key, sizes, to_inexact(total.dtype))
+        return sorting.searchsorted(total, ar.multiply(total[-1], ar.subtract(1, u)))
+    noise = gumbel(key, np.shape(p), to_inexact(typeof(operand("choice", p)).dtype), mode)
+    order = sorting.argsort(ar.add(noise, el.log(p)), descending=True)
+    return manipulation.reshape(order[: math.prod(sizes)], sizes)
 
 
 @placed

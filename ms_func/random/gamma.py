@@ -161,13 +161,13 @@ def _marsaglia_tsang(keys: Any, a: Any, logarithm: bool) -> Any:
     _, _, v, _ = while_loop(
         lambda state: reductions.any(rejected(state)), draw, (pair[:, 0], zeros, ones, twos)
     )
-    shrink = ar.divide(1, a)
+    shrink, drawn = ar.divide(1, a), unit(pair[:, 1], (), kind)
     if logarithm:
-        drawn = el.log1p(ar.negative(unit(pair[:, 1], (), kind)))
+        drawn = el.log1p(ar.negative(drawn))
         none = logic.logical_or(large, logic.equal(drawn, 0))
         return ar.add(ar.add(el.log(d), el.log(v)), where(none, 0, ar.multiply(drawn, shrink)))
-    drawn = ar.subtract(1, unit(pair[:, 1], (), kind))
-    return ar.multiply(ar.multiply(d, v), where(large, 1, ar.power(drawn, shrink)))
+    power = ar.power(ar.subtract(1, drawn), shrink)
+    return ar.multiply(ar.multiply(d, v), where(large, 1, power))
 
 
 def _positive(keys: Any, c: Any, kind: np.dtype) -> tuple[Any, Any]:

@@ -142,17 +142,7 @@ def _transform(
         raise ArgumentValueError(f"scipy.fft.{name}: there is no type {kind!r}\nfix: 1, 2, 3 or 4")
     (x,) = of_shapes(f"fft.{name}", x)
     x = x.astype(promote_types(x.dtype, np.float32))
-    if axes is None:
-        axes = range(x.ndim) if sizes is None else range(x.ndim - len(sizes), x.ndim)
-    axes = (axes,) if isinstance(axes, int) else axes
-    places = tuple(axis_index(a, x.ndim) for a in axes)
-    if len(set(places)) != len(places):
-        raise ArgumentValueError(f"scipy.fft.{name}: repeated axis in {tuple(axes)}")
-    given = [x.shape[a] for a in places] if sizes is None else [operator.index(n) for n in sizes]
-    if len(given) != len(places):
-        raise ArgumentValueError(
-            f"scipy.fft.{name}: s has {len(given)} lengths for {len(places)} dimensions"
-        )
+    places, given = _dimensions(name, x.shape, sizes, axes)
     least = 2 if kind == 1 else 1
     if any(n < least for n in given):
         raise ArgumentValueError(
@@ -162,6 +152,26 @@ def _transform(
     if inverse:
         kind, norm = _INVERSE[kind], _SWAPPED[norm]
     return fusion.run(_all, (x,), places, tuple(given), kind, norm)
+
+
+def _dimensions(
+    name: str, shape: tuple[int, ...], sizes: Sequence[int] | None,
+    axes: int | Sequence[int] | None,
+) -> tuple[tuple[int, ...], list[int]]:  # fmt: skip
+    """The dimensions to transform, and their lengths."""
+    rank = len(shape)
+    if axes is None:
+        axes = range(rank) if sizes is None else range(rank - len(sizes), rank)
+    axes = (axes,) if isinstance(axes, int) else axes
+    places = tuple(axis_index(a, rank) for a in axes)
+    if len(set(places)) != len(places):
+        raise ArgumentValueError(f"scipy.fft.{name}: repeated axis in {tuple(axes)}")
+    given = [shape[a] for a in places] if sizes is None else [operator.index(n) for n in sizes]
+    if len(given) != len(places):
+        raise ArgumentValueError(
+            f"scipy.fft.{name}: s has {len(given)} lengths for {len(places)} dimensions"
+        )
+    return places, given
 
 
 def _all(x: Any, places: Any, sizes: Any, kind: int, norm: str) -> Any:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import lru_cache, partial
 from threading import RLock
 from types import CellType, CodeType, FunctionType, MethodType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ms_func import config
 from ms_func.errors import (
@@ -32,6 +32,10 @@ from ms_func.source.rewrite import Rewriter
 
 runtime: Any = None
 """The module of run-time hooks, see `connect`."""
+
+
+Turn = Literal["loop", "with", None]
+"""What a generator is turned inside out for; see `source.pushing`."""
 
 
 class Entry(NamedTuple):
@@ -456,7 +460,7 @@ classes.Ways.may_decide = staticmethod(_may_decide)
 classes.Ways.learn = staticmethod(_learn_anyway)
 
 
-def _entry(f: FunctionType, turn: bool = False) -> Entry:
+def _entry(f: FunctionType, turn: Turn = None) -> Entry:
     """Convert a function, a generator function also turned inside out."""
     code = f.__code__
     try:
@@ -477,7 +481,7 @@ def _entry(f: FunctionType, turn: bool = False) -> Entry:
 _ASYNC = 0x80 | 0x200  # CO_COROUTINE, CO_ASYNC_GENERATOR
 
 
-def pushing(f: FunctionType) -> FunctionType | None:
+def pushing(f: FunctionType, turn: Turn = "loop") -> FunctionType | None:
     """A generator function turned inside out, see `source.pushing`; None where it cannot be."""
     code = f.__code__
     entry = _known.get(id(code))
@@ -486,18 +490,18 @@ def pushing(f: FunctionType) -> FunctionType | None:
     if entry.code is None and _kind_of(code.co_filename) != "user":
         return None
     with _lock:
-        made = _turned.get(id(code))
+        made = _turned.get((id(code), turn))
         if made is None:
-            made = _turned[id(code)] = _entry(f, turn=True)
+            made = _turned[id(code), turn] = _entry(f, turn)
             if made.code is not None:
                 _settle(made.code, Entry(made.code))
     return None if made.code is None else instantiate(made.code, made.places, f, _hooks)
 
 
-_turned: dict[int, Entry] = {}
+_turned: dict[tuple[int, Turn], Entry] = {}
 
 
-def _rewritten(f: FunctionType, turn: bool = False) -> tuple[Source, dict[str, str], bool]:
+def _rewritten(f: FunctionType, turn: Turn = None) -> tuple[Source, dict[str, str], bool]:
     """A function whose tree is rewritten, names of generated functions; whether it changed."""
     code = f.__code__
     if code.co_flags & _ASYNC:
@@ -513,7 +517,7 @@ def _rewritten(f: FunctionType, turn: bool = False) -> tuple[Source, dict[str, s
         node.decorator_list, node.returns = [], None
         if hasattr(node, "type_params"):
             node.type_params = []  # type: ignore[attr-defined]
-        if turn and not turned(node):
+        if turn and not turned(node, turn == "with"):
             raise Refused("it cannot be turned inside out")
         if not source.plain:
             desugar(node)

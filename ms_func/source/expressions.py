@@ -53,7 +53,9 @@ class Expressions:
         touched: whether anything may have been rewritten in place.
         bound: names certainly bound here; None where control cannot come.
         depth: number of generated functions around this place.
-        unsure: names that must hold UNDEFINED until they are bound.
+        unsure: names that must hold UNBOUND until they are bound.
+        jumped: names certainly bound where control gets without a jump; they may hold `Unsure`
+            because the ways that jump come this way, too.
         class_name: class for private names.
     """
 
@@ -65,6 +67,7 @@ class Expressions:
     bound: Set | None
     depth: int
     unsure: set[str]
+    jumped: Set
     class_name: str | None
     first_argument: str | None
 
@@ -95,7 +98,9 @@ class Expressions:
         if found is None or found.hooked or (found.indexed and self.converts):
             stays = False
         else:
-            stays = bound is None or self.local & found.reads <= bound
+            stays = (bound is None or self.local & found.reads <= bound) and not (
+                self.jumped & found.reads
+            )
         self.touched = self.touched or not stays
         return stays
 
@@ -122,8 +127,10 @@ class Expressions:
     def _name(self, node: ast.Name) -> ast.expr:
         name = node.id
         known = self.bound is None or name in self.bound
-        if known or name in self._hidden or name not in self.local or self._deferred:
+        if name in self._hidden or name not in self.local or self._deferred:
             return node
+        if known:
+            return hook("held", node, node) if name in self.jumped else node
         if name in self.cells:
             if not self.depth and not self._piece:
                 return node

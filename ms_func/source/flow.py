@@ -241,7 +241,8 @@ class Flow:
         if not self.lets_through(s):
             inner = to._replace(on_raise=to.on_raise | after)
             if keep and self.is_converted(s):
-                self.shared |= self.binds(s.body) & after
+                entered = EMPTY.union(*(self.names.uses(i).binds for i in s.items))
+                self.shared |= (entered | self.binds(s.body)) & after
             elif keep:
                 self._share(s.body, after)
         found = self.block(s.body, after, inner, keep)

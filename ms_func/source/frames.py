@@ -33,7 +33,7 @@ class Frame:
         state: names it returns; None where `return` returns from the user's function.
         loop: innermost loop around the place.
         stops: break flags of the loops between here and the user's function.
-        unsure: names that must hold UNDEFINED at its start.
+        unsure: names that must hold UNBOUND at its start.
         flags: whether flags for `return` are needed at its start.
         skips: whether the flag for `continue` is needed at its start.
     """

@@ -132,6 +132,9 @@ def _shown(r: Rewriter, loop: Loop, state: Sequence[str], at: Any) -> ast.Consta
 def _after(r: Rewriter, s: Any, loop: Loop, state: list[str], out: list[ast.stmt]) -> Any:
     """The `else` block, and flags that may be set."""
     flags = r.flow.completions(s.body) & {"R"}
+    left = (r.breaks.get(loop.stop) or EMPTY).intersection(state)
+    if is_endless(s) and r.bound is not None:
+        r.goes_on(r.bound | left, r.bound, state)
     if not s.orelse or is_endless(s):
         return False, flags
     if loop.stop not in state:
@@ -141,7 +144,7 @@ def _after(r: Rewriter, s: Any, loop: Loop, state: list[str], out: list[ast.stmt
     go = hook("not_", s, load(loop.stop, s))
     live, ends = r.flow.live[s], r.flow.completions(s.orelse)
     more = r.choose(go, s.orelse, (), live.needed(ends, live.after), live.orelse, EMPTY,
-                    ends | {"N"}, s, out)  # fmt: skip
+                    ends | {"N"}, s, out, skipped=left)  # fmt: skip
     return False, flags | more
 
 

@@ -102,9 +102,9 @@ def _hook_at(name: str, where: dict[str, Any]) -> ast.Attribute:
     return _put(ast.Attribute(_put(ast.Name(HOOKS, LOAD), where), name, LOAD), where)
 
 
-def undefined(at: Any) -> ast.Attribute:
+def unbound(at: Any) -> ast.Attribute:
     """The value of a name that is not bound."""
-    return hook_itself("UNDEFINED", at)
+    return hook_itself("UNBOUND", at)
 
 
 def assign(name: str, value: ast.expr, at: Any) -> ast.Assign:

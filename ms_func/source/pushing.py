@@ -3,7 +3,8 @@
 A loop over a generator runs two functions in turns, which no program can where data decide when a
 turn ends. Turned inside out, the generator is an ordinary function that calls the body of the loop
 for each of its values, and returns where the loop is left: its own loops and conditions may
-then depend on data like those of any other function.
+then depend on data like those of any other function. A generator under `contextmanager` calls the
+body of the `with`, and gets what that raises.
 """
 
 from __future__ import annotations
@@ -22,15 +23,19 @@ _BLOCKS = ("body", "orelse", "finalbody")
 _LOOPS = (ast.For, ast.While)
 
 
-def turned(node: Any) -> bool:
+def turned(node: Any, manages: bool) -> bool:
     """Turn a generator inside out, in place; False where that cannot be.
 
     It cannot where a `yield` gives a value, or where the generator would catch what the loop
     raises. Where no loop of the generator yields, there is nothing to gain.
+
+    Args:
+        node: the generator function.
+        manages: whether it stands under `contextmanager`; then it may not yield in a loop.
     """
-    if not any(map(_repeats, ast.walk(node))):
+    if any(map(_repeats, ast.walk(node))) == manages:
         return False
-    if not _can_turn(node.body):
+    if not _can_turn(node.body, manages):
         return False
     first = node.body[0]
     mark = placed(ast.Expr(hook("endless", first, load(TAKER, first))), first)
@@ -43,7 +48,7 @@ def _repeats(x: ast.AST) -> bool:
     return isinstance(x, ast.YieldFrom) or (isinstance(x, _LOOPS) and holds_yield(x))
 
 
-def _can_turn(stmts: list[Any]) -> bool:
+def _can_turn(stmts: list[Any], manages: bool) -> bool:
     for s in stmts:
         if not holds_yield(s):
             continue
@@ -53,9 +58,11 @@ def _can_turn(stmts: list[Any]) -> bool:
             return False
         heads = [getattr(s, f) for f in ("test", "iter") if hasattr(s, f)]
         heads += [i.context_expr for i in getattr(s, "items", [])]
-        if any(map(holds_yield, heads)) or getattr(s, "handlers", []):
+        handlers = getattr(s, "handlers", [])
+        if any(map(holds_yield, heads)) or (handlers and not manages):
             return False
-        if not all(_can_turn(getattr(s, f, [])) for f in _BLOCKS):
+        blocks = [getattr(s, f, []) for f in _BLOCKS] + [h.body for h in handlers]
+        if not all(_can_turn(b, manages) for b in blocks):
             return False
     return True
 

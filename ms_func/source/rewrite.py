@@ -22,12 +22,13 @@ from ms_func.source.nodes import (
     constant,
     define,
     hook,
+    hook_itself,
     load,
     names_tuple,
     placed,
     store,
     thunk,
-    undefined,
+    unbound,
     unpack,
 )
 from ms_func.source.resolver import EMPTY, Resolver, Set
@@ -60,6 +61,8 @@ class Rewriter(Stores):
         self.first_argument = first[0].arg if first else None
         self.frame = Frame(None, None, ())
         self.unsure = self.frame.unsure
+        self.jumped = EMPTY
+        self.breaks: dict[str, Set | None] = {}
         self._keep_cells(())
         self.shown_flags.update(_SHOWN)
         self._loops = 0
@@ -81,7 +84,7 @@ class Rewriter(Stores):
         stmts, at = node.body, node.body[0]
         docs = 1 if _is_text(stmts[0]) else 0
         body = self.frame_body(self.frame, stmts[docs:], node)
-        missing = [assign(n, undefined(at), at) for n in sorted(self.unsure - self.params)]
+        missing = [assign(n, unbound(at), at) for n in sorted(self.unsure - self.params)]
         made = [*stmts[:docs], *self._declarations(node), *missing, *body]
         if not self.touched and len(made) == len(stmts) and all(map(operator.is_, made, stmts)):
             return False
@@ -117,7 +120,7 @@ class Rewriter(Stores):
         where = stmts[0] if stmts else at
         if frame.flags:
             start.append(assign(RETURNED, constant(False, where), where))
-            start.append(assign(VALUE, undefined(where), where))
+            start.append(assign(VALUE, hook_itself("UNDEFINED", where), where))
         if frame.skips and frame.loop is not None:
             start.append(assign(frame.loop.skip, constant(False, where), where))
         if frame.state is not None and not (body and isinstance(body[-1], ast.Return)):
@@ -306,9 +309,12 @@ class Rewriter(Stores):
     def choose(
         self, test: ast.expr, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], needed: Set,
         body_needs: Set, orelse_needs: Set, ends: Set, at: Any, out: list[ast.stmt],
-        tail: bool = False,
+        tail: bool = False, skipped: Set = EMPTY,
     ) -> Set:  # fmt: skip
-        """Call of `if_`; gives the flags that may be set."""
+        """Call of `if_`; gives the flags that may be set.
+
+        `skipped` has names that are bound where `body` does not run.
+        """
         flow, loop = self.flow, self.frame.loop
         tail = tail and loop is not None and loop.kind == "body"
         if tail:  # where a round ends, `continue` is no jump
@@ -318,15 +324,27 @@ class Rewriter(Stores):
         self.must_exist(state)
         before = self.bound
         then, then_bound = self.branch("then", body, state, body_needs, at, tail)
-        other, other_bound = None, before
+        other, other_bound = None, None if before is None else before | skipped
         if orelse:
             other, other_bound = self.branch("else", orelse, state, orelse_needs, at, tail)
-        met = meet(then_bound, other_bound)
-        if met is not None and before is not None:  # other names stay in the branches' functions
-            met -= (met & self.variables) - before - set(state)
-        self.bound = met
+        jumps = bool(skipped or ends & {"R", "B", "C"})
+        self.goes_on(meet(then_bound, other_bound), before, state, jumps)
         out += self._decision(test, then, other, state, at)
         return ends & {"R", "B", "C"}
+
+    def goes_on(
+        self, bound: Set | None, before: Set | None, state: Sequence[str], jumps: bool = True
+    ) -> None:
+        """After functions that gave back `state`, the names of `bound` are bound.
+
+        `jumps` says that they may have come to their end by a jump.
+        """
+        if bound is not None and before is not None:
+            fresh = (bound & self.variables) - before
+            bound -= fresh.difference(state)  # other names stay in these functions
+            if jumps:
+                self.jumped |= fresh.intersection(state)
+        self.bound = bound
 
     def _decision(
         self, test: ast.expr, then: ast.FunctionDef, orelse: ast.FunctionDef | None,
@@ -399,7 +417,7 @@ class Rewriter(Stores):
         self.depth -= 1
         known = {*params, *extra, *given}
         missing = [n for n in sorted(frame.unsure - known) if n in binds]
-        start = [assign(n, undefined(at), at) for n in missing]
+        start = [assign(n, unbound(at), at) for n in missing]
         self.unsure |= frame.unsure - known - set(missing)
         return define(name, params, extra, [*start, *body], at)
 

@@ -42,11 +42,12 @@ def return_(r: Rewriter, s: ast.Return, rest: Any, tail: bool, out: list[ast.stm
 
 def break_(r: Rewriter, s: ast.Break, rest: Any, tail: bool, out: list[ast.stmt]) -> None:
     """`break`, as a flag that ends the loop."""
-    loop = r.frame.loop
+    loop, bound = r.frame.loop, r.bound
     r.bound = None
     if loop is None or loop.kind == "native":
         out.append(s)
         return
+    r.breaks[loop.stop] = meet(r.breaks.get(loop.stop), bound)
     out.append(assign(loop.stop, constant(True, s), s))
     out.append(r.give_back(s, r.frame))
 
@@ -101,9 +102,7 @@ def _caught(r: Rewriter, s: ast.Try, out: list[ast.stmt]) -> tuple[bool, Set]:
         functions.append(function)
         pairs.append(placed(ast.Tuple([kinds, load(function.name, h)], ast.Load()), h))
         after = meet(after, met)
-    if after is not None and before is not None:
-        after -= (after & r.variables) - before - set(state)
-    r.bound = after
+    r.goes_on(after, before, state)
     handlers = placed(ast.Tuple(pairs, ast.Load()), at)
     call = hook("try_", at, load(body.name, at), handlers, names_tuple(state, at),
                 r.shown_names(state, at))  # fmt: skip
@@ -150,9 +149,7 @@ def _finally(r: Rewriter, s: ast.Try, out: list[ast.stmt]) -> tuple[bool, Set]:
     end = hook("ended", s.finalbody[-1], load(raised, s.finalbody[-1]))
     out += [*statements, placed(ast.Expr(end), s.finalbody[-1])]
     added = EMPTY if r.bound is None or start is None else r.bound - start
-    if after is not None and before is not None:
-        after -= (after & r.variables) - before - set(state)
-    r.bound = None if after is None else after | added
+    r.goes_on(None if after is None else after | added, before, [*state, *added])
     return False, ends & {"R", "B", "C"}
 
 

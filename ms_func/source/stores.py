@@ -18,7 +18,7 @@ from ms_func.source.nodes import (
     store,
     text_tuple,
     thunk,
-    undefined,
+    unbound,
 )
 from ms_func.source.scoping import target_names
 
@@ -100,7 +100,7 @@ class Stores(Expressions):
             out.append(placed(ast.Delete([placed(ast.Name(name, ast.Del()), at)]), at))
         else:
             self.unsure.add(name)
-            out.append(assign(name, undefined(at), at))
+            out.append(assign(name, unbound(at), at))
         self.unbind(name)
 
     # --- targets ----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -84,6 +85,33 @@ def normalize_argnums(
     if len(set(found)) != len(found):
         raise ArgumentValueError(f"{what}: argnums {argnums!r} name an argument twice")
     return found
+
+
+def argument_paths(
+    fun: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
+) -> list[str]:
+    """Where each leaf of the arguments comes from: `x`, `params['w']`, `args[2]`, `kwargs['k']`."""
+    try:
+        parameters = list(inspect.signature(fun).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    named = [p.name for p in parameters if p.kind in _POSITIONAL]
+    rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "args")
+    more = next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), "kwargs")
+    own = {p.name for p in parameters}
+    heads = [
+        *(named[i] if i < len(named) else f"{rest}[{i - len(named)}]" for i in range(len(args))),
+        *(k if k in own else f"{more}[{k!r}]" for k in sorted(kwargs)),
+    ]
+    values = (*args, *(kwargs[k] for k in sorted(kwargs)))
+    return [
+        head + tree.keystr(path)
+        for head, x in zip(heads, values, strict=True)
+        for path, _ in tree.leaves_with_path(x)
+    ]
+
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def split_arguments(

@@ -29,11 +29,25 @@ _DEEDS = {
 }
 
 
-def opening(error: type[Exception], type: ArrayType) -> str:
+_FUNCTIONS = {f"a Python {name}": name for name in ("int", "float", "complex")}
+_METHODS = {
+    "a Python scalar": "This occurred in the item() method of jax.Array\n",
+    "a Python list": "The tolist() method was called on traced array with shape {}.\n",
+}
+
+
+def opening(error: type[Exception], type: ArrayType, use: str = "") -> str:
     """Words that users of JAX, and their tests, know an error by; none for others."""
     if not config.jax_rules():
         return ""
-    return f"{_DEEDS[error]} traced array with shape {type.str_short()}\n"
+    first = f"{_DEEDS[error]} traced array with shape {type.str_short()}\n"
+    name = _FUNCTIONS.get(use)
+    if name is not None and error is ConcretizationTypeError:
+        return (
+            f"{first}The problem arose with the `{name}` function. If trying to convert the data "
+            f"type of a value, try using `x.astype({name})` or `jnp.array(x, {name})` instead.\n"
+        )
+    return first + _METHODS.get(use, "").format(type.str_short())
 
 
 def remedy(loc: Loc | None, fix: str) -> str:
@@ -45,12 +59,36 @@ def remedy(loc: Loc | None, fix: str) -> str:
     return f"\nMS104 `{loc.function}` was not converted: {reason}{joined}{fix}"
 
 
-def no_buffer(what: str) -> Exception:
+def no_buffer(type: ArrayType, what: str, deed: str) -> Exception:
     """The error of asking for the memory of a value that has none: it cannot be `what`."""
+    lead = opening(ConcretizationTypeError, type)
     return ConcretizationTypeError(
+        f"{lead}{deed + chr(10) if lead else ''}"
         f"a value known only at run time has no memory yet: it cannot be {what}\n"
         "fix: do this to the result, outside of the transformed function"
     )
+
+
+_OF_MEMORY = frozenset(("addressable_shards", "committed", "global_shards", "is_fully_addressable",
+                        "is_fully_replicated"))  # fmt: skip
+
+
+def no_attribute(name: str, type: ArrayType) -> Exception:
+    """The error of asking a traced value for an attribute that it does not have."""
+    if not config.jax_rules():
+        return AttributeError(f"a traced value has no attribute {name!r}")
+    shape = f"traced array with shape {type.str_short()}"
+    if name in _OF_MEMORY:
+        deed = f"The '{name}' attribute is not available on {shape}."
+        return no_buffer(type, f"asked for `{name}`", deed)
+    if name == "sharding":
+        return AttributeError(
+            f"The 'sharding' attribute is not available on {shape}. To query sharding information "
+            "on tracers, use `jax.typeof(x)`."
+        )
+    if name == "block_until_ready":
+        return AttributeError(f"The '{name}' method is not available on {shape}.")
+    return AttributeError(f"a traced value, of class Tracer, has no attribute {name}")
 
 
 def ambiguous(size: int) -> Exception:

@@ -15,6 +15,7 @@ from ms_func.ir.types import ArrayType, RefType, typeof
 from ms_func.stopwatch import timed, watched
 from ms_func.tracing import leaks
 from ms_func.tracing.arguments import kind
+from ms_func.tracing.origins import Source
 from ms_func.tracing.policy import slots
 from ms_func.tracing.reference import Ref, handed_out, read, swap
 from ms_func.tracing.tracer import Staging, Tracer
@@ -70,6 +71,7 @@ def stage(
     decided: frozenset[Any] = frozenset(),
     border: bool = False,
     role: str = "",
+    source: Source | None = None,
 ) -> Staged:
     """Record `call`, which gets one tracer per type and returns a tree of arrays.
 
@@ -84,13 +86,14 @@ def stage(
             with "write" the program gives what is to be written to those from outside, with
             "read" they can only be read.
         operands: arguments behind the parameters, where references are among them.
-        decided, border, role: see `Staging`.
+        decided, border, role, source: see `Staging`.
 
     Raises:
         TypeError: a leaf of the result is not an array or a number.
         ValueError: a leaf of the result is a reference, or one is written that cannot be.
     """
     trace = Staging(name, decided, border, role)
+    trace.source = source
     staged = _record(trace, call, types, values, keep_constants, refs, operands)
     if config.check_tracer_leaks.value:
         leaks.check(trace)
@@ -104,6 +107,8 @@ def _record(
     name = trace.name
     with trace:
         params = [trace.parameter(t) for t in types]
+        if trace.source is not None:
+            trace.source.parameters = [p.variable for p in params]
         if values is not None:
             trace.values = {p.variable: v for p, v in zip(params, values, strict=True)}
         # The user gets handles of their own: a store to one does not change the parameter.

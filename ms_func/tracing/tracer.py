@@ -41,10 +41,12 @@ from ms_func.tracing.complaints import (
     FLOAT_FIX,
     INT_FIX,
     ambiguous,
+    no_attribute,
     no_buffer,
     opening,
     remedy,
 )
+from ms_func.tracing.origins import Source
 
 _SCALARS = (bool, int, float, complex)
 _WIDE = {np.dtype(np.int64): "i", np.dtype(np.float64): "f", np.dtype(np.complex128): "c"}
@@ -125,7 +127,8 @@ class Tracer:
             return np.asarray(value).__array__(*args, **kwargs)
         raise TracerArrayConversionError(
             f"{opening(TracerArrayConversionError, self.type)}NumPy was called on a traced value "
-            f"of type {self.type}, whose elements are not known while the program is recorded\n"
+            f"of type {self.type}, whose elements are not known while the program is recorded"
+            f"{self._because()}\n"
             "fix: use the function of the same name from ms_func.numpy",
             user_loc(),
         )
@@ -135,7 +138,7 @@ class Tracer:
         if name in _OF_KNOWN:
             value = known.without_derivative(self.recorder, self.variable)
         if value is None:
-            raise AttributeError(f"a traced value has no attribute {name!r}")
+            raise no_attribute(name, self.type)
         return getattr(value, name)
 
     def item(self, *args: Any) -> Any:
@@ -149,7 +152,8 @@ class Tracer:
     def __reduce__(self) -> Any:
         value = known.without_derivative(self.recorder, self.variable)
         if value is None:
-            raise no_buffer("pickled")
+            deed = "The error occurred in the __reduce__ method, which may indicate an attempt to "
+            raise no_buffer(self.type, "pickled", deed + "serialize/pickle a traced value.")
         return value.__reduce__()
 
     def __len__(self) -> int:
@@ -179,9 +183,9 @@ class Tracer:
                 return self._value(ConcretizationTypeError, use, FLOAT_FIX)
             loc = user_loc(3)
             raise ConcretizationTypeError(
-                f"{opening(ConcretizationTypeError, self.type)}a traced value ({self.type}, "
+                f"{opening(ConcretizationTypeError, self.type, use)}a traced value ({self.type}, "
                 f"traced in `{self.recorder.name}`) was used as "
-                f"{use}, which has no derivative{remedy(loc, FLOAT_FIX)}",
+                f"{use}, which has no derivative{self._because()}{remedy(loc, FLOAT_FIX)}",
                 loc,
             )
         return self._value(ConcretizationTypeError, use, INT_FIX)
@@ -192,11 +196,17 @@ class Tracer:
         if value is None:
             loc = user_loc(3)
             raise error(
-                f"{opening(error, self.type)}a value known only at run time ({self.type}, traced "
-                f"in `{self.recorder.name}`) was used as {use}{remedy(loc, fix)}",
+                f"{opening(error, self.type, use)}a value known only at run time ({self.type}, "
+                f"traced in `{self.recorder.name}`) was used as {use}{self._because()}"
+                f"{remedy(loc, fix)}",
                 loc,
             )
         return np.asarray(value)
+
+    def _because(self) -> str:
+        """Which arguments this depends on, where they have names."""
+        source = self.recorder.source
+        return "" if source is None else source.because(self.recorder.eqns, self.variable)
 
 
 _OF_KNOWN = frozenset((
@@ -216,7 +226,8 @@ def _of_arrays(name: str) -> Callable[..., Any]:
     def method(self: Tracer, *args: Any, **options: Any) -> Any:
         value = known.without_derivative(self.recorder, self.variable)
         if value is None:
-            raise no_buffer(f"asked for `{name}`")
+            deed = f"The {name}() method was called on traced array with shape "
+            raise no_buffer(self.type, f"asked for `{name}`", f"{deed}{self.type.str_short()}.")
         return getattr(value, name)(*args, **options)
 
     method.__name__ = name
@@ -272,12 +283,13 @@ class Staging:
         at_once: whether all recordings around this one run their functions at once, too.
         known: what was found out about variables; see `tracing.known`.
         results: what functions behind a cache gave; see `source.caches`.
+        source: the user's function behind this, and names of its arguments, where given.
     """
 
     __slots__ = (
         "__weakref__", "alive", "at_once", "border", "captured", "decided", "eqns", "handles",
-        "known", "links", "loc", "name", "outer", "results", "role", "spliced", "strict", "values",
-        "wide",
+        "known", "links", "loc", "name", "outer", "results", "role", "source", "spliced", "strict",
+        "values", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -301,6 +313,7 @@ class Staging:
         self.outer: Any = None
         self.links: Any = None
         self.results: dict[Any, Any] = {}
+        self.source: Source | None = None
 
     @property
     def main(self) -> Staging:

@@ -120,7 +120,8 @@ def _run(eqn: Eqn, cts: Sequence[Any], operands: Sequence[Any]) -> Sequence[Any]
     if rule is NONLINEAR or type(rule) is NotSupported:
         reason = "it is not linear" if rule is NONLINEAR else rule.reason
         raise UnsupportedError(
-            f"`{eqn.primitive.name}` cannot be transposed: {reason}\n"
+            "Transpose rule (for reverse-mode differentiation) for "
+            f"'{eqn.primitive.name}' not implemented: it cannot be transposed, {reason}\n"
             "fix: use forward mode (jvp, jacfwd), or give the derivative with custom_vjp",
             eqn.loc,
         )

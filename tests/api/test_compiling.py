@@ -173,6 +173,23 @@ def test_device_beside_other_placements_is_refused():
         ms.jit(lambda x: x, device=device, in_shardings=None)  # shardings
 
 
+def test_compiled_programs_say_what_differs_in_a_call():
+    x = np.ones(2, np.float32)
+    run = ms.jit(lambda x, y: x + y).lower(x, np.float32(1)).compile()
+    assert run(x, 1.0).tolist() == [2, 2]  # a number is as good as an array without dimensions
+    with refused(TypeError, "does not match the input pytree", "different lengths of tuple"):
+        run(x)  # here
+    with refused(
+        TypeError, "Argument 'x' compiled with float32[2] and called with float32[3]", at="longer"
+    ):
+        run(np.ones(3, np.float32), x[0])  # longer
+    with ms.as_jax() as jax:
+        first, other = jax.devices()[:2]
+        run = jax.jit(lambda x: x).lower(jax.device_put(x, first)).compile()
+        with pytest.raises(ValueError, match="compiled for input shardings that disagree"):
+            run(jax.device_put(x, other))
+
+
 # --- what the stages tell -----------------------------------------------------------------------
 
 

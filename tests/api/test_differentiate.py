@@ -260,7 +260,7 @@ def test_functions_linear_over_the_integers_are_transposed():
     assert of_y.tolist() == [5, 0]
     with pytest.raises(TypeError, match="got f32"):
         back(5.0)
-    with pytest.raises(TypeError, match="or all integers"):
+    with pytest.raises(TypeError, match="and integer -> integer"):
         ms.linear_transpose(lambda x: x.astype(np.float32), 1)
 
 

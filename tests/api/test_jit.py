@@ -58,7 +58,7 @@ def test_scalars_are_weak_and_32_bits_wide():
         out = f(value)
         assert out.dtype == dtype
         assert out.item() == value
-    with pytest.raises(OverflowError, match="too large"):
+    with pytest.raises(OverflowError, match="whose argument path is x"):
         f(2**40)
     assert f(7).item() == 7
 

@@ -124,6 +124,36 @@ def test_intervals_are_computed_in_the_dtype_asked_for():
         assert getattr(xp, f)(*ends, 7, dtype=xp.float16).dtype == "float16"
 
 
+WHOLE = [
+    (-(2**63), 2**63 - 1, 2**62), (2**63 - 1, -(2**63), -(2**62)), (0, 2**62 + 1, 2**62),
+    (-(2**63), 2 - 2**63), (5, 0, 2),
+]  # fmt: skip
+
+
+def test_ranges_of_whole_numbers_up_to_the_limits():
+    for ends in WHOLE:
+        assert xp.arange(*ends, dtype=xp.int64).tolist() == list(range(*ends))
+    ends = (2**63, 2**64 - 1, 2**61 + 1)
+    assert xp.arange(*ends, dtype=xp.uint64).tolist() == list(range(*ends))
+
+
+def test_slices_whose_steps_exceed_the_index_dtype():
+    for step in (2**63 - 1, -(2**63)):
+        x, want = xp.arange(4), np.arange(4)
+        x[::step], want[::step] = 9, 9
+        np.testing.assert_array_equal(x, want)
+        np.testing.assert_array_equal(x[::step], want[::step])
+
+
+def test_astype_without_a_copy_gives_the_array_itself():
+    x = xp.ones(2)
+    assert xp.astype(x, xp.float32, copy=False) is x
+    assert x.astype(xp.float32, copy=False) is x
+    y = xp.astype(x, xp.float32)
+    y[0] = 5
+    assert x.tolist() == [1, 1]
+
+
 # --- special values of real numbers --------------------------------------------------------------
 
 EDGES = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, -1.0, 2.5, -2.5]
@@ -287,6 +317,19 @@ def test_dlpack_there_and_back(kind, copy):
     back = xp.from_dlpack(x, copy=copy)
     assert back.dtype == kind
     assert x.__dlpack_device__() == (1, 0)
+
+
+def test_dlpack_copies_what_cannot_be_shared():
+    fixed = np.arange(3.0)
+    fixed.flags.writeable = False
+    for x in (np.arange(10)[::2], np.arange(4)[::-1], fixed):
+        np.testing.assert_array_equal(xp.from_dlpack(x), x)
+        with pytest.raises(BufferError, match="copy=False"):
+            xp.from_dlpack(x, copy=False)
+    x = xp.ones(3)
+    there = xp.from_dlpack(x, device=x.device, copy=False)
+    assert there.unsafe_buffer_pointer() == x.unsafe_buffer_pointer()
+    assert xp.from_dlpack(x, copy=True).unsafe_buffer_pointer() != x.unsafe_buffer_pointer()
 
 
 # --- decompositions of matrices without elements -------------------------------------------------

@@ -159,8 +159,10 @@ def test_clamp_to_scalars(dtype: str) -> None:
     x = values(dtype, SHAPE, 1)
     low, high = np.array(1).astype(dtype), np.array(2).astype(dtype)
     kind = f"({typed(low)}, {typed(x)}, {typed(high)}) -> {typed(x)}"
-    check(one_op(f"stablehlo.clamp %arg0, %arg1, %arg2 : {kind}", [low, x, high], typed(x)),
-          low, x, high)  # fmt: skip
+    for bounds in ((low, high), (high, low)):  # of bounds that cross the upper one counts
+        arguments = [bounds[0], x, bounds[1]]
+        check(one_op(f"stablehlo.clamp %arg0, %arg1, %arg2 : {kind}", arguments, typed(x)),
+              *arguments)  # fmt: skip
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

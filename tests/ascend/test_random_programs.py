@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import ms_func as ms
 from ms_func import tree
-from ms_func_ascend import from_bytes, simulate
+from ms_func_ascend import simulate
+from tests.support.ascend import read_back
 from tests.support.programs import Program, moderate, programs
 
 
@@ -25,7 +26,7 @@ def check_program(program: Program, seed: int, gradient: bool) -> None:
     want = [np.asarray(v) for v in tree.leaves(ms.jit(call)(*arguments))]
     if not moderate(want):
         return
-    got = simulate(from_bytes(ms.export(call, *arguments, backend="ascend")), arguments)
+    got = simulate(read_back(ms.export(call, *arguments, backend="ascend")), arguments)
     for g, w in zip(got, want, strict=True):
         assert g.dtype == w.dtype
         np.testing.assert_allclose(g, w, rtol=1e-9, atol=1e-9)

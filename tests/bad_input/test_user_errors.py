@@ -170,7 +170,7 @@ def test_donated_array_used_again() -> None:
 def test_deleted_array_used_again() -> None:
     x = np.arange(4.0)
     x.delete()
-    with refused(RuntimeError, "has been deleted", "f32[4]", "fix:"):
+    with refused(RuntimeError, "has been deleted", "float32[4]", "fix:"):
         x * 2  # here
 
 

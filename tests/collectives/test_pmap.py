@@ -120,7 +120,7 @@ def test_mistakes_are_named():
         ms.pmap(lambda v: v)(np.ones(9))
     with pytest.raises(ValueError, match="inconsistent sizes"):
         ms.pmap(lambda a, b: a)(X, X[:4])
-    with pytest.raises(ValueError, match="at least one non-None"):
+    with pytest.raises(ValueError, match="at least one argument with a mapped axis"):
         ms.pmap(lambda a: a, in_axes=None)(X)
     with pytest.raises(ValueError, match="along axis 2"):
         ms.pmap(lambda a: a, in_axes=2)(X)

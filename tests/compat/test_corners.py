@@ -247,7 +247,7 @@ REFUSALS = {
         ValueError, "should be exclusive",
     ),
     "concrete": (
-        lambda jax, jnp: jax.checkpoint(abs, concrete=True), NotImplementedError, "was removed",
+        lambda jax, jnp: jax.checkpoint(abs, concrete=True), NotImplementedError, "and removed",
     ),
     "deleted": (lambda jax, jnp: _deleted(jnp).format, RuntimeError, "has been deleted"),
     "deleted pieces": (

@@ -37,7 +37,8 @@ def _modules(library: str) -> list[str]:
     spec = find_spec(library)
     assert spec is not None
     walked = pkgutil.walk_packages(spec.submodule_search_locations, f"{library}.", lambda _: None)
-    return [library, *(m.name for m in walked if not m.name.endswith(("_test", "test_utils")))]
+    tests = ("_test", "test_util", "test_utils")
+    return [library, *(m.name for m in walked if not m.name.endswith(tests))]
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

@@ -31,6 +31,23 @@ def test_numpy_sees_the_elements(x):
     np.testing.assert_array_equal(np.from_dlpack(x), host)
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="needs C before __buffer__ (PEP 688)")
+def test_python_reads_the_memory(x):
+    view = memoryview(x)
+    assert view.readonly
+    assert view.tobytes() == x.tobytes()
+    assert view.shape == (2, 3)
+    for other in (x.astype("bfloat16"), x.astype("int4"), ms.random.key(0)):
+        with pytest.raises(BufferError):
+            memoryview(other)
+    assert np.asarray(x.astype("bfloat16")).dtype == "bfloat16"
+    with pytest.raises(BufferError, match="write"):
+        x.__buffer__(1)
+    x.delete()
+    with pytest.raises(BufferError, match="deleted"):
+        memoryview(x)
+
+
 def test_reading_elements_looks_for_no_other_library(x, monkeypatch):
     """The runtime's own conversion would import an installed jax."""
     asked = []

@@ -100,6 +100,12 @@ def test_infinities(name):
 
 def test_hypot_does_not_overflow():
     assert float(mnp.hypot(3e38, 1.0)) == pytest.approx(3e38)
+    half, inf = np.sqrt(0.5), np.inf
+    for x, y, slopes in (
+        (1e30, 1e30, (half, half)), (3e-30, -4e-30, (0.6, -0.8)), (-inf, 1.0, (-1, 0)),
+        (1.0, inf, (0, 1)), (inf, -inf, (half, -half)), (inf, np.nan, (1, 0)),
+    ):  # fmt: skip
+        np.testing.assert_allclose(ms.grad(mnp.hypot, (0, 1))(x, y), slopes, rtol=1e-6)
 
 
 def test_logaddexp_derivatives_share_a_tie():

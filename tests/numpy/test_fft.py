@@ -46,6 +46,8 @@ def test_frequencies():
         both("fft.rfftfreq", n)
         both("fft.fftshift", X[0, :n])
         both("fft.ifftshift", X[0, :n], 1)
+    got = mnp.fft.rfftfreq(6, 0.1, dtype="float64")
+    np.testing.assert_allclose(got, np.fft.rfftfreq(6, 0.1), rtol=1e-15)
 
 
 def test_inverse_and_derivative():

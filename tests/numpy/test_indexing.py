@@ -284,6 +284,16 @@ def test_updates_take_lists_and_segments_are_counted_from_the_front():
     assert mnp.put(data, mnp.array([9]), 7.0, inplace=False).tolist() == [0, 1, 2, 3, 7]
 
 
+@pytest.mark.parametrize("shape", [(5,), (0,), (), (1, 2)])
+def test_segments_are_joined_in_buckets(shape):
+    rows = np.arange(1.0, 1.0 + np.prod(shape), dtype=np.float32).reshape(shape)
+    ids = np.array([0, 1, 9, -1, 1])[: 0 if shape == (0,) else 5]
+    inside = (ids >= 0) & (ids < 3)
+    want = np.zeros((3, *shape[1:]), np.float32)
+    np.add.at(want, ids[inside], np.broadcast_to(rows, (len(ids), *shape[1:]))[inside])
+    assert ms.ops.segment_sum(rows, ids, 3, bucket_size=2).tolist() == want.tolist()
+
+
 @pytest.mark.skipif(len(ms.devices()) < 8, reason="needs 8 devices")
 @pytest.mark.parametrize("name", ["segment_sum", "segment_prod", "segment_max", "segment_min"])
 def test_segments_are_placed(name):

@@ -336,3 +336,21 @@ def test_quantiles_have_the_dtype_of_the_elements(name, q):
     for dtype in ("float16", "bfloat16", "float64"):
         assert getattr(mnp, name)(mnp.array([1, 2, 4], dtype), q).dtype == mnp.dtype(dtype)
     assert getattr(mnp, name)(mnp.arange(3), q).dtype == np.float32
+
+
+def test_unique_counts_complex_numbers_with_a_nan_in_either_part_once():
+    nan = np.nan
+    x = np.array(
+        [complex(nan, 0), complex(0, nan), 1 + 1j, complex(nan, 1), complex(1, nan), 1 + 1j]
+    )
+    got, want = (m.unique(x, return_inverse=True, return_counts=True) for m in (mnp, np))
+    for g, w in zip(got, want, strict=True):
+        np.testing.assert_array_equal(g, w)
+    values, counts = mnp.unique(x, return_counts=True, equal_nan=False)
+    assert counts.tolist() == [2, 1, 1, 1, 1]
+    assert values[0] == 1 + 1j
+
+
+def test_lengths_below_zero_are_refused():
+    with pytest.raises(TypeError, match="not be negative"):
+        mnp.bincount(mnp.array([1, 2]), length=-1)

@@ -379,3 +379,37 @@ def test_eager_calls_with_arrays_anywhere(call):
     for _ in range(2):
         found = call(mnp, mnp.asarray(a), mnp.asarray(a > 1.5))
         np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shift", "axis"),
+    [((1, -2), (0, 0)), (3, (1, 0)), ([2], (0, 1)), ((1, 2), 1), ((1, 2), None), (1, (2, 2))],
+)
+def test_roll_joins_shifts_and_axes(shift, axis):
+    x = np.arange(24).reshape(2, 3, 4)
+    want = np.roll(x, shift, axis)
+    np.testing.assert_array_equal(mnp.roll(x, shift, axis), want)
+    np.testing.assert_array_equal(
+        ms.jit(mnp.roll, static_argnums=2)(x, np.array(shift), axis), want
+    )
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "uint32", "int64"])
+def test_roll_by_a_traced_shift_of_any_width(kind):
+    x = np.arange(300)
+    for shift in (5, 100, -7) if kind.startswith("i") else (5, 200):
+        got = ms.jit(mnp.roll)(x, mnp.asarray(shift, dtype=kind))
+        np.testing.assert_array_equal(got, np.roll(x, shift))
+
+
+def test_operands_without_elements():
+    none, rows = np.zeros(0, np.float32), np.zeros((0, 3), np.float32)
+    for args in ((none,), (none, none), (rows, None, 1.0, 0)):
+        np.testing.assert_array_equal(mnp.trapezoid(*args), np.trapezoid(*args))
+    np.testing.assert_array_equal(mnp.linalg.lstsq(rows, none)[0], np.zeros(3))
+
+
+def test_chosen_numbers_have_their_dtype_for_good():
+    x = mnp.array([0, 1, 1])
+    for out in (mnp.choose(x, [1, 2.5]), mnp.piecewise(x, [x > 0], [1, 2])):
+        assert not out.weak_type

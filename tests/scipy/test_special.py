@@ -225,7 +225,8 @@ FAR = {
     "betaln": [(0.5, 1e5, 30, 1e-5, -2.5, 0.1, 2), (1e10, 1e5, 1e3, 20, 50, np.inf, np.nan)],
     "comb": [(1e10, 1e10, 60), (2, 0.5, 30)],
     "betainc": [(1, 0.5, 1e6), (1e10, 1e10, 1e6), (1e-10, 1e-10, 0.5001)],
-    "gammainc": [(1e10, 1e6, 1e6), (1e10, 1e6, 1.002e6)],
+    "gammainc": [(1e6, 2.0**24, 1e10, 1e6, 3e5), (1.002e6, 2.0**24, 1e10, 1e6, 2.995e5)],
+    "gammaincc": [(1e6, 2.0**24, 2.0**27, 1e10, 3e5), (1.002e6, 2.0**24, 2.0**27, 1e6, 3.02e5)],
     "zeta": [(2, 3, 2, 1.5, 2.0, 1.5), (-0.5, -12.25, -3, -3, 0, -0.5)],
     "polygamma": [(0, 1, 2, 3, 7, 1, 2), (-20.25, -10.5, -10.25, -0.3, -50.25, -2, -12)],
     "hyp1f1": [(2.5, -1, -1, 10, 10, 0.5), (0.5, 0.5, 20, 0.5, 2.5, 1),
@@ -242,9 +243,8 @@ def test_far_out_at_poles_and_below_zero(name):
             np.testing.assert_allclose(got, want, rtol=3e-10, atol=1e-320)
         args = [x[: len(x) // 2 + 1].astype(np.float32) for x in args]
         want = getattr(ss, name)(*args)
-        if name != "gammainc":  # which single precision has no digits for
-            want = np.asarray(want, np.float32)
-            np.testing.assert_allclose(getattr(special, name)(*args), want, rtol=3e-4)
+        want = np.asarray(want, np.float32)
+        np.testing.assert_allclose(getattr(special, name)(*args), want, rtol=3e-4)
 
 
 def test_slopes_below_zero_and_far_out():
@@ -255,3 +255,8 @@ def test_slopes_below_zero_and_far_out():
     slope = ms.grad(special.ndtri)(np.float64(1e-20))
     density = np.exp(-(ss.ndtri(1e-20) ** 2) / 2) / np.sqrt(2 * np.pi)
     np.testing.assert_allclose(slope, 1 / density, rtol=1e-12)
+    for a, x in ((2.0**24, 2.0**24), (2.0**24, 2.0**24 + 4096), (3e5, 2.995e5)):
+        numeric = (ss.gammainc(a + 1, x) - ss.gammainc(a - 1, x)) / 2
+        for kind in (np.float32, np.float64):
+            slope = ms.grad(special.gammainc)(kind(a), kind(x))
+            np.testing.assert_allclose(slope, numeric, rtol=1e-5)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -680,3 +680,93 @@ def handlers_in_a_recursion(n):
             return 100 * e.args[0]
 
     return rec(n)
+
+
+@contextmanager
+def kept_in(log):
+    log.append(1.0)
+    try:
+        yield log
+    except ValueError:
+        log.append(2.0)
+    finally:
+        log.append(3.0)
+
+
+@contextmanager
+def scaled(state, k):
+    old = state["scale"]
+    state["scale"] = old * k
+    try:
+        yield state
+    finally:
+        state["scale"] = old
+
+
+@contextmanager
+def counted(x, acc):
+    if x > 1:
+        acc[0] = acc[0] + 1
+        yield 10.0
+    else:
+        yield 20.0
+    acc[0] = acc[0] * 3
+
+
+@case((2.0,), (0.5,))
+def a_manager_catches(x):
+    log = []
+    y = 0.0
+    with kept_in(log) as inner:
+        y = x * 2
+        if x > 1:
+            raise ValueError("no")
+        y = x * 3
+    return y, sum(log), len(inner) * 1.0
+
+
+@case((2.0,), (0.5,))
+def a_manager_restores(x):
+    state = {"scale": 1.0}
+    try:
+        with scaled(state, 5.0):
+            if x > 1:
+                raise ValueError
+            x = x * state["scale"]
+    except ValueError:
+        x = x * 100 * state["scale"]
+    return x + state["scale"]
+
+
+@case((2.0,), (0.5,))
+def a_manager_yields_on_either_side(x):
+    acc = [x]
+    with counted(x, acc) as v:
+        acc[0] = acc[0] + v
+    return acc[0]
+
+
+@case((2.5,), (-1.0,), (0.5,))
+def a_manager_in_a_loop(x):
+    t = 0.0
+    for i in range(4):
+        with kept_in([]):
+            if x > i:
+                raise ValueError
+            if i == 2:
+                continue
+            t = t + i * x
+            if t > 2:
+                break
+    return t
+
+
+@case((7.0,), (2.0,))
+def a_manager_in_a_while(x):
+    while x > 0:
+        with kept_in([]):
+            x = x - 1
+            if x > 2:
+                raise ValueError
+            x = x - 0.5
+    return x

@@ -226,7 +226,7 @@ def test_transforms():
     jac = sparse.jacrev(lambda m: m @ v)(m)
     _equal(jac, np.where(x != 0, np.eye(3)[:, :, None] * v, 0))
     rows = ms.vmap(lambda x: BCOO.fromdense(x, nse=4))(np.stack([x, 2 * x]))
-    assert rows.shape == (3, 4)
+    assert rows.shape == (2, 3, 4)
     full = ms.vmap(lambda x: BCOO.fromdense(x, nse=12))(np.stack([x, 2 * x]))
     _equal(ms.vmap(lambda m: m @ v)(full), np.stack([x @ v, 2 * (x @ v)]))
 
@@ -307,12 +307,26 @@ def test_solutions():
     (lambda: np.asarray(BCOO.fromdense(np.ones(2))), TypeError),
     (lambda: BCOO.fromdense(np.ones(2))[[0, 1]], NotImplementedError),
     (lambda: 1 / BCOO.fromdense(np.ones(2)), TypeError),
+    (lambda: BCSR((np.ones(2), np.arange(2), np.arange(2)), shape=(2, 3)), ValueError),
     (lambda: ms.jit(BCOO.fromdense)(np.ones(2)), TypeError),
     (lambda: BCOO.fromdense(np.ones((2, 3))) @ np.ones(2), TypeError),
 ])  # fmt: skip
 def test_refusals(make, error):
     with pytest.raises(error):
         make()
+
+
+def test_vmap_takes_the_leading_batch_dimension_of_sparse_arrays():
+    dense = np.arange(12.0).reshape(2, 2, 3) % 4
+    for kind in (BCOO, BCSR):
+        rows = kind.fromdense(dense, n_batch=1)
+        assert repr(rows) == f"{kind.__name__}(float64[2, 2, 3], nse={rows.nse}, n_batch=1)"
+        np.testing.assert_allclose(ms.vmap(lambda m: m @ np.ones(3))(rows), dense.sum(-1))
+    rows = BCOO.fromdense(dense, n_batch=1)
+    assert ms.vmap(lambda m: xp.full((), m.ndim))(rows).tolist() == [2, 2]
+    twice = ms.vmap(lambda m: 2 * m)(rows)
+    assert twice.shape == rows.shape
+    np.testing.assert_allclose(twice.todense(), 2 * dense)
 
 
 def test_the_alias_has_them():

@@ -9,6 +9,7 @@ import numpy as np
 
 from ms_func_ascend import Graph, Options, from_bytes, simulate, to_bytes, translate
 from tests.support import xla
+from tests.support.air_checker import complaints
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 MLIR = {
@@ -50,8 +51,14 @@ def one_op(text: str, arguments: list[np.ndarray], result: str) -> str:
 
 def both(text: str, *arguments: np.ndarray, **options: Any) -> tuple[Graph, list, list]:
     """The graph read back from its file, its results, and XLA's."""
-    graph = from_bytes(to_bytes(translate(text, Options(**options))))
+    graph = read_back(to_bytes(translate(text, Options(**options))))
     return graph, simulate(graph, arguments), xla.run(text, *arguments)
+
+
+def read_back(data: bytes) -> Graph:
+    """The graph of a file that the independent reader has nothing against."""
+    assert not complaints(data), "\n".join(complaints(data))
+    return from_bytes(data)
 
 
 def check(text: str, *arguments: np.ndarray, rtol: float | None = None, **options: Any) -> Graph:

@@ -47,7 +47,7 @@ def test_structures_of_parts():
 
 def test_prefixes_are_repeated():
     assert tree.broadcast({"a": 1, "b": 2}, {"a": [0, 0], "b": (0,)}) == {"a": [1, 1], "b": (2,)}
-    with pytest.raises(ValueError, match="arity"):
+    with pytest.raises(ValueError, match="different lengths of list"):
         tree.broadcast([1, 2, 3], [0, 0])
 
 

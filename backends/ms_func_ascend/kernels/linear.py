@@ -76,6 +76,119 @@ def _pool(node: Node, x: Array) -> Array:
     return _own(node, (total / np.array(size[0] * size[1], total.dtype)).astype(x.dtype))
 
 
+def _channels(node: Node, port: str, *xs: Array) -> list[Array]:
+    """Images with channels first, in float32."""
+    layout = node.layouts.get(port, "ND")
+    if layout not in ("NCHW", "NHWC") or any(node.layouts.get(p) != layout for p in node.layouts):
+        raise ValueError(f"images have layouts {node.layouts}")
+    held = [x.astype(np.float32) for x in xs]
+    return held if layout == "NCHW" else [x.transpose(0, 3, 1, 2) for x in held]
+
+
+def _channels_back(node: Node, y: Array, dtype: np.dtype) -> Array:
+    y = y if node.layouts["y"] == "NCHW" else y.transpose(0, 2, 3, 1)
+    return y.astype(dtype)
+
+
+def _column(v: Array) -> Array:
+    return v.reshape(1, -1, 1, 1)
+
+
+_IMAGES = (0, 2, 3)
+
+
+@kernel("BNTrainingReduce")
+def _batch_sums(node: Node, x: Array) -> tuple[Array, Array]:
+    (wide,) = _channels(node, "x", x)
+    return wide.sum(_IMAGES), np.square(wide).sum(_IMAGES)
+
+
+@kernel("BNTrainingUpdateV2")
+def _batch_update(
+    node: Node, x: Array, total: Array, squares: Array, scale: Array, offset: Array
+) -> tuple[Array, ...]:
+    (wide,) = _channels(node, "x", x)
+    count = np.float32(wide.size // wide.shape[1])
+    mean = total / count
+    variance = np.maximum(squares / count - mean * mean, 0)
+    made = (wide - _column(mean)) / np.sqrt(_column(variance) + np.float32(node.attr("epsilon")))
+    return _channels_back(node, made * _column(scale) + _column(offset), x.dtype), mean, variance
+
+
+@kernel("BNTrainingUpdateGrad")
+def _batch_slopes(
+    node: Node, dy: Array, x: Array, mean: Array, variance: Array
+) -> tuple[Array, Array]:
+    """Of scale and shift."""
+    dy, x = _channels(node, "x", dy, x)
+    normal = (x - _column(mean)) / np.sqrt(_column(variance) + np.float32(node.attr("epsilon")))
+    return (dy * normal).sum(_IMAGES), dy.sum(_IMAGES)
+
+
+@kernel("BNTrainingReduceGrad")
+def _batch_gradient(
+    node: Node, dy: Array, x: Array, of_scale: Array, of_shift: Array, scale: Array, mean: Array,
+    variance: Array,
+) -> Array:  # fmt: skip
+    dtype = x.dtype
+    dy, x = _channels(node, "x", dy, x)
+    count = np.float32(x.size // x.shape[1])
+    rstd = 1 / np.sqrt(_column(variance) + np.float32(node.attr("epsilon")))
+    normal = (x - _column(mean)) * rstd
+    inner = dy - _column(of_shift / count) - normal * _column(of_scale / count)
+    return _channels_back(node, _column(scale) * rstd * inner, dtype)
+
+
+@kernel("BNInfer")
+def _batch_inferred(
+    node: Node, x: Array, scale: Array, offset: Array, mean: Array, variance: Array
+) -> Array:
+    (wide,) = _channels(node, "x", x)
+    rstd = 1 / np.sqrt(_column(variance) + np.float32(node.attr("epsilon")))
+    made = (wide - _column(mean)) * rstd * _column(scale) + _column(offset)
+    return _channels_back(node, made, x.dtype)
+
+
+@kernel("MaxPoolV3Grad")
+def _max_pool_gradient(node: Node, x: Array, y: Array, dy: Array) -> Array:
+    """Each window gives its gradient to the first of its largest elements."""
+    _check_layout(node, ["orig_input", "orig_output", "grad", "out_grad"])
+    same(x, y, dy)
+    made = _spread_windows(node, _first(node, x), _first(node, y), _first(node, dy), x.dtype)
+    return _own(node, made)
+
+
+@kernel("AvgPoolV2Grad")
+def _average_pool_gradient(node: Node, shape: Array, dy: Array) -> Array:
+    """Each window gives its gradient to all of its elements in equal parts."""
+    _check_layout(node, ["input_grad", "out_grad"])
+    if node.attr("exclusive"):
+        raise ValueError("averages over the inside of the padding are not defined here")
+    x = _first(node, np.zeros(shape, dy.dtype))
+    return _own(node, _spread_windows(node, x, None, _first(node, dy), dy.dtype))
+
+
+def _spread_windows(node: Node, x: Array, y: Array | None, dy: Array, dtype: np.dtype) -> Array:
+    """What windows give back to the elements of `x`: to all, or to the first that is `y`."""
+    size, step, pads = _spatial(node, "ksize"), _spatial(node, "strides"), node.attr("pads")
+    made = np.zeros(x.shape, np.float32 if half(x) else dtype)
+    for n, c, i, j in np.ndindex(*dy.shape):
+        rows, columns = (
+            range(at * s - p, at * s - p + k)
+            for at, s, p, k in zip((i, j), step, (pads[0], pads[2]), size, strict=True)
+        )
+        inside = [(r, q) for r in rows for q in columns
+                  if 0 <= r < x.shape[2] and 0 <= q < x.shape[3]]  # fmt: skip
+        if y is None:
+            for r, q in inside:
+                made[n, c, r, q] += dy[n, c, i, j] / (size[0] * size[1])
+        else:
+            first = next((p for p in inside if x[n, c, p[0], p[1]] == y[n, c, i, j]), None)
+            if first is not None:
+                made[n, c, first[0], first[1]] += dy[n, c, i, j]
+    return made.astype(dtype)
+
+
 @kernel("SoftmaxV2", "LogSoftmaxV2")
 def _softmax(node: Node, x: Array) -> Array:
     axes = tuple(node.attr("axes"))

@@ -228,6 +228,7 @@ def _flash_attention(node: Node, q: Array, k: Array, v: Array, *more: Any) -> tu
     """Layouts `BNSD` and `BSND`; no options but a mask."""
     dtype, layout = q.dtype, node.attr("input_layout")
     q, k, v = _heads_first(node, (q, k, v), (*more[:3], *more[4:]))
+    k, v = (np.repeat(x, q.shape[1] // x.shape[1], 1) for x in (k, v))  # heads in groups
     logits = _logits(node, q, k, more[3])
     top = logits.max(-1, keepdims=True)
     e = np.exp(logits - top)
@@ -236,3 +237,27 @@ def _flash_attention(node: Node, q: Array, k: Array, v: Array, *more: Any) -> tu
     out = np.swapaxes(out, 1, 2) if layout == "BSND" else out
     wide = [np.repeat(r, 8, -1) for r in (top, total)]
     return *wide, np.zeros((0, 0, 0, 0), dtype), out
+
+
+_elementwise("Axpy", lambda node, x, y: x + np.asarray(node.attr("alpha"), x.dtype) * y)
+
+
+@kernel("AdamApplyOne")
+def _adam(node: Node, *xs: Array) -> tuple[Array, ...]:
+    """New second moment, first moment and parameter."""
+    return _adam_step(xs[:9], xs[9], None)
+
+
+@kernel("AdamApplyOneWithDecay")
+def _adam_with_decay(node: Node, *xs: Array) -> tuple[Array, ...]:
+    return _adam_step(xs[:9], xs[10], xs[9])
+
+
+def _adam_step(xs: Sequence[Array], epsilon: Array, decay: Array | None) -> tuple[Array, ...]:
+    same(*xs, epsilon)
+    g, v, m, p, rate, *betas = (x.astype(np.float32) if half(x) else x for x in xs)
+    v = g * g * betas[3] + v * betas[2]
+    m = m * betas[0] + g * betas[1]
+    step = m / (np.sqrt(v) + epsilon)
+    step = step if decay is None else step + p * decay
+    return tuple(x.astype(xs[0].dtype) for x in (v, m, p - step * rate))

@@ -2,6 +2,7 @@
 
 from ms_func_ascend.operators import (
     arithmetic,
+    attention,
     collective,
     control_flow,
     conv,
@@ -11,6 +12,7 @@ from ms_func_ascend.operators import (
     indexing,
     lapack,
     linalg,
+    pooling,
     reduce,
     shape,
 )
@@ -20,6 +22,7 @@ __all__ = [
     "RULES",
     "Rule",
     "arithmetic",
+    "attention",
     "collective",
     "control_flow",
     "conv",
@@ -29,6 +32,7 @@ __all__ = [
     "indexing",
     "lapack",
     "linalg",
+    "pooling",
     "reduce",
     "shape",
 ]

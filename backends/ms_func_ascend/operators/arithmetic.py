@@ -171,8 +171,10 @@ def _extreme(e: Emitter, op: str, order: str, x: Tensor, y: Tensor) -> Tensor:
 def clamp(e: Emitter, low: Tensor, x: Tensor, high: Tensor) -> Tensor:
     """`x` brought between `low` and `high`; NaN goes through."""
     scalar = low.shape == () and high.shape == ()
-    nan = e.may_be_nan(low) or e.may_be_nan(high)
-    if nan or not (scalar or low.shape == x.shape == high.shape) or x.dtype.kind in "bc":
+    bounds = [e.computed(low), e.computed(high)]
+    # Of bounds that cross StableHLO takes the upper one; the operator leaves it open.
+    ordered = bounds[0] is not None and bounds[1] is not None and (bounds[0] <= bounds[1]).all()
+    if not ordered or not (scalar or low.shape == x.shape == high.shape) or x.dtype.kind in "bc":
         return minimum(e, maximum(e, x, low), high)
     made = e.one("ClipByValue", [x, low, high], x.shape, x.dtype)
     return e.select(e.is_nan(x), x, made) if e.may_be_nan(x) else made
@@ -229,8 +231,23 @@ def logical_not(e: Emitter, x: Tensor) -> Tensor:
 def bitwise(e: Emitter, name: str, x: Tensor, y: Tensor) -> Tensor:
     """`And`, `Or` or `Xor` of booleans or bits."""
     if x.dtype != BOOL:
-        return e.elementwise(f"Bitwise{name}", x, y)
+        return _on_bits(e, f"Bitwise{name}", x, y)
     return compare(e, "NE", x, y) if name == "Xor" else e.elementwise(f"Logical{name}", x, y)
+
+
+def _on_bits(e: Emitter, op: str, *xs: Tensor) -> Tensor:
+    """Operator `op` on unsigned or signed integers, as which the operands are at hand."""
+    dtype = xs[0].dtype
+    twin = signed_twin(dtype)
+    if not any(_signed_at_hand(e, x) for x in xs):
+        return e.elementwise(op, *xs)
+    return e.bitcast(e.elementwise(op, *[e.bitcast(x, twin) for x in xs]), dtype)
+
+
+def _signed_at_hand(e: Emitter, x: Tensor) -> bool:
+    """Whether `x` is unsigned and has the bits of a signed tensor, as sums have."""
+    source = e.bits_of(x)
+    return x.dtype.kind == "u" and source is not None and source.dtype == signed_twin(x.dtype)
 
 
 def shift(e: Emitter, kind: str, x: Tensor, amount: Tensor) -> Tensor:
@@ -244,6 +261,12 @@ def shift(e: Emitter, kind: str, x: Tensor, amount: Tensor) -> Tensor:
     width = 8 * dtype.itemsize
     value = e.known(amount)
     if value is not None and ((value >= 0) & (value < width)).all():
+        if kind == "left":
+            return _on_bits(e, op, x, amount)
+        if kind == "right" and _signed_at_hand(e, x):  # copies of the sign are cut off again
+            rest = np.right_shift(np.array(-1).astype(dtype), value.astype(dtype))
+            moved = e.elementwise(op, *[e.bitcast(v, signed_twin(dtype)) for v in (x, amount)])
+            return bitwise(e, "And", e.bitcast(moved, dtype), e.const(rest))
         made = e.elementwise(op, e.bitcast(x, held), e.bitcast(amount, held))
         return e.bitcast(made, dtype)
     inside = e.elementwise("Less", e.bitcast(amount, unsigned_twin(dtype)),

@@ -195,14 +195,16 @@ def _without_padding(e: Emitter, image: Tensor, conv: Conv) -> tuple[Tensor, Con
 def _input_gradient(
     e: Emitter, image: Tensor, kernel: Tensor, conv: Conv, dtype: np.dtype
 ) -> Tensor | None:
-    """`Conv2DBackpropInput`: a convolution over a dilated image is a gradient.
+    """`Conv2DBackpropInput`: a convolution over a dilated image or with a turned filter.
 
     The forward convolution that it is the gradient of has stride s = the dilation, the filter
     with its input and output features exchanged and turned around, and padding
     k_eff - 1 - low. Its input has the shape of our result; the padding after follows from the
     shapes, with up to s - 1 rows that its window does not reach.
     """
-    if all(s == 1 for s in conv.spread) or any(s != 1 for s in conv.strides):
+    if any(s != 1 for s in conv.strides):
+        return None
+    if all(s == 1 for s in conv.spread) and _source_of_turned(e, kernel) is None:
         return None
     out = conv.out(image.shape[2:], kernel.shape[2:])
     pads = []
@@ -240,6 +242,12 @@ def _exchanged(e: Emitter, kernel: Tensor, groups: int) -> Tensor:
 
 def _turned(e: Emitter, kernel: Tensor) -> Tensor:
     """`kernel` backwards in space; what was turned or transposed before is undone, not redone."""
+    source = _source_of_turned(e, kernel)
+    return e.reverse(kernel, [2, 3]) if source is None else source
+
+
+def _source_of_turned(e: Emitter, kernel: Tensor) -> Tensor | None:
+    """The filter that `kernel` is, turned around in space; None if it was not turned."""
     node = kernel.node
     if node.op == "Transpose" and node.inputs[0] is not None and node.inputs[1] is not None:
         source, perm = node.inputs[0], e.known(node.inputs[1])
@@ -253,8 +261,8 @@ def _turned(e: Emitter, kernel: Tensor) -> Tensor:
         axes = e.known(node.inputs[1])  # type: ignore[arg-type]
         active = {d for d in (2, 3) if kernel.shape[d] != 1}
         if axes is not None and active <= {int(v) for v in axes} <= {2, 3}:
-            return node.inputs[0]  # type: ignore[return-value]
-    return e.reverse(kernel, [2, 3])
+            return node.inputs[0]
+    return None
 
 
 def _filter_gradient(

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ms_func_ascend.emitter import F32, Emitter
 from ms_func_ascend.graph import Tensor
-from ms_func_ascend.operators.dot import dot
-from ms_func_ascend.operators.reduce import Window, pool, window_of_kind
+from ms_func_ascend.legalize import is_float
+from ms_func_ascend.operators.pooling import Window, pool
+from ms_func_ascend.operators.reduce import window_of_kind
 from ms_func_ascend.operators.registry import rule
-from ms_func_ascend.prototypes import accepts
+
+
+def fused(*names: str, compact: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register the rule of expressions; operands of narrower floats come in the result's dtype."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        def emit(t: Any, op: Any, *xs: Tensor) -> Any:
+            dtype = op.results[0].type.dtype
+            return function(t, op, *(t.e.cast(x, dtype) if is_float(x.dtype) else x for x in xs))
+
+        rule(*names, compact=compact)(emit)
+        return function
+
+    return register
 
 
 @rule("ascend.pool")
@@ -27,7 +41,7 @@ def _pool(t: Any, op: Any, x: Tensor) -> Tensor:
     return window_of_kind(t, kind, x, window) if made is None else made
 
 
-@rule(
+@fused(
     "ascend.SoftmaxV2", "ascend.LogSoftmaxV2", "ascend.SoftmaxGrad", "ascend.Relu", "ascend.Gelu",
     "ascend.GeluV2", "ascend.Sigmoid", "ascend.Swish", "ascend.Softplus", "ascend.Elu",
     "ascend.LeakyRelu", "ascend.TanhGrad", "ascend.SigmoidGrad", "ascend.Selu", "ascend.Relu6",
@@ -39,7 +53,7 @@ def _plain(t: Any, op: Any, x: Tensor, *more: Tensor) -> Tensor:
     return t.e.one(name, [x, *more], x.shape, x.dtype, **op.attrs)
 
 
-@rule(
+@fused(
     "ascend.ReluGrad", "ascend.LeakyReluGrad", "ascend.GeluGradV2", "ascend.SoftplusGrad",
     "ascend.Relu6Grad",
 )  # fmt: skip
@@ -48,7 +62,7 @@ def _gradient(t: Any, op: Any, x: Tensor, g: Tensor) -> Tensor:
     return t.e.one(op.name.removeprefix("ascend."), [g, x], x.shape, x.dtype, **op.attrs)
 
 
-@rule("ascend.GeluGrad", "ascend.SwishGrad")
+@fused("ascend.GeluGrad", "ascend.SwishGrad")
 def _gradient_with_result(t: Any, op: Any, x: Tensor, g: Tensor) -> Tensor:
     """Operators that also take the result of the function."""
     name = op.name.removeprefix("ascend.")
@@ -56,32 +70,109 @@ def _gradient_with_result(t: Any, op: Any, x: Tensor, g: Tensor) -> Tensor:
     return t.e.one(name, [g, x, y], x.shape, x.dtype)
 
 
-@rule("ascend.EluGrad")
+@fused("ascend.EluGrad")
 def _elu_gradient(t: Any, op: Any, x: Tensor, g: Tensor) -> Tensor:
     """From the result of the function, not its argument."""
     y = t.e.one("Elu", [x], x.shape, x.dtype)
     return t.e.one("EluGrad", [g, y], x.shape, x.dtype)
 
 
-@rule("ascend.LogSoftmaxGrad")
+@fused("ascend.LogSoftmaxGrad")
 def _log_softmax_gradient(t: Any, op: Any, x: Tensor, g: Tensor) -> Tensor:
     axes = op.attrs["axes"]
     y = t.e.one("LogSoftmaxV2", [x], x.shape, x.dtype, axes=axes)
     return t.e.one("LogSoftmaxGrad", [g, y], x.shape, x.dtype, axis=axes)
 
 
-@rule("ascend.SwiGlu")
+@fused("ascend.SwiGlu")
 def _swiglu(t: Any, op: Any, x: Tensor) -> Tensor:
     shape = op.results[0].type.shape
     return t.e.one("SwiGlu", [x], shape, x.dtype, dim=op.attrs["dim"])
 
 
-@rule("ascend.LayerNorm")
+@fused("ascend.LayerNorm")
 def _layer_norm(t: Any, op: Any, x: Tensor, *given: Tensor) -> Tensor:
     return _normed(t.e, "LayerNorm", op.attrs, x, given)[0]
 
 
-@rule("ascend.RmsNorm")
+@fused("ascend.BatchNorm")
+def _batch_norm(t: Any, op: Any, x: Tensor, *given: Tensor) -> Tensor:
+    return _batch_normed(t.e, op.attrs, x, given)[0]
+
+
+@fused("ascend.BatchVariance")
+def _batch_variance(t: Any, op: Any, x: Tensor, *given: Tensor) -> Tensor:
+    """Sum of squared distances from the mean, from the variance that the norm makes."""
+    variance = _batch_normed(t.e, op.attrs, x, given)[2]
+    total = t.e.elementwise("Mul", variance, t.e.like(op.attrs["count"], variance))
+    return t.e.cast(total, op.results[0].type.dtype)
+
+
+def _image_layout(channel: int) -> str:
+    return {1: "NCHW", 3: "NHWC"}[channel]
+
+
+def _batch_normed(
+    e: Emitter, attrs: dict[str, Any], x: Tensor, given: Sequence[Tensor]
+) -> list[Tensor]:
+    """The value, and mean and variance of each channel."""
+    (channel,) = (d for d in range(4) if d not in attrs["axes"])
+    layouts = dict.fromkeys("xy", _image_layout(channel))
+    vector = ((x.shape[channel],), F32)
+    scale, offset = _vectors(e, attrs, vector[0], given)
+    total, squares = e.node("BNTrainingReduce", [x], [vector, vector], {"x": layouts["x"]})
+    outputs = [(x.shape, x.dtype), vector, vector]
+    return e.node("BNTrainingUpdateV2", [x, total, squares, scale, offset], outputs, layouts,
+                  epsilon=attrs["epsilon"])  # fmt: skip
+
+
+def _vectors(
+    e: Emitter, attrs: dict[str, Any], shape: tuple[int, ...], given: Sequence[Tensor]
+) -> list[Tensor]:
+    """Scale and shift of channels in float32, 1 and 0 where the program has none."""
+    held = iter(given)
+    return [
+        e.cast(next(held), F32)
+        if attrs[name]
+        else e.broadcast_to(e.const(np.float32(neutral)), shape)
+        for name, neutral in (("gamma", 1), ("beta", 0))
+    ]
+
+
+@fused("ascend.BatchNormGradient")
+def _batch_norm_gradient(t: Any, op: Any, x: Tensor, *more: Tensor) -> Tensor:
+    """With respect to the argument, perhaps with another term added, or to the scale."""
+    e, attrs = t.e, op.attrs
+    count = attrs["gamma"] + attrs["beta"]
+    given, (g, *plus) = more[:count], more[count:]
+    (channel,) = (d for d in range(4) if d not in attrs["axes"])
+    layouts = dict.fromkeys(("grads", "x", "y"), _image_layout(channel))
+    _, mean, variance = _batch_normed(e, attrs, x, given)
+    vector = (mean.shape, F32)
+    epsilon = attrs["epsilon"]
+    slopes = e.node("BNTrainingUpdateGrad", [g, x, mean, variance], [vector, vector],
+                    {k: layouts[k] for k in ("grads", "x")}, epsilon=epsilon)  # fmt: skip
+    if attrs["of"] == "gamma":
+        return e.cast(slopes[0], op.results[0].type.dtype)
+    scale = _vectors(e, attrs, mean.shape, given)[0]
+    made = e.node("BNTrainingReduceGrad", [g, x, *slopes, scale, mean, variance],
+                  [(x.shape, x.dtype)], layouts, epsilon=epsilon)[0]  # fmt: skip
+    return e.elementwise("Add", made, plus[0]) if plus else made
+
+
+@fused("ascend.BNInfer")
+def _inferred(t: Any, op: Any, x: Tensor, *vectors: Tensor) -> Tensor:
+    """Batch norm with mean and variance given."""
+    e, attrs = t.e, op.attrs
+    *given, mean, variance = vectors
+    layouts = dict.fromkeys("xy", _image_layout(attrs["channel"]))
+    scale, offset = _vectors(e, attrs, mean.shape, given)
+    held = [scale, offset, e.cast(mean, F32), e.cast(variance, F32)]
+    return e.node("BNInfer", [x, *held], [(x.shape, x.dtype)], layouts,
+                  epsilon=attrs["epsilon"])[0]  # fmt: skip
+
+
+@fused("ascend.RmsNorm")
 def _rms_norm(t: Any, op: Any, x: Tensor, *given: Tensor) -> Tensor:
     return _normed(t.e, "RmsNorm", op.attrs, x, given)[0]
 
@@ -90,7 +181,7 @@ def _normed(
     e: Emitter, name: str, attrs: dict[str, Any], x: Tensor, given: Sequence[Tensor]
 ) -> list[Tensor]:
     """Outputs of a norm: the value, then what its gradient needs of each row."""
-    first, epsilon = attrs["first"], attrs["epsilon"]
+    first, epsilon = attrs["axes"][0], attrs["epsilon"]
     gamma, beta = _parameters(e, attrs, x, given)
     rows = (*x.shape[:first], *(1 for _ in x.shape[first:]))
     if name == "RmsNorm":
@@ -102,7 +193,7 @@ def _normed(
                   epsilon=epsilon)  # fmt: skip
 
 
-@rule("ascend.LayerNormGradient", "ascend.RmsNormGradient")
+@fused("ascend.LayerNormGradient", "ascend.RmsNormGradient")
 def _norm_gradient(t: Any, op: Any, x: Tensor, *more: Tensor) -> Tensor:
     """With respect to the argument, perhaps with another term added, or to the scale."""
     e, attrs = t.e, op.attrs
@@ -122,75 +213,12 @@ def _norm_gradient(t: Any, op: Any, x: Tensor, *more: Tensor) -> Tensor:
     return e.elementwise("Add", slopes[0], plus[0]) if plus else slopes[0]
 
 
-@rule("ascend.Attention", compact=True)
-def _attention(t: Any, op: Any, q: Tensor, k: Tensor, v: Tensor, *mask: Tensor) -> Tensor:
-    """One operator where it takes the heads and no row is masked altogether; else the parts."""
-    e, attrs = t.e, op.attrs
-    full = [e.broadcast_to(x, y.type.shape) for x, y in zip((q, k, v), op.operands, strict=False)]
-    held = [_heads(e, x, attrs[name]) for name, x in zip("qkv", full, strict=True)]
-    keep = mask[0] if mask else None
-    made = _flash(e, held, keep, attrs["scale"])
-    if made is None:
-        made = _spelled_out(e, held, keep, attrs)
-    return e.reshape(made, op.results[0].type.shape)
-
-
-def _heads(e: Emitter, x: Tensor, sides: Any) -> Tensor:
-    """`x` as batch, head, position, feature."""
-    order = [*sides.batch, *sides.position, *sides.feature]
-    rest = [d for d in range(len(x.shape)) if d not in order]
-    shape = [x.shape[d] for d in order]
-    return e.reshape(e.transpose(x, [*order, *rest]), shape)
-
-
-def _flash(e: Emitter, held: list[Tensor], keep: Tensor | None, scale: float) -> Tensor | None:
-    q, k, v = held
-    batch, heads, rows, width = q.shape
-    name = "FlashAttentionScore"
-    if not e.has(name) or not accepts(name, "query", q.dtype) or width > 256:
-        return None
-    if k.shape[:2] != q.shape[:2] or v.shape != k.shape:
-        return None
-    masked = None
-    if keep is not None:
-        value = e.computed(keep)
-        whole = (1,) * (4 - len(keep.shape)) + keep.shape
-        if value is None or len(whole) != 4 or not value.any(-1).all():
-            return None
-        masked = e.elementwise("LogicalNot", e.reshape(keep, whole))
-        masked = e.broadcast_to(masked, (*masked.shape[:2], rows, k.shape[2]))
-    turned = [e.transpose(x, [0, 2, 1, 3]) for x in held]
-    plain = sum(x.node.op == "Transpose" for x in turned) < sum(
-        x.node.op == "Transpose" for x in held
-    )
-    layout, fed = ("BSND", turned) if plain else ("BNSD", held)
-    sums = ((batch, heads, rows, 8), np.dtype(np.float32))
-    outputs = [sums, sums, ((0, 0, 0, 0), q.dtype), (fed[0].shape, q.dtype)]
-    inputs = [*fed, None, None, None, masked]
-    made = e.node(name, inputs, outputs, head_num=heads, input_layout=layout, scale_value=scale)[3]
-    return e.transpose(made, [0, 2, 1, 3]) if plain else made
-
-
-def _spelled_out(
-    e: Emitter, held: list[Tensor], keep: Tensor | None, attrs: dict[str, Any]
-) -> Tensor:
-    q, k, v = held
-    pairs = ([0, 1], [0, 1])
-    x = dot(e, q, k, pairs, ([3], [3]), q.dtype)
-    if attrs["scale"] != 1:
-        x = e.elementwise("Mul", x, e.like(attrs["scale"], x))
-    if keep is not None:
-        x = e.select(keep, x, e.like(attrs["fill"], x))
-    weights = e.one("SoftmaxV2", [x], x.shape, x.dtype, axes=[3])
-    return dot(e, weights, v, pairs, ([3], [2]), q.dtype)
-
-
 def _parameters(
     e: Emitter, attrs: dict[str, Any], x: Tensor, given: Sequence[Tensor]
 ) -> list[Tensor]:
     """Scale and shift, 1 and 0 where the program has none."""
     held = iter(given)
-    shape = x.shape[attrs["first"] :]
+    shape = x.shape[attrs["axes"][0] :]
     return [
         next(held) if attrs[name] else e.broadcast_to(e.like(neutral, x), shape)
         for name, neutral in (("gamma", 1), ("beta", 0))

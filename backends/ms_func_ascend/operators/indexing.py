@@ -185,6 +185,8 @@ def _scatter(t: Any, op: Any, *operands: Tensor) -> list[Tensor]:
     e, n = t.e, len(operands) // 2
     dims, block = op.attrs["scatter_dimension_numbers"], op.regions[0]
     xs, indices, updates = operands[:n], operands[n], operands[n + 1 :]
+    if 0 in updates[0].shape:
+        return list(xs)
     vectors = _index_vectors(e, indices, dims.get("index_vector_dim", 0))
     batching = dims.get("input_batching_dims", [])
     gone = {*dims.get("inserted_window_dims", []), *batching}

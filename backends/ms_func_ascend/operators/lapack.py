@@ -26,6 +26,18 @@ _NAME = re.compile(r"lapack_([sdcz])(\w+)_ffi$")
 _OPTION = re.compile(r"(\w+) = (-?\d+)")
 
 
+_LACKING = {
+    "geev": (", eigenvalues of any matrix", "eigh, if the matrix is symmetric"),
+    "gees": (", a Schur form", "eigh, if the matrix is symmetric"),
+    "gehrd": (", a Hessenberg form", "qr, or eigh if the matrix is symmetric"),
+    "sytrd": (", a tridiagonal form", "eigh, which needs none"),
+    "hetrd": (", a tridiagonal form", "eigh, which needs none"),
+    "geqp3": (", QR with pivots", "qr without pivots, or svd where the rank is asked for"),
+    "gtsv": (", a tridiagonal system", "solve with the whole matrix"),
+}
+"""Kernels without a translation: what they compute, and what can be translated instead."""
+
+
 @rule("custom_call")
 def _custom_call(t: Any, op: Any, *xs: Tensor) -> list[Tensor]:
     target = str(op.attrs.get("call_target_name"))
@@ -38,8 +50,8 @@ def _custom_call(t: Any, op: Any, *xs: Tensor) -> list[Tensor]:
                 "a call of Python while the program runs (printing, a check or a callback)",
                 "leave it out of what is translated",
             )
-        raise Unsupported(f"a call of the external kernel {target!r}",
-                          "write it with array operations")  # fmt: skip
+        what, fix = _LACKING.get(found[2] if found else "", ("", "write it with array operations"))
+        raise Unsupported(f"a call of the external kernel {target!r}{what}", fix)
     return _DRIVERS[found[2]](t, op, *xs)
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ms_func_ascend.emitter import BOOL, F32, I8, I32, Emitter, Unsupported
+from ms_func_ascend.emitter import BOOL, I8, I32, Emitter, Unsupported
 from ms_func_ascend.graph import Tensor
-from ms_func_ascend.legalize import accumulator, is_float
+from ms_func_ascend.legalize import accumulator
 from ms_func_ascend.operators import arithmetic as a
 from ms_func_ascend.operators.indexing import scatter_rows
+from ms_func_ascend.operators.pooling import Window, maximum_gradient, mean_gradient, pool
 from ms_func_ascend.operators.region import argument_of_extreme, binary_kind
 from ms_func_ascend.operators.registry import rule
-from ms_func_ascend.prototypes import accepts
 
 _REDUCE = {"add": "ReduceSum", "multiply": "ReduceProd", "maximum": "ReduceMax",
            "minimum": "ReduceMin"}  # fmt: skip
@@ -182,28 +182,6 @@ def _counts(e: Emitter, x: Tensor, dim: int, rank: int) -> bool:
     return node.op == "Range"
 
 
-class Window:
-    """Attributes of an operation over windows, defaults filled in."""
-
-    def __init__(self, attrs: dict[str, Any], rank: int) -> None:
-        ones = [1] * rank
-        get = attrs.get
-        self.size = list(get("window_dimensions") or ones)
-        self.strides = list(get("window_strides") or ones)
-        self.base = list(get("base_dilations") or ones)
-        self.dilations = list(get("window_dilations") or ones)
-        padding = get("padding")
-        padding = np.zeros((rank, 2), np.int64) if padding is None else padding
-        self.low, self.high = padding[:, 0].tolist(), padding[:, 1].tolist()
-
-    def active(self) -> list[int]:
-        """Dimensions along which anything happens."""
-        rows = zip(self.size, self.strides, self.low, self.high, self.base, strict=True)
-        return [
-            d for d, (k, s, lo, hi, b) in enumerate(rows) if (k, s, lo, hi, b) != (1, 1, 0, 0, 1)
-        ]
-
-
 @rule("reduce_window")
 def _reduce_window(t: Any, op: Any, *operands: Tensor) -> list[Tensor]:
     e, n = t.e, len(operands) // 2
@@ -216,6 +194,8 @@ def _reduce_window(t: Any, op: Any, *operands: Tensor) -> list[Tensor]:
     made = _running(e, kind, x, window)
     if made is None:
         made = pool(e, kind, x, window)
+    if made is None and kind == "add" and t.options.fusions:
+        made = mean_gradient(e, x, window)
     if made is None:
         made = _general_window(t, block, kind, xs, inits, window)[0]
     return [made if is_identity(e, kind, inits[0]) else combine(e, kind, inits[0], made)]
@@ -238,73 +218,6 @@ def _running(e: Emitter, kind: str, x: Tensor, window: Window) -> Tensor | None:
     made = e.one("Cumsum" if kind == "add" else "Cumprod", [e.cast(x, wide), e.const(np.int64(d))],
                  x.shape, wide, **reverse)  # fmt: skip
     return a.to_integer(e, made, x.dtype) if small else e.cast(made, x.dtype)
-
-
-def pool(e: Emitter, kind: str, x: Tensor, window: Window) -> Tensor | None:
-    """Windows over at most two dimensions of floats: the pooling operators."""
-    active = window.active()
-    if kind not in ("add", "maximum", "minimum") or not is_float(x.dtype) or len(active) > 2:
-        return None
-    if not active or not _pool_fits(window, active) or x.dtype == np.dtype(np.float64):
-        return None
-    while len(active) < 2:
-        spare = [d for d in range(len(x.shape)) if d not in active]
-        if not spare:
-            return None
-        active = sorted([*active, spare[0]])
-    if len(x.shape) == 4 and active == [1, 2]:
-        return _pooled(e, kind, x, window, active, "NHWC")
-    others = [d for d in range(len(x.shape)) if d not in active]
-    perm = [*others, *active]
-    moved = e.transpose(x, perm)
-    channels = moved.shape[len(others) - 1] if others else 1
-    rows = math.prod(moved.shape[: max(0, len(others) - 1)])
-    image = e.reshape(moved, [rows, channels, *moved.shape[-2:]])
-    made = _pooled(e, kind, image, window, active, "NCHW")
-    made = e.reshape(made, [*moved.shape[:-2], *made.shape[-2:]])
-    return e.transpose(made, [int(p) for p in np.argsort(perm)])
-
-
-def _pool_fits(window: Window, active: Sequence[int]) -> bool:
-    """Limits of the pooling kernels; padding must not reach a whole window."""
-    area = math.prod(window.size[d] for d in active)
-    return area <= 255 and all(
-        window.strides[d] <= 63
-        and (window.base[d], window.dilations[d]) == (1, 1)
-        and 0 <= window.low[d] < window.size[d]
-        and 0 <= window.high[d] < window.size[d]
-        for d in active
-    )
-
-
-def _pooled(
-    e: Emitter, kind: str, image: Tensor, window: Window, active: Sequence[int], layout: str
-) -> Tensor:
-    """Windows over the dimensions H and W of an image, those that `active` are in the window."""
-    size, steps, shape = [1] * 4, [1] * 4, list(image.shape)
-    pads = [p for d in active for p in (window.low[d], window.high[d])]
-    for d, at in zip(active, (layout.index("H"), layout.index("W")), strict=True):
-        size[at], steps[at] = window.size[d], window.strides[d]
-        whole = image.shape[at] + window.low[d] + window.high[d]
-        shape[at] = (whole - size[at]) // steps[at] + 1
-
-    def node(op: str, x: Tensor, **extra: Any) -> Tensor:
-        return e.node(op, [x], [(shape, x.dtype)], {"x": layout, "y": layout}, ksize=size,
-                      strides=steps, pads=pads, data_format=layout, **extra)[0]  # fmt: skip
-
-    if kind == "add":
-        mean = node("AvgPoolV2", e.cast(image, F32), exclusive=False)
-        return e.cast(a.multiply(e, mean, e.like(math.prod(size), mean)), image.dtype)
-    held = image if accepts("MaxPoolV3", "x", image.dtype) else e.cast(image, F32)
-    if kind == "minimum":
-        made = a.negate(e, node("MaxPoolV3", a.negate(e, held)))
-    else:
-        made = node("MaxPoolV3", held)
-    if e.may_be_nan(image):
-        seen = node("MaxPoolV3", e.cast(e.is_nan(image), F32))
-        nan = a.compare(e, "GT", seen, e.like(0, seen))
-        made = e.select(nan, e.like(np.nan, made), made)
-    return e.cast(made, image.dtype)
 
 
 def _general_window(
@@ -367,11 +280,15 @@ def _along(
 def _select_and_scatter(t: Any, op: Any, x: Tensor, source: Tensor, init: Tensor) -> Tensor:
     """Gradient of pooling: each window adds its source element where the chosen element is.
 
-    Element by element of the window the better one and its place are kept; this gives XLA's
-    choice among equal elements, which the pooling gradient operators do not promise.
+    Where the pooling operator does not fit the better one and its place are kept, element by
+    element of the window. Among equal elements the first is chosen either way.
     """
     e = t.e
     window = Window(op.attrs, len(x.shape))
+    if t.options.fusions and _is_maximum(e, op, init):
+        fused = maximum_gradient(e, x, source, window)
+        if fused is not None:
+            return fused
     places = list(itertools.product(*map(range, window.size)))
     if len(places) > 512:
         raise Unsupported(f"a pooling gradient over {len(places)} elements", "pool in two steps")
@@ -388,6 +305,16 @@ def _select_and_scatter(t: Any, op: Any, x: Tensor, source: Tensor, init: Tensor
     updates = e.reshape(source, (math.prod(source.shape), 1))
     made = scatter_rows(t, op.regions[1], kind, rows, flat, updates, sure=bool(seen.all()))
     return e.reshape(made, x.shape)
+
+
+def _is_maximum(e: Emitter, op: Any, init: Tensor) -> bool:
+    """Whether the chosen element is the largest, and what it is given is added to 0."""
+    select, scatter = op.regions
+    made = select.results[0].op
+    greater = made is not None and made.name == "stablehlo.compare" and (
+        made.attrs["comparison_direction"] in ("GE", "GT") and made.operands == select.params
+    )  # fmt: skip
+    return greater and binary_kind(scatter) == "add" and is_identity(e, "add", init)
 
 
 def _choose(

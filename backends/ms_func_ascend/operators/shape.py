@@ -92,8 +92,7 @@ def clamped(e: Emitter, x: Tensor, high: int | np.ndarray) -> Tensor:
         if x.dtype.kind == "i":
             x = a.maximum(e, x, e.like(0, x))
         return e.cast(x, wide)
-    return a.minimum(e, a.maximum(e, e.cast(x, wide), e.const(np.array(0, wide))),
-                     e.const(high.astype(wide)))  # fmt: skip
+    return a.clamp(e, e.const(np.array(0, wide)), e.cast(x, wide), e.const(high.astype(wide)))
 
 
 @rule("dynamic_slice", compact=True)

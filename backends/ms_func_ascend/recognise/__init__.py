@@ -11,13 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
+from ms_func_ascend.legalize import holds, is_float
 from ms_func_ascend.prototypes import accepts, available, lookup
 from ms_func_ascend.reader import Block, Op, Value
-from ms_func_ascend.recognise.algebra import LAYOUT, constant
+from ms_func_ascend.recognise.algebra import LAYOUT, constant, is_rounding, of_dtype
 from ms_func_ascend.recognise.attention import attention
 from ms_func_ascend.recognise.elementwise import activation
 from ms_func_ascend.recognise.found import Found
-from ms_func_ascend.recognise.normalise import normalise
 from ms_func_ascend.recognise.normalise_gradient import Norms
 from ms_func_ascend.recognise.pooling import pool
 from ms_func_ascend.recognise.softmax import (
@@ -29,12 +31,18 @@ from ms_func_ascend.recognise.softmax import (
 from ms_func_ascend.simplify import pure, uses_of
 
 RECOGNISERS: list[Callable[[Op, Any], Iterator[Found]]] = [
-    attention, pool, softmax_gradient, log_softmax_gradient, log_softmax, softmax, normalise,
-    activation,
+    attention, pool, softmax_gradient, log_softmax_gradient, log_softmax, softmax,
 ]  # fmt: skip
-"""In the order in which they are asked; the first that fits wins."""
+"""In the order in which they are asked, before norms and activations; the first that fits wins."""
 
 
+_WRITTEN_AS = {
+    "BatchNorm": "BNTrainingReduce", "BatchVariance": "BNTrainingReduce",
+    "BatchNormGradient": "BNTrainingUpdateGrad", "LayerNormGradient": "LayerNormGradV3",
+    "RmsNormGradient": "RmsNormGrad",
+    "Attention": "SoftmaxV2",
+}  # fmt: skip
+"""Operators of expressions that have another name; for attention what its parts need at least."""
 _WITH_BLOCKS = ("stablehlo.while", "stablehlo.if", "stablehlo.case")
 """Operations whose regions are programs; those of others say how to combine two numbers."""
 
@@ -72,9 +80,11 @@ class _Recogniser:
         """The operation, or the one that takes the place of its expression."""
         if len(op.results) != 1:
             return op
-        for ask in (known.gradient, *RECOGNISERS):
-            for found in ask(op, self.options):
-                if self.fits(found, op) and self.free(op, found):
+        asks = known.gradient, known.variance, *RECOGNISERS, known.forward, activation
+        for ask in asks:
+            for one in ask(op, self.options):
+                found = _typed(one, op.results[0].type.dtype)
+                if found is not None and self.fits(found, op) and self.free(op, found):
                     made = Op(f"ascend.{found.name}", found.operands, op.results, found.attrs, [],
                               op.loc)  # fmt: skip
                     self.uses.update(found.operands)
@@ -85,14 +95,15 @@ class _Recogniser:
 
     def fits(self, found: Found, op: Op) -> bool:
         """Whether the operator is old enough for the target and takes the dtype."""
-        prototype = lookup(found.name)
+        name = _WRITTEN_AS.get(found.name, found.name)
+        prototype = lookup(name)
         dtype = op.results[0].type.dtype
         if prototype is None:
             return True
         return (
-            available(found.name, self.options.target)
+            available(name, self.options.target)
             and dtype is not None
-            and accepts(found.name, prototype.inputs[0].name, dtype)
+            and accepts(name, prototype.inputs[0].name, dtype)
         )
 
     def free(self, op: Op, found: Found) -> bool:
@@ -119,10 +130,24 @@ class _Recogniser:
                 self.release(v)
 
 
+def _typed(found: Found, dtype: np.dtype | None) -> Found | None:
+    """An operator with its operands in the dtype of its result, or in one that this holds."""
+    operands: list[Value] = []
+    for v in found.operands:
+        held = v
+        if dtype is not None and v.type.dtype is not None and is_float(v.type.dtype):
+            nearest = of_dtype(v, dtype)
+            if nearest is None and not holds(dtype, v.type.dtype):
+                return None
+            held = nearest or v
+        operands.append(held)
+    return found._replace(operands=operands)
+
+
 def _laid_out(value: Value) -> set[Value]:
     """A value and what it is another shape of."""
     found = {value}
-    while value.op is not None and value.op.name in LAYOUT:
+    while value.op is not None and (value.op.name in LAYOUT or is_rounding(value.op)):
         value = value.op.operands[0]
         found.add(value)
     return found

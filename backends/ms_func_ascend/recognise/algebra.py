@@ -11,6 +11,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
+from ms_func_ascend.legalize import is_float
 from ms_func_ascend.operators.region import binary_kind
 from ms_func_ascend.reader import Op, Value
 
@@ -18,9 +21,37 @@ LAYOUT = ("stablehlo.broadcast_in_dim", "stablehlo.reshape")
 """Operations that only lay a value out in another shape."""
 
 
+def is_rounding(op: Op | None) -> bool:
+    """Whether an operation brings a value to another float dtype.
+
+    Front ends compute a norm or a softmax of 16-bit numbers partly in 32 bits. So do the
+    operators, which round their result alone: what an expression means does not depend on it.
+    """
+    if op is None or op.name != "stablehlo.convert":
+        return False
+    dtypes = [v.type.dtype for v in (op.operands[0], op.results[0])]
+    return all(d is not None and is_float(d) and d.itemsize <= 4 for d in dtypes)
+
+
+def bare(value: Value) -> Value:
+    """A value before it was brought to other float dtypes."""
+    while value.op is not None and is_rounding(value.op):
+        value = value.op.operands[0]
+    return value
+
+
+def of_dtype(value: Value, dtype: np.dtype | None) -> Value | None:
+    """A value, or the nearest it was rounded from, in a dtype."""
+    while value.type.dtype != dtype:
+        if value.op is None or not is_rounding(value.op):
+            return None
+        value = value.op.operands[0]
+    return value
+
+
 def made_by(value: Value, name: str) -> Op | None:
     """The operation `name` (`stablehlo.` is implied) that makes a value, or None."""
-    op = value.op
+    op = bare(value).op
     full = name if "." in name else f"stablehlo.{name}"
     return op if op is not None and op.name == full else None
 
@@ -54,6 +85,7 @@ class Product(NamedTuple):
 
 def product(value: Value, depth: int = 5) -> Product:
     """A value as a product: multiplications, divisions by numbers and signs are taken apart."""
+    value = bare(value)
     op = value.op
     name = "" if op is None or not depth else op.name.removeprefix("stablehlo.")
     if op is not None and name == "multiply":
@@ -74,7 +106,7 @@ class Rows(NamedTuple):
     """A value that is one number for each row of another one.
 
     Attributes:
-        x: what is reduced.
+        x: what is reduced, before it was brought to another float dtype.
         kind: how: `add`, `maximum`, ...
         axes: along which.
         steps: what is done with the result: `("multiply", c)`, `("add", c)`, `("rsqrt",)`, ...
@@ -108,7 +140,7 @@ def rows(value: Value, shape: Sequence[int], above: Sequence[Op] = ()) -> Rows |
         return None
     if rank != len(whole) or not _laid_back(layouts[::-1], whole, axes):
         return None
-    return Rows(x, kind, axes, tuple(steps[::-1]))
+    return Rows(bare(x), kind, axes, tuple(steps[::-1]))
 
 
 def _walked(value: Value, above: Sequence[Op]) -> tuple[Op, list[Op], list[tuple]] | None:
@@ -117,8 +149,8 @@ def _walked(value: Value, above: Sequence[Op]) -> tuple[Op, list[Op], list[tuple
     while value.op is not None and value.op.name != "stablehlo.reduce":
         op = value.op
         name = op.name.removeprefix("stablehlo.")
-        if op.name in LAYOUT:
-            layouts.append(op)
+        if op.name in LAYOUT or is_rounding(op):
+            layouts += [op] if op.name in LAYOUT else []
             value = op.operands[0]
             continue
         step = (name,) if name in _UNARY else _step(op, name)
@@ -133,8 +165,8 @@ def _walked(value: Value, above: Sequence[Op]) -> tuple[Op, list[Op], list[tuple
 def row_product(value: Value, shape: Sequence[int]) -> tuple[Rows, Rows] | None:
     """A value that is a product of two functions of rows, multiplied before they are laid back."""
     layouts: list[Op] = []
-    while value.op is not None and value.op.name in LAYOUT:
-        layouts.append(value.op)
+    while value.op is not None and (value.op.name in LAYOUT or is_rounding(value.op)):
+        layouts += [value.op] if value.op.name in LAYOUT else []
         value = value.op.operands[0]
     op = made_by(value, "multiply")
     if op is None:
@@ -147,7 +179,7 @@ def _step(op: Op, name: str) -> tuple | None:
     """One operation with a number; `(name, None)` for one that changes nothing."""
     if name == "select":  # nn.softmax: an infinite maximum counts as 0
         finite = made_by(op.operands[0], "is_finite")
-        same = finite is not None and finite.operands[0] is op.operands[1]
+        same = finite is not None and bare(finite.operands[0]) is bare(op.operands[1])
         return ("finite",) if same and constant(op.operands[2]) == 0 else None
     if name not in ("multiply", "add", "divide", "subtract", "maximum"):
         return None

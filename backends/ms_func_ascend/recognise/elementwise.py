@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func_ascend.reader import Op, Value
-from ms_func_ascend.recognise.algebra import constant, made_by
+from ms_func_ascend.recognise.algebra import constant, is_rounding, made_by
 from ms_func_ascend.recognise.found import Found
 
 Array = np.ndarray
@@ -36,8 +36,14 @@ STEPS: dict[str, Callable[..., Array]] = {
     "stablehlo.clamp": lambda low, x, high: np.clip(x, low, high),
     "stablehlo.select": np.where, "stablehlo.and": np.logical_and, "stablehlo.or": np.logical_or,
     "stablehlo.not": np.logical_not, "chlo.erf": _erf, "chlo.erfc": lambda x: 1 - _erf(x),
-    "chlo.square": np.square,
+    "chlo.square": np.square, "stablehlo.convert": lambda x: x,
 }  # fmt: skip
+
+
+def is_step(op: Op) -> bool:
+    """Whether `STEPS` has an operation; of conversions those between float dtypes alone."""
+    return op.name in STEPS and (op.name != "stablehlo.convert" or is_rounding(op))
+
 
 _PHI = 0.3989422804014327  # 1 / sqrt(2 pi)
 
@@ -102,7 +108,7 @@ _BINARY = [
 _X = np.concatenate([np.linspace(-11.3, 11.3, 46), [-0.02, 0.015, 1.0, -1.0]])
 _G = np.sin(7 * np.arange(_X.size) + 1)
 _ROOTS = ("multiply", "add", "subtract", "divide", "select", "maximum", "minimum", "clamp", "log",
-          "log_plus_one")  # fmt: skip
+          "log_plus_one", "convert")  # fmt: skip
 
 
 _ALONE = ("maximum", "select", "clamp")
@@ -148,7 +154,7 @@ def _cone(op: Op) -> dict[int, Op]:
 
 def _elementwise(value: Value) -> bool:
     op = value.op
-    return op is not None and (op.name in STEPS or op.name == "stablehlo.compare")
+    return op is not None and (is_step(op) or op.name == "stablehlo.compare")
 
 
 def _inputs(cone: dict[int, Op]) -> list[Value]:

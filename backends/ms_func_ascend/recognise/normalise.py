@@ -1,50 +1,128 @@
-"""Normalisation of rows: layer norm and RMS norm, with scale and shift."""
+"""Normalisation: layer norm and RMS norm of rows, batch norm of images, with scale and shift."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ms_func_ascend.reader import Op, Value
-from ms_func_ascend.recognise.algebra import LAYOUT, constant, made_by, near, rows
+from ms_func_ascend.recognise.algebra import (
+    LAYOUT,
+    bare,
+    constant,
+    is_rounding,
+    made_by,
+    near,
+    rows,
+)
 from ms_func_ascend.recognise.found import Found
+
+_ROOTS = ("stablehlo.add", "stablehlo.multiply", "stablehlo.divide")
 
 
 class _Normal(NamedTuple):
-    """A value brought to mean 0 (layer norm) and mean square 1 along its last axes."""
+    """A value brought to mean 0 (but for RMS norm) and mean square 1 along some axes."""
 
     x: Value
-    first: int
+    axes: tuple[int, ...]
     epsilon: float
     centred: bool
 
+    @property
+    def name(self) -> str | None:
+        """The operator: of rows along the last axes, or of all but the channels of images."""
+        rank = len(self.x.type.shape)
+        if self.axes == tuple(range(rank - len(self.axes), rank)):
+            return "LayerNorm" if self.centred else "RmsNorm"
+        images = rank == 4 and self.axes in ((0, 1, 2), (0, 2, 3))
+        return "BatchNorm" if images and self.centred else None
+
+
+def scaled_along(name: str, axes: tuple[int, ...], rank: int) -> tuple[int, ...]:
+    """Dimensions that scale and shift of a norm vary along."""
+    return axes if name != "BatchNorm" else tuple(d for d in range(rank) if d not in axes)
+
 
 def normalise(op: Op, options: Any) -> Iterator[Found]:
-    """(x - mean) / sqrt(variance + eps) * gamma + beta; without mean and shift the RMS norm."""
-    if op.name not in ("stablehlo.add", "stablehlo.multiply", "stablehlo.divide"):
-        return
+    """(x - mean) / sqrt(variance + eps) * gamma + beta; without mean and shift the RMS norm.
+
+    Mean and variance may also be given, as they are once a network with batch norms is trained.
+    """
     root = op.results[0]
+    made = bare(root).op
+    if made is None or made.name not in _ROOTS:
+        return
+    op = made
     shifts = [(root, None)]
     if op.name == "stablehlo.add":
         shifts = [(op.operands[0], op.operands[1]), (op.operands[1], op.operands[0])]
     for scaled, beta in shifts:
         for normal, gamma in _normals(scaled):
-            found = _found(normal, gamma, beta, root)
+            found = _found(normal, gamma, beta)
             if found is not None:
                 yield found
+        yield from _inference(scaled, beta, root)
 
 
-def _found(normal: _Normal, gamma: Value | None, beta: Value | None, root: Value) -> Found | None:
-    given = [None if v is None else parameter(v, normal.first) for v in (gamma, beta)]
+def _found(normal: _Normal, gamma: Value | None, beta: Value | None) -> Found | None:
+    name = normal.name
+    if name is None or (name == "RmsNorm" and beta is not None):
+        return None
+    dims = scaled_along(name, normal.axes, len(normal.x.type.shape))
+    given = [None if v is None else parameter(v, dims) for v in (gamma, beta)]
     if any(v is not None and p is None for v, p in zip((gamma, beta), given, strict=True)):
         return None
-    attrs = {"first": normal.first, "epsilon": normal.epsilon,
+    attrs = {"axes": normal.axes, "epsilon": normal.epsilon,
              "gamma": gamma is not None, "beta": beta is not None}  # fmt: skip
-    operands = [normal.x, *(p for p in given if p is not None)]
-    if normal.centred:
-        return Found("LayerNorm", operands, attrs)
-    return Found("RmsNorm", operands, attrs) if beta is None else None
+    return Found(name, [normal.x, *(p for p in given if p is not None)], attrs)
+
+
+def _inference(value: Value, beta: Value | None, root: Value) -> Iterator[Found]:
+    """(x - mean) * rsqrt(variance + eps) * gamma + beta with vectors that run along channels."""
+    above, below = _quotient(value, 3)
+    if len(root.type.shape) != 4:
+        return
+    for core in above:
+        centred = made_by(core, "subtract")
+        for spread in () if centred is None else (*above, *below):
+            others = [v for v in above if v is not core and v is not spread]
+            if spread is core or len(others) > 1 or any(v is not spread for v in below):
+                continue
+            if centred is None:
+                continue
+            given = [*others, *([] if beta is None else [beta]), centred.operands[1]]
+            attrs = {"gamma": bool(others), "beta": beta is not None}
+            for channel in (1, 3):
+                variance = _variance(spread, channel, "sqrt" if spread in below else "rsqrt")
+                held = [parameter(v, (channel,)) for v in given]
+                vectors = [v for v in held if v is not None]
+                if variance is None or len(vectors) != len(given):
+                    continue
+                yield Found("BNInfer", [centred.operands[0], *vectors, variance[0]],
+                            attrs | {"channel": channel, "epsilon": variance[1]})  # fmt: skip
+
+
+def _variance(value: Value, channel: int, root: str) -> tuple[Value, float] | None:
+    """V and epsilon of `rsqrt(v + epsilon)`, repeated along all dimensions but the channel."""
+    steps, layouts = [], []
+    while len(steps) < 2:
+        op = value.op
+        if op is None:
+            return None
+        if op.name in LAYOUT or is_rounding(op):
+            layouts += [op] if op.name in LAYOUT else []
+            value = op.operands[0]
+        elif not steps and op.name == f"stablehlo.{root}":
+            steps.append(0.0)
+            value = op.operands[0]
+        elif steps and op.name == "stablehlo.add" and (number := constant(op.operands[1])):
+            steps.append(number)
+            value = op.operands[0]
+        else:
+            return None
+    vector = parameter(value, (channel,), layouts)
+    return None if vector is None or steps[1] <= 0 else (vector, steps[1])
 
 
 def _normals(value: Value) -> Iterator[tuple[_Normal, Value | None]]:
@@ -63,7 +141,7 @@ def _normals(value: Value) -> Iterator[tuple[_Normal, Value | None]]:
 
 def _quotient(value: Value, depth: int) -> tuple[list[Value], list[Value]]:
     """Factors above and below the line; short products alone are taken apart."""
-    op = value.op
+    op = bare(value).op
     if op is not None and depth and op.name in ("stablehlo.multiply", "stablehlo.divide"):
         (a, b), (c, d) = (_quotient(v, depth - 1) for v in op.operands)
         above, below = ([*a, *c], [*b, *d]) if op.name.endswith("y") else ([*a, *d], [*b, *c])
@@ -76,51 +154,72 @@ def _normal(core: Value, spread: Value, under: bool, shape: tuple[int, ...]) -> 
     deviation = rows(spread, shape)
     if deviation is None or deviation.kind != "add":
         return None
-    first = deviation.axes[0] if deviation.axes else len(shape)
-    count = math.prod(shape[first:])
+    count = math.prod(shape[d] for d in deviation.axes)
     steps = deviation.steps
     wanted = "sqrt" if under else "rsqrt"
     if [s[0] for s in steps] != ["multiply", "add", wanted] or not near(steps[0][1], 1 / count):
         return None
-    if deviation.axes != tuple(range(first, len(shape))) or steps[1][1] <= 0:
+    if steps[1][1] <= 0:
         return None
     square = made_by(deviation.x, "multiply")
-    if square is None or square.operands[0] is not square.operands[1]:
+    if square is None or bare(square.operands[0]) is not bare(square.operands[1]):
         return None
-    if square.operands[0] is core and _mean_of(core, deviation.axes, count) is None:
-        return _Normal(core, first, steps[1][1], False)
-    x = _mean_of(core, deviation.axes, count)
-    if x is None or _mean_of(square.operands[0], deviation.axes, count) is not x:
+    if bare(square.operands[0]) is bare(core) and mean_of(core, deviation.axes, count) is None:
+        return _Normal(core, deviation.axes, steps[1][1], False)
+    x = mean_of(core, deviation.axes, count)
+    if x is None or mean_of(square.operands[0], deviation.axes, count) is not x:
         return None
-    return _Normal(x, first, steps[1][1], True)
+    return _Normal(x, deviation.axes, steps[1][1], True)
 
 
-def _mean_of(value: Value, axes: tuple[int, ...], count: int) -> Value | None:
+def mean_of(value: Value, axes: tuple[int, ...], count: int) -> Value | None:
     """X of `x - mean(x)`."""
     op = made_by(value, "subtract")
     found = None if op is None else rows(op.operands[1], value.type.shape)
-    if op is None or found is None or found.x is not op.operands[0] or found.axes != axes:
+    if op is None or found is None or found.x is not bare(op.operands[0]) or found.axes != axes:
         return None
     fits = found.kind == "add" and len(found.steps) == 1 and found.steps[0][0] == "multiply"
     return found.x if fits and near(found.steps[0][1], 1 / count) else None
 
 
-def parameter(value: Value, first: int) -> Value | None:
-    """What a value repeats over the rows: a tensor of the last dimensions, from `first` on."""
-    shape = value.type.shape
+def parameter(value: Value, dims: Sequence[int], above: Sequence[Op] = ()) -> Value | None:
+    """The tensor over dimensions `dims` that a value repeats along all others.
+
+    Args:
+        value: of a whole shape; or what the operations `above`, which change the layout alone,
+            make of it, the last first.
+        dims: in ascending order.
+        above: see there.
+    """
+    whole = (above[0].results[0] if above else value).type.shape
+    wanted = tuple(whole[d] for d in dims)
     if constant(value) is not None:
         return None
-    at = value
-    places = list(range(len(shape)))
-    while at.op is not None and at.op.name in LAYOUT and at.type.shape != shape[first:]:
-        if at.op.name == "stablehlo.broadcast_in_dim":
-            dims = at.op.attrs["broadcast_dimensions"]
-            source = at.op.operands[0].type.shape
-            places = [places[d] if n != 1 else -1 for d, n in zip(dims, source, strict=True)]
-        else:
+    layouts = list(above)
+    while value.op is not None and (value.type.shape != wanted or not layouts):
+        if value.op.name in LAYOUT:
+            layouts.append(value.op)
+        elif not is_rounding(value.op):
             return None
-        at = at.op.operands[0]
-    last = list(range(first, len(shape)))
-    if at.type.shape == shape[first:] and at is not value and places == last:
-        return at
-    return None
+        value = value.op.operands[0]
+    if value.type.shape != wanted:
+        return None
+    places: list[int | None] = [d if n != 1 else None for d, n in enumerate(value.type.shape)]
+    for op in layouts[::-1]:
+        moved = _moved(op, places)
+        if moved is None:
+            return None
+        places = moved
+    return value if places == [d if whole[d] != 1 else None for d in dims] else None
+
+
+def _moved(op: Op, places: list[int | None]) -> list[int | None] | None:
+    """Where dimensions end up after a change of layout; None stands for a dimension of 1."""
+    if op.name == "stablehlo.broadcast_in_dim":
+        dims = op.attrs["broadcast_dimensions"]
+        return [None if p is None else dims[p] for p in places]
+    source, target = op.operands[0].type.shape, op.results[0].type.shape
+    old, new = ([d for d, n in enumerate(s) if n != 1] for s in (source, target))
+    if [source[d] for d in old] != [target[d] for d in new]:
+        return None
+    return [None if p is None else new[old.index(p)] for p in places]

@@ -16,14 +16,16 @@ import numpy as np
 
 from ms_func_ascend.operators.region import binary_kind
 from ms_func_ascend.reader import Block, Op, Value
-from ms_func_ascend.recognise.algebra import LAYOUT, constant
-from ms_func_ascend.recognise.elementwise import STEPS
+from ms_func_ascend.recognise.algebra import LAYOUT, bare, constant, made_by
+from ms_func_ascend.recognise.elementwise import STEPS, is_step
 from ms_func_ascend.recognise.found import Found
-from ms_func_ascend.recognise.normalise import normalise, parameter
+from ms_func_ascend.recognise.normalise import mean_of, normalise, parameter, scaled_along
 
 Array = np.ndarray
 _LIMIT = 64
 _ROWS = 3
+_POINTS = 64
+"""Most elements of a row that are looked at; each stands for as many as the row has more."""
 
 
 class Norm(NamedTuple):
@@ -34,6 +36,21 @@ class Norm(NamedTuple):
     gamma: Value | None
     beta: Value | None
     attrs: dict[str, Any]
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """Axes along which mean and mean square are taken."""
+        return self.attrs["axes"]
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The other dimensions."""
+        return tuple(d for d in range(len(self.x.type.shape)) if d not in self.axes)
+
+    @property
+    def scaled(self) -> tuple[int, ...]:
+        """Dimensions that scale and shift vary along."""
+        return scaled_along(self.name, self.axes, len(self.x.type.shape))
 
     @property
     def given(self) -> list[Value]:
@@ -49,9 +66,11 @@ class Norms:
         found: dict[tuple, Norm] = {}
         for op in block.ops:
             for one in normalise(op, options):
+                if one.name == "BNInfer":
+                    continue
                 held = iter(one.operands[1:])
                 gamma, beta = (next(held) if one.attrs[k] else None for k in ("gamma", "beta"))
-                key = (one.name, one.operands[0], one.attrs["first"], one.attrs["epsilon"])
+                key = (one.name, one.operands[0], one.attrs["axes"], one.attrs["epsilon"])
                 if key not in found or len(found[key].given) < len(one.operands):
                     found[key] = Norm(one.name, one.operands[0], gamma, beta, one.attrs)
         for norm in found.values():
@@ -62,7 +81,7 @@ class Norms:
     def _follow(self, op: Op) -> None:
         """Note the results of an operation that reads the parts of one norm and numbers."""
         read = [self.parts.get(v) for v in op.operands if constant(v) is None]
-        if read and None not in read and (op.name in STEPS or op.name in _ON_ROWS):
+        if read and None not in read and (is_step(op) or op.name in _ON_ROWS):
             first = read[0]
             if first is not None and all(other == first for other in read):
                 self.parts.update((v, first) for v in op.results)
@@ -77,6 +96,36 @@ class Norms:
                 found += [n for n in self.behind(v.op.operands, depth - 1) if n not in found]
         return found
 
+    def forward(self, op: Op, options: Any) -> Iterator[Found]:
+        """Norms whose result an operation is; what a batch norm makes beside may be read by others.
+
+        Running means and variances are; `variance` finds them.
+        """
+        for found in normalise(op, options):
+            shared: tuple[Value, ...] = ()
+            if found.name == "BatchNorm":
+                x = found.operands[0]
+                shared = tuple(v for v, norms in self.parts.items() if norms[0].x is x)
+            yield found._replace(shared=shared)
+
+    def variance(self, op: Op, options: Any) -> Iterator[Found]:
+        """Sums of squared distances from the mean that a batch norm takes anyway."""
+        square = made_by(op.operands[0], "multiply") if op.name == "stablehlo.reduce" else None
+        if square is None or bare(square.operands[0]) is not bare(square.operands[1]):
+            return
+        for norm in self.parts.get(bare(square.operands[0]), []):
+            width = math.prod(norm.x.type.shape[d] for d in norm.axes)
+            if (
+                norm.name == "BatchNorm"
+                and tuple(sorted(op.attrs["dimensions"])) == norm.axes
+                and binary_kind(op.regions[0]) == "add"
+                and constant(op.operands[1]) == 0
+                and mean_of(square.operands[0], norm.axes, width) is norm.x
+            ):
+                shared = tuple(v for v, norms in self.parts.items() if norms[0].x is norm.x)
+                attrs = norm.attrs | {"count": width}
+                yield Found("BatchVariance", [norm.x, *norm.given], attrs, shared)
+
     def gradient(self, op: Op, options: Any) -> Iterator[Found]:
         """The gradient of one of the norms, with respect to its argument or its scale."""
         if not self.parts or op.name not in ("stablehlo.add", "stablehlo.reduce"):
@@ -84,7 +133,7 @@ class Norms:
         shape = op.results[0].type.shape
         if op.name == "stablehlo.reduce":
             for norm in self.behind(op.operands[:1]):
-                if shape == norm.x.type.shape[norm.attrs["first"] :]:
+                if shape == tuple(norm.x.type.shape[d] for d in norm.scaled):
                     yield from _of_scale(op, norm)
             return
         summed = _terms(op.results[0], None)
@@ -94,7 +143,7 @@ class Norms:
 
 
 _ON_ROWS = (*LAYOUT, "stablehlo.reduce")
-_FACTORS = ("stablehlo.multiply", "stablehlo.divide", "stablehlo.negate")
+_FACTORS = ("stablehlo.multiply", "stablehlo.divide", "stablehlo.negate", "stablehlo.convert")
 
 
 def _of_argument(op: Op, norm: Norm) -> Iterator[Found]:
@@ -111,7 +160,7 @@ def _of_argument(op: Op, norm: Norm) -> Iterator[Found]:
 
 
 def _of_scale(op: Op, norm: Norm) -> Iterator[Found]:
-    lead = list(range(norm.attrs["first"]))
+    lead = [d for d in range(len(norm.x.type.shape)) if d not in norm.scaled]
     if sorted(op.attrs["dimensions"]) != lead or binary_kind(op.regions[0]) != "add":
         return
     if norm.gamma is None or len(op.operands) != 2 or constant(op.operands[1]) != 0:
@@ -155,9 +204,10 @@ def _divided(op: Op) -> Iterator[tuple[list[Value], list[Value]]]:
 def _terms(value: Value, without: Value | None, depth: int = 0) -> list[Value]:
     if value is without:
         return []
-    if value.op is None or value.op.name != "stablehlo.add" or depth > 8:
+    op = bare(value).op
+    if op is None or op.name != "stablehlo.add" or depth > 8:
         return [value]
-    return [t for v in value.op.operands for t in _terms(v, without, depth + 1)]
+    return [t for v in op.operands for t in _terms(v, without, depth + 1)]
 
 
 class _Rows:
@@ -174,10 +224,11 @@ class _Rows:
 
     def __init__(self, norm: Norm, roots: Sequence[Value]) -> None:
         self.norm, self.x = norm, norm.x
-        self.first = norm.attrs["first"]
         self.shape = norm.x.type.shape
-        self.lead = self.shape[: self.first]
-        self.width = math.prod(self.shape[self.first :])
+        self.lead = tuple(self.shape[d] for d in norm.kept)
+        self.ones = tuple(1 if d in norm.axes else n for d, n in enumerate(self.shape))
+        self.width = math.prod(self.shape[d] for d in norm.axes)
+        points = min(self.width, _POINTS)
         self.values: dict[Value, None] = {}
         self.reads: Counter[Value] = Counter()
         todo = list(roots)
@@ -191,30 +242,36 @@ class _Rows:
                 self.reads.update(read)
                 todo += read
         rng = np.random.default_rng(11)
-        self.at_x = rng.standard_normal((_ROWS, self.width)) * 1.3 + 0.4
-        self.at_dy = rng.standard_normal((_ROWS, self.width))
-        self.scale = rng.standard_normal((1, self.width)) + 0.5
+        self.at_x = rng.standard_normal((_ROWS, points)) * 1.3 + 0.4
+        self.at_dy = rng.standard_normal((_ROWS, points))
+        self.scale = (
+            rng.standard_normal((1, points) if norm.scaled == norm.axes else (_ROWS, 1)) + 0.5
+        )
 
     def _on_rows(self, op: Op) -> bool:
         """Whether an operation works on each row for itself."""
         shape = op.results[0].type.shape
-        ones = (*self.lead, *(1 for _ in self.shape[self.first :]))
-        if shape not in (self.shape, self.lead, ones):
+        if shape not in (self.shape, self.lead, self.ones):
             return False
-        if op.name in STEPS:
+        if is_step(op):
             return True
         if op.name not in (*LAYOUT, "stablehlo.reduce"):
             return False
         source = op.operands[0].type.shape
         if op.name == "stablehlo.reduce":
             axes = tuple(sorted(op.attrs["dimensions"]))
-            rows = tuple(range(self.first, len(self.shape)))
             start = constant(op.operands[1])
-            return (source, axes, start, binary_kind(op.regions[0])) == (self.shape, rows, 0, "add")
-        if source not in (self.shape, self.lead, ones):
+            return (source, axes, start, binary_kind(op.regions[0])) == (
+                self.shape,
+                self.norm.axes,
+                0,
+                "add",
+            )
+        if source not in (self.shape, self.lead, self.ones):
             return False
         dims = op.attrs.get("broadcast_dimensions")
-        return dims is None or list(dims) == list(range(len(source)))
+        places = self.norm.kept if source == self.lead else range(len(source))
+        return dims is None or shape == source or list(dims) == list(places)
 
     def candidates(self) -> list[Value]:
         """Values that the gradient may come in by: read twice, perhaps times the scale."""
@@ -248,7 +305,7 @@ class _Rows:
         if number is not None:
             return np.full((1, 1), number)
         if v.type.shape == self.shape and self.norm.gamma is not None:
-            given = parameter(v, self.first)
+            given = parameter(v, self.norm.scaled)
             if given is self.norm.gamma:
                 return self.scale
         if v.op is None or v not in self.values or not self._on_rows(v.op):
@@ -260,7 +317,7 @@ class _Rows:
             return None
         if reduces:
             whole = np.broadcast_to(xs[0], self.at_x.shape)  # type: ignore[arg-type]
-            return whole.sum(1, keepdims=True)
+            return whole.sum(1, keepdims=True) * (self.width / whole.shape[1])
         return xs[0] if v.op.name in LAYOUT else STEPS[v.op.name](*xs)
 
     def of_x_alone(self) -> list[Value]:
@@ -272,7 +329,7 @@ class _Rows:
 
 def _parts(norm: Norm, cone: _Rows) -> tuple[Array, Array]:
     x = cone.at_x
-    if norm.name == "LayerNorm":
+    if norm.name != "RmsNorm":
         x = x - x.mean(1, keepdims=True)
     rstd = 1 / np.sqrt((x * x).mean(1, keepdims=True) + norm.attrs["epsilon"])
     return x * rstd, rstd
@@ -286,7 +343,7 @@ def _argument_slope(norm: Norm, cone: _Rows) -> Array:
     normal, rstd = _parts(norm, cone)
     g = cone.at_dy if norm.gamma is None else cone.at_dy * cone.scale
     inner = g - normal * (g * normal).mean(1, keepdims=True)
-    if norm.name == "LayerNorm":
+    if norm.name != "RmsNorm":
         inner = inner - g.mean(1, keepdims=True)
     return rstd * inner
 

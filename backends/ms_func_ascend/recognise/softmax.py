@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from ms_func_ascend.reader import Op, Value
-from ms_func_ascend.recognise.algebra import LAYOUT, Rows, made_by, near, product, row_product, rows
+from ms_func_ascend.recognise.algebra import (
+    LAYOUT,
+    Rows,
+    bare,
+    is_rounding,
+    made_by,
+    near,
+    product,
+    row_product,
+    rows,
+)
 from ms_func_ascend.recognise.found import Found
 
 
@@ -25,7 +35,7 @@ def softmax_parts(op: Op | None) -> tuple[Value, tuple[int, ...]] | None:
     top, bottom = op.operands
     exp = made_by(top, "exponential")
     total = rows(bottom, top.type.shape)
-    if exp is None or total is None or total[:2] != (top, "add") or total.steps:
+    if exp is None or total is None or total[:2] != (bare(top), "add") or total.steps:
         return None
     x = _minus_maximum(exp.operands[0], total.axes)
     return None if x is None else (x, total.axes)
@@ -38,7 +48,7 @@ def _minus_maximum(value: Value, axes: tuple[int, ...]) -> Value | None:
         return None
     x, top = op.operands
     found = rows(top, x.type.shape)
-    if found is None or found.x is not x or found.kind != "maximum" or found.axes != axes:
+    if found is None or found.x is not bare(x) or found.kind != "maximum" or found.axes != axes:
         return None
     return x if found.steps in ((), (("finite",),)) else None
 
@@ -58,7 +68,7 @@ def _log_parts(op: Op | None) -> tuple[Value, tuple[int, ...], Rows] | None:
     if total is None or total.kind != "add" or total.steps != (("log",),):
         return None
     exp = made_by(total.x, "exponential")
-    if exp is None or exp.operands[0] is not shifted:
+    if exp is None or bare(exp.operands[0]) is not bare(shifted):
         return None
     x = _minus_maximum(shifted, total.axes)
     return None if x is None else (x, total.axes, total)
@@ -100,7 +110,7 @@ def _difference(value: Value) -> tuple[Value, Rows] | None:
 
 def _plain_gradient(s: Value, g: Value, row: Rows) -> tuple[Value, ...] | None:
     number, factors = product(row.x)
-    if number == 1 and len(factors) == 2 and {*factors} == {s, g}:
+    if number == 1 and len(factors) == 2 and {*factors} == {bare(s), bare(g)}:
         return s, g
     return None
 
@@ -114,11 +124,11 @@ def _quotient_gradient(e: Value, first: Value, row: Rows) -> tuple[Value, ...] |
     g, total = over.operands
     for one, other in (factors, factors[::-1]):
         twice = made_by(other, "divide")
-        if one is not g or twice is None or twice.operands[1] is not total:
+        if one is not bare(g) or twice is None or bare(twice.operands[1]) is not bare(total):
             continue
         s = twice.operands[0]
         once = made_by(s, "divide")
-        if once is not None and once.operands[0] is e and once.operands[1] is total:
+        if once is not None and [*map(bare, once.operands)] == [bare(e), bare(total)]:
             return s, g, e, total
     return None
 
@@ -135,7 +145,8 @@ def log_softmax_gradient(op: Op, options: Any) -> Iterator[Found]:
             found = _over_total(row, e, g, sign)
             if found is not None:
                 x, axes, total = found
-                yield Found("LogSoftmaxGrad", [x, g], {"axes": list(axes)}, (e, total))
+                shared = e, total, *product(g).factors
+                yield Found("LogSoftmaxGrad", [x, g], {"axes": list(axes)}, shared)
 
 
 def _over_total(
@@ -147,7 +158,7 @@ def _over_total(
     if exp is None or pair is None:
         return None
     for weight, total in (pair, pair[::-1]):
-        if total[:2] != (e, "add") or total.steps != (("over", 1.0),) or weight.kind != "add":
+        if total[:2] != (bare(e), "add") or total.steps != (("over", 1.0),) or weight.kind != "add":
             continue
         ratio = _ratio(weight, g)
         x = _minus_maximum(exp.operands[0], total.axes)
@@ -183,7 +194,7 @@ def _reduction_of(value: Value, e: Value) -> Value | None:
     """The reduction of `e` that a product of rows is made of."""
     op = value.op
     if op is None or op.name == "stablehlo.reduce":
-        return value if op is not None and op.operands[0] is e else None
-    if op.name not in (*LAYOUT, "stablehlo.multiply", "stablehlo.divide"):
+        return value if op is not None and bare(op.operands[0]) is bare(e) else None
+    if op.name not in (*LAYOUT, "stablehlo.multiply", "stablehlo.divide") and not is_rounding(op):
         return None
     return next(filter(None, (_reduction_of(v, e) for v in op.operands)), None)

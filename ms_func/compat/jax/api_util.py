@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ms_func import tree
 from ms_func.compat.jax.extend.linear_util import WrappedFun, transformation_with_aux2
+from ms_func.compat.programs import DebugInfo
 from ms_func.ir.types import typeof
 from ms_func.tracing.arguments import function_name
 
@@ -48,38 +49,6 @@ def infer_argnums_and_argnames(
     if argnames is None:
         names = tuple(places[i] for i in numbers if i < len(places))
     return numbers, names
-
-
-class DebugInfo(NamedTuple):
-    """What a function, its arguments and its results are called, for messages.
-
-    Attributes:
-        traced_for: the transform that recorded it.
-        func_src_info: its name, and where it stands if that is known.
-        arg_names: one name for each array of the arguments; None where unknown.
-        result_paths: one for each array of the result; None where unknown.
-    """
-
-    traced_for: str
-    func_src_info: str
-    arg_names: tuple[str, ...] | None = None
-    result_paths: tuple[str, ...] | None = None
-
-    @property
-    def func_name(self) -> str:
-        """Name of the function."""
-        return self.func_src_info.partition(" at ")[0]
-
-    @property
-    def func_filename(self) -> str | None:
-        """File that it stands in."""
-        return self.func_src_info.partition(" at ")[2].rpartition(":")[0] or None
-
-    @property
-    def func_lineno(self) -> int | None:
-        """Line that it begins on."""
-        line = self.func_src_info.partition(" at ")[2].rpartition(":")[2]
-        return int(line) if line else None
 
 
 def debug_info(

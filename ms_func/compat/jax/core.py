@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.api.programs import apply
+from ms_func.compat import programs
+from ms_func.compat.jax.errors import (
+    InconclusiveDimensionOperation as InconclusiveDimensionOperation,
+)
+from ms_func.compat.programs import eval_jaxpr
 from ms_func.compat.rules import ClosedJaxpr
 from ms_func.execution.array import Array
 from ms_func.execution.eager import ensure_compile_time_eval
@@ -80,12 +84,6 @@ class DropVar:
     """Class of results that nobody uses; here they are variables as all others."""
 
 
-def eval_jaxpr(jaxpr: Function, consts: Sequence[Any], *args: Any, **kwargs: Any) -> list[Any]:
-    """Results of a program on the given arguments; `consts` for what it closes over."""
-    bare = Function(jaxpr.name, jaxpr.params, jaxpr.eqns, jaxpr.results)
-    return apply(bare, [*args, *consts])
-
-
 def valid_jaxtype(x: Any) -> bool:
     """Whether `x` is an array or a number."""
     try:
@@ -124,11 +122,9 @@ def trace_state_clean() -> bool:
 
 
 def __getattr__(name: str) -> Any:
-    from ms_func.compat.jax.extend import core as more
-
     if name.startswith("_"):
         raise AttributeError(name)
-    return getattr(more, name)
+    return getattr(programs, name)
 
 
 def max_dim(d1: int, d2: int) -> int:

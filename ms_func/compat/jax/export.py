@@ -224,6 +224,22 @@ def _replaced(made: Exported, *, vjp_order: int, name: str) -> Exported:
                     vjp_order)  # fmt: skip
 
 
+def _closed(traced: Any) -> Function:
+    """The program with what the function closes over as its constants."""
+    if calls_host(traced.ir):
+        raise UnsupportedError(
+            f"`{traced.fun_name}` calls Python while it runs (it prints, checks or has "
+            "callbacks), and bytes cannot carry Python functions\n"
+            "fix: leave these out of what is exported"
+        )
+    captured = traced.captured
+    if any(key_of(np.dtype(typeof(x).dtype)) is not None for x in captured):
+        raise UnsupportedError("a key that the function closes over is not exported\n"
+                               "fix: pass it as an argument, or its key_data")  # fmt: skip
+    fn, consts = opened(traced.ir, captured), [np.asarray(x) for x in captured]
+    return Function(fn.name, fn.params, traced.ir.eqns, fn.results, consts)
+
+
 def export(
     fun_jit: Any, *, platforms: Sequence[str] | None = None,
     disabled_checks: Sequence[DisabledSafetyCheck] = (), **options: Any,
@@ -259,19 +275,7 @@ def export(
 
     def exported(*args: Any, **kwargs: Any) -> Exported:
         traced = fun_jit.trace(*args, **kwargs)
-        if calls_host(traced.ir):
-            raise UnsupportedError(
-                f"`{traced.fun_name}` calls Python while it runs (it prints, checks or has "
-                "callbacks), and bytes cannot carry Python functions\n"
-                "fix: leave these out of what is exported"
-            )
-        captured = traced.captured
-        if any(key_of(np.dtype(typeof(x).dtype)) is not None for x in captured):
-            raise UnsupportedError("a key that the function closes over is not exported\n"
-                                   "fix: pass it as an argument, or its key_data")  # fmt: skip
-        fn = opened(traced.ir, captured)
-        plain = Function(fn.name, fn.params, traced.ir.eqns, fn.results, list(map(np.asarray,
-                         captured)))  # fmt: skip
+        plain = _closed(traced)
         return Exported(
             traced.fun_name, traced.in_tree, tuple(plain.free_types),
             tree.structure(traced.out_info), tuple(plain.out_types), chosen,

@@ -6,7 +6,7 @@ from functools import partial, wraps
 from typing import Any
 
 from ms_func import reshard, tree
-from ms_func.ir.mesh import use_mesh
+from ms_func.ir.mesh import Mesh, current_mesh, use_mesh
 from ms_func.ir.sharding import (
     UNCONSTRAINED,
     PartitionSpec,
@@ -15,10 +15,16 @@ from ms_func.ir.sharding import (
 from ms_func.ir.types import typeof
 from ms_func.primitives.sharding import with_sharding_constraint
 
-__all__ = ["auto_axes", "explicit_axes", "make_single_device_sharding", "reshard",
+__all__ = ["auto_axes", "explicit_axes", "get_mesh", "make_single_device_sharding", "reshard",
            "use_abstract_mesh"]  # fmt: skip
 
 use_abstract_mesh = use_mesh
+
+
+def get_mesh() -> Mesh:
+    """The mesh in force, an empty one where there is none."""
+    found = current_mesh()
+    return found if isinstance(found, Mesh) else Mesh((), ())
 
 
 def make_single_device_sharding(device: Any, *, memory_kind: Any = None) -> Any:

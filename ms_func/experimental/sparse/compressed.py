@@ -10,7 +10,7 @@ import numpy as onp
 from ms_func import numpy as np
 from ms_func import tree
 from ms_func.errors import ArgumentValueError, UnsupportedError
-from ms_func.experimental.sparse.formats import BCOO, JAXSparse, SparseInfo
+from ms_func.experimental.sparse.formats import BCOO, JAXSparse, SparseInfo, shape_of_lanes
 from ms_func.experimental.sparse.layout import bcoo_broadcast_in_dim, bcoo_concatenate
 from ms_func.experimental.sparse.operations import (
     bcoo_extract,
@@ -42,7 +42,8 @@ class BCSR(JAXSparse):
         unique_indices: no place occurs twice.
 
     Raises:
-        ValueError: `indices` and `indptr` do not have equally many dimensions.
+        ValueError: `indices` and `indptr` do not have equally many dimensions, or there is not one
+            element of `indptr` more than rows.
 
     Example:
         >>> m = BCSR.fromdense(np.array([[0.0, 2.0], [3.0, 4.0]]))
@@ -59,6 +60,11 @@ class BCSR(JAXSparse):
         self.indices_sorted, self.unique_indices = bool(indices_sorted), bool(unique_indices)
         if self.indices.ndim != self.indptr.ndim:
             raise ArgumentValueError("indices and indptr must have as many dimensions")
+        if self.indptr.shape[-1:] != (self.shape[self.n_batch] + 1,):
+            raise ArgumentValueError(
+                "indptr shape must match the matrix shape plus 1. It is "
+                f"{self.indptr.shape}, and the shape {self.shape}"
+            )
 
     _info = property(lambda self: SparseInfo(self.shape, self.indices_sorted, self.unique_indices))
     _bufs = property(lambda self: (self.data, self.indices, self.indptr))
@@ -143,6 +149,7 @@ class BCSR(JAXSparse):
         made = object.__new__(cls)
         made.data, made.indices, made.indptr = children
         made.shape, made.indices_sorted, made.unique_indices = aux
+        made.shape = shape_of_lanes(made.shape, made.data, made.indices, 1)
         return made
 
     def __matmul__(self, other: Any) -> Any:  # type: ignore[override]

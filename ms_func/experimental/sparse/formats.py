@@ -99,7 +99,9 @@ class JAXSparse:
     def __repr__(self) -> str:
         name, shape = type(self).__name__, list(self.shape)
         try:
-            return f"{name}({self.dtype.name}{shape}, nse={self.nse})".replace(", nse", ", nse")
+            parts = {"n_batch": getattr(self, "n_batch", 0), "n_dense": getattr(self, "n_dense", 0)}
+            more = "".join(f", {k}={n}" for k, n in parts.items() if n)
+            return f"{name}({self.dtype.name}{shape}, nse={self.nse}{more})"
         except (AttributeError, IndexError, TypeError):  # what stands inside is no array
             return f"{name}(<invalid>)"
 
@@ -220,6 +222,7 @@ class BCOO(JAXSparse):
         made = object.__new__(cls)
         made.data, made.indices = children
         made.shape, made.indices_sorted, made.unique_indices = aux
+        made.shape = shape_of_lanes(made.shape, made.data, made.indices, 2)
         return made
 
     # --- operators ------------------------------------------------------------------------
@@ -253,6 +256,25 @@ class BCOO(JAXSparse):
             raise UnsupportedError("powers of sparse arrays are positive integers")
         unique = self if self.unique_indices else self.sum_duplicates(nse=self.nse)
         return unique._like(unique.data**exponent)
+
+
+def shape_of_lanes(shape: Shape, data: Any, indices: Any, sparse: int) -> Shape:
+    """`shape`, without the leading dimensions that `vmap` has taken from the parts, or with more.
+
+    Args:
+        shape: shape when the parts were taken out.
+        data: elements; whatever stands for them in a tree that holds no arrays.
+        indices: places, likewise.
+        sparse: how many dimensions of `indices` are no batches.
+    """
+    if not (hasattr(data, "shape") and hasattr(indices, "shape")) or len(indices.shape) < sparse:
+        return shape
+    batches = len(indices.shape) - sparse
+    own = indices.shape[-1] if sparse == 2 else 2
+    surplus = len(data.shape) - 1 + own - len(shape)
+    if surplus <= 0:
+        return shape[-surplus:]
+    return (*data.shape[:surplus], *shape) if surplus <= batches else shape
 
 
 def _validate(mat: BCOO) -> None:

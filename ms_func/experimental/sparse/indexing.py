@@ -118,28 +118,33 @@ def getitem(mat: BCOO, item: Any) -> Any:
         raise UnsupportedError(
             "sparse arrays are indexed by integers and slices\nfix: x.todense()[...]"
         )
-    cuts, reversed_, gone = [], [], []
-    for d, (i, n) in enumerate(zip(axes, mat.shape, strict=True)):
-        if isinstance(i, slice):
-            lo, hi, step = i.indices(n)
-            count = len(range(lo, hi, step))
-            if step < 0:
-                reversed_.append(d)
-                lo, step = lo + (count - 1) * step, -step
-            cuts.append((lo, max(lo, lo + (count - 1) * step + 1) if count else lo, step))
-        else:
-            if not -n <= i < n:
-                raise IndexError(f"index {i} is out of bounds for a dimension of length {n}")
-            gone.append(d)
-            cuts.append((i % n, i % n + 1, 1))
+    cuts = [_cut(i, n) for i, n in zip(axes, mat.shape, strict=True)]
     lo, hi, steps = zip(*cuts, strict=True) if cuts else ((), (), ())
     whole = all(c == (0, n, 1) for c, n in zip(cuts, mat.shape, strict=True))
     out = mat if whole else bcoo_slice(mat, start_indices=lo, limit_indices=hi, strides=steps)
-    out = bcoo_rev(out, reversed_) if reversed_ else out
+    backwards = [d for d, i in enumerate(axes) if isinstance(i, slice) and (i.step or 1) < 0]
+    gone = [d for d, i in enumerate(axes) if not isinstance(i, slice)]
+    out = bcoo_rev(out, backwards) if backwards else out
     out = bcoo_squeeze(out, dimensions=gone) if gone else out
-    if None in items:
-        kinds = [i for i in items if not isinstance(i, (int, onp.integer))]
-        kept = [k for k, i in enumerate(kinds) if i is not None]
-        sizes = [1 if i is None else out.shape[kept.index(k)] for k, i in enumerate(kinds)]
-        out = bcoo_broadcast_in_dim(out, shape=sizes, broadcast_dimensions=kept)
-    return out
+    return _with_new_axes(out, items) if None in items else out
+
+
+def _cut(item: Any, n: int) -> tuple[int, int, int]:
+    """First place, end and positive step of the elements that an index names, backwards or not."""
+    if not isinstance(item, slice):
+        if not -n <= item < n:
+            raise IndexError(f"index {item} is out of bounds for a dimension of length {n}")
+        return item % n, item % n + 1, 1
+    lo, hi, step = item.indices(n)
+    count = len(range(lo, hi, step))
+    if step < 0:
+        lo, step = lo + (count - 1) * step, -step
+    return lo, max(lo, lo + (count - 1) * step + 1) if count else lo, step
+
+
+def _with_new_axes(mat: BCOO, items: Sequence[Any]) -> BCOO:
+    """A dimension of length 1 for each None among the indices."""
+    kinds = [i for i in items if not isinstance(i, (int, onp.integer))]
+    kept = [k for k, i in enumerate(kinds) if i is not None]
+    sizes = [1 if i is None else mat.shape[kept.index(k)] for k, i in enumerate(kinds)]
+    return bcoo_broadcast_in_dim(mat, shape=sizes, broadcast_dimensions=kept)

@@ -384,12 +384,17 @@ def bcoo_concatenate(operands: Sequence[BCOO], *, dimension: int) -> BCOO:
     if not nb <= dimension < nb + ns:
         nse = max(x.nse for x in operands)
         full = [padded(x, nse) for x in operands]
-        if dimension < nb:
-            data = np.concatenate([x.data for x in full], dimension)
-            return BCOO((data, np.concatenate([x.indices for x in full], dimension)), shape=shape)
-        full = [_dense_placed(x, operands, i, dimension) for i, x in enumerate(full)]
-        return BCOO((np.concatenate([x.data for x in full], nb),
-                     np.concatenate([x.indices for x in full], nb)), shape=shape)  # fmt: skip
+        if dimension >= nb:
+            full = [_dense_placed(x, operands, i, dimension) for i, x in enumerate(full)]
+        along = min(dimension, nb)
+        data = np.concatenate([x.data for x in full], along)
+        return BCOO((data, np.concatenate([x.indices for x in full], along)), shape=shape)
+    return _behind_each_other(operands, dimension, shape)
+
+
+def _behind_each_other(operands: Sequence[BCOO], dimension: int, shape: Sequence[int]) -> BCOO:
+    """Arrays joined along a sparse dimension: the places of each move behind those before it."""
+    nb, ns = operands[0].n_batch, operands[0].n_sparse
     start, places = 0, []
     total = onp.array(shape[nb : nb + ns])
     for x in operands:

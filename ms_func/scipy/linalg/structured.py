@@ -17,7 +17,7 @@ from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike
 
 
-def _vector(name: str, x: ArrayLike) -> Array:
+def _vector(x: ArrayLike) -> Array:
     return np.atleast_1d(np.asarray(x))
 
 
@@ -46,8 +46,8 @@ def toeplitz(c: ArrayLike, r: ArrayLike | None = None) -> Array:
          [2 1 8]
          [3 2 1]]
     """
-    column = _vector("toeplitz", c)
-    row = column.conj() if r is None else _vector("toeplitz", r)
+    column = _vector(c)
+    row = column.conj() if r is None else _vector(r)
     lead = np.broadcast_shapes(column.shape[:-1], row.shape[:-1])
     column = np.broadcast_to(column, (*lead, column.shape[-1]))
     row = np.broadcast_to(row, (*lead, row.shape[-1]))
@@ -74,8 +74,8 @@ def hankel(c: ArrayLike, r: ArrayLike | None = None) -> Array:
          [2 3 0]
          [3 0 0]]
     """
-    column = _vector("hankel", c)
-    row = np.zeros_like(column) if r is None else _vector("hankel", r)
+    column = _vector(c)
+    row = np.zeros_like(column) if r is None else _vector(r)
     lead = np.broadcast_shapes(column.shape[:-1], row.shape[:-1])
     column = np.broadcast_to(column, (*lead, column.shape[-1]))
     row = np.broadcast_to(row, (*lead, row.shape[-1]))
@@ -100,7 +100,7 @@ def circulant(c: ArrayLike) -> Array:
          [2 1 3]
          [3 2 1]]
     """
-    column = _vector("circulant", c)
+    column = _vector(c)
     n = column.shape[-1]
     places = (onp.arange(n)[:, None] - onp.arange(n)[None, :]) % max(n, 1)
     return column[..., places.astype(onp.int32)]
@@ -125,7 +125,7 @@ def companion(a: ArrayLike) -> Array:
         [[ 3. -2.]
          [ 1.  0.]]
     """
-    a = _vector("companion", a)
+    a = _vector(a)
     n = a.shape[-1]
     if n < 2:
         raise ArgumentValueError("The length of `a` along the last axis must be at least 2.")
@@ -157,7 +157,7 @@ def convolution_matrix(a: ArrayLike, n: int, mode: str = "full") -> Array:
     """
     if n <= 0:
         raise ArgumentValueError("n must be a positive integer.")
-    a = _vector("convolution_matrix", a)
+    a = _vector(a)
     if a.shape[-1] == 0:
         raise ArgumentValueError("len(a) must be at least 1.")
     if mode not in ("full", "valid", "same"):
@@ -217,7 +217,7 @@ def fiedler(a: ArrayLike) -> Array:
          [3 0 5]
          [8 5 0]]
     """
-    a = _vector("fiedler", a)
+    a = _vector(a)
     return np.abs(a[..., :, None] - a[..., None, :])
 
 
@@ -239,7 +239,7 @@ def fiedler_companion(a: ArrayLike) -> Array:
         [[ 3. -2.]
          [ 1.  0.]]
     """
-    a = _vector("fiedler_companion", a)
+    a = _vector(a)
     n = a.shape[-1]
     if n < 2:
         return np.zeros((*a.shape[:-1], 0, 0), a.dtype)
@@ -372,7 +372,7 @@ def leslie(f: ArrayLike, s: ArrayLike) -> Array:
          [0.5  0.   0.  ]
          [0.   0.25 0.  ]]
     """
-    f, s = _vector("leslie", f), _vector("leslie", s)
+    f, s = _vector(f), _vector(s)
     n = f.shape[-1]
     if s.shape[-1] != n - 1:
         raise ArgumentValueError(

@@ -47,7 +47,7 @@ def convolve(
         Array([1., 3., 2.], dtype=float32)
     """
     x, y = _operands("convolve", in1, in2, mode)
-    return _convolved("convolve", x, y, mode, method, precision)
+    return _convolved(x, y, mode, method, precision)
 
 
 def correlate(
@@ -72,7 +72,7 @@ def correlate(
         Array([0, 2, 5], dtype=int32)
     """
     x, y = _operands("correlate", in1, in2, mode)
-    return _convolved("correlate", x, np.flip(np.conj(y)), mode, method, precision)
+    return _convolved(x, np.flip(np.conj(y)), mode, method, precision)
 
 
 def convolve2d(
@@ -253,7 +253,7 @@ def _shape(x: Any, y: Any, mode: str, dims: Sequence[int]) -> tuple[int, ...]:
 # --- methods --------------------------------------------------------------------------------------
 
 
-def _convolved(name: str, x: Any, y: Any, mode: str, method: str, precision: Any) -> Any:
+def _convolved(x: Any, y: Any, mode: str, method: str, precision: Any) -> Any:
     if method not in ("auto", "direct", "fft"):
         raise ArgumentValueError(f"Got {method=}; expected 'auto', 'fft', or 'direct'.")
     dims = tuple(range(x.ndim))

@@ -286,17 +286,8 @@ def _frames(
             length = size
         w = np.asarray(_named_window(window, length), real)
     else:
-        w = np.asarray(window).astype(real)
-        if w.ndim != 1:
-            raise ArgumentValueError("window must be 1-D")
-        if w.shape[0] > size:
-            raise ArgumentValueError("window is longer than input signal")
-        length = w.shape[0]
-        if nperseg is not None and nperseg != length:
-            raise ArgumentValueError(
-                f"value specified for nperseg is different from length of window: {nperseg} and "
-                f"{length}"
-            )
+        w = _given_window(window, nperseg, size).astype(real)
+        length = int(w.shape[0])
     nfft = length if nfft is None else operator.index(nfft)
     if nfft < length:
         raise ArgumentValueError("nfft must be greater than or equal to nperseg.")
@@ -304,6 +295,22 @@ def _frames(
     if overlap >= length:
         raise ArgumentValueError("noverlap must be less than nperseg.")
     return _Frames(w, length, overlap, nfft)
+
+
+def _given_window(window: Any, nperseg: int | None, size: int) -> Any:
+    """The values that were given, held against the lengths."""
+    w = np.asarray(window)
+    if w.ndim != 1:
+        raise ArgumentValueError("window must be 1-D")
+    length = w.shape[0]
+    if length > size:
+        raise ArgumentValueError("window is longer than input signal")
+    if nperseg is not None and nperseg != length:
+        raise ArgumentValueError(
+            f"value specified for nperseg is different from length of window: {nperseg} and "
+            f"{length}"
+        )
+    return w
 
 
 def _named_window(window: Any, length: int) -> Any:

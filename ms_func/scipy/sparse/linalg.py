@@ -147,14 +147,7 @@ def _solve(
     """Check the arguments, run a method on flat vectors, and say how to differentiate."""
     b = tree.map(lambda v: np.asarray(v, to_inexact(typeof(v).dtype)), b)
     x0 = tree.map(np.zeros_like, b) if x0 is None else x0
-    if tree.structure(x0) != tree.structure(b):
-        raise ArgumentValueError(
-            f"x0 and b must have matching tree structure: {tree.structure(x0)} vs "
-            f"{tree.structure(b)}"
-        )
-    shapes = [[np.shape(v) for v in tree.leaves(t)] for t in (x0, b)]
-    if shapes[0] != shapes[1]:
-        raise ArgumentValueError(f"arrays in x0 and b must have matching shapes: {shapes}")
+    _check_start(x0, b)
     matvec, near = _operator("A", A), None if M is None else _operator("M", M)
     size = sum(v.size for v in tree.leaves(b))
     limit = 10 * size if maxiter is None else maxiter
@@ -179,6 +172,18 @@ def _solve(
         matvec, b, solver(flat_start, near), back_solve, symmetric=symmetric and real
     )
     return x, None
+
+
+def _check_start(x0: Any, b: Any) -> None:
+    """Raise ValueError where the start has another form than the right hand side."""
+    if tree.structure(x0) != tree.structure(b):
+        raise ArgumentValueError(
+            f"x0 and b must have matching tree structure: {tree.structure(x0)} vs "
+            f"{tree.structure(b)}"
+        )
+    shapes = [[np.shape(v) for v in tree.leaves(t)] for t in (x0, b)]
+    if shapes[0] != shapes[1]:
+        raise ArgumentValueError(f"arrays in x0 and b must have matching shapes: {shapes}")
 
 
 def _operator(name: str, A: Any) -> Operator:

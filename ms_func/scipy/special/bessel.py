@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import ml_dtypes
 
 from ms_func.execution.array import Array
 from ms_func.numpy import arithmetic as ar
@@ -99,6 +102,8 @@ def i1(x: ArrayLike) -> Array:
 
 
 def _grown(x: Any, scaled: Any) -> Any:
-    """`exp(|x|) * scaled`, by halves: the exponential alone would overflow before the product."""
-    half = el.exp(ar.multiply(0.5, el.abs(x)))
-    return ar.multiply(half, ar.multiply(half, scaled))
+    """`exp(|x|) * scaled`; what the exponential alone cannot hold is multiplied first."""
+    size = el.abs(x)
+    most = ar.minimum(size, math.floor(math.log(float(ml_dtypes.finfo(size.dtype).max))))
+    rest = el.exp(ar.subtract(size, most))
+    return ar.multiply(el.exp(most), ar.multiply(rest, scaled))

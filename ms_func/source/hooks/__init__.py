@@ -6,6 +6,8 @@ or `scan` where it is traced.
 
 from __future__ import annotations
 
+from ms_func.source.hooks.binding import bound as bound
+from ms_func.source.hooks.binding import held as held
 from ms_func.source.hooks.branch import and_ as and_
 from ms_func.source.hooks.branch import if_ as if_
 from ms_func.source.hooks.branch import ifexp as ifexp
@@ -81,8 +83,8 @@ from ms_func.source.hooks.stores import setattr_ as setattr_
 from ms_func.source.hooks.stores import setitem as setitem
 from ms_func.source.hooks.stores import slice_ as slice_
 from ms_func.source.hooks.text import text as text
+from ms_func.source.hooks.undefined import UNBOUND as UNBOUND
 from ms_func.source.hooks.undefined import UNDEFINED as UNDEFINED
-from ms_func.source.hooks.undefined import bound as bound
 from ms_func.source.hooks.uneven import divided as divided
 from ms_func.source.hooks.uneven import gathered as gathered
 from ms_func.source.hooks.uneven import is_uneven as is_uneven

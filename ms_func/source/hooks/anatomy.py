@@ -31,7 +31,7 @@ from ms_func.source.hooks.journal import (
     Handle,
     frozen_handle,
 )
-from ms_func.source.hooks.undefined import UNDEFINED
+from ms_func.source.hooks.undefined import Absent
 from ms_func.tracing.tracer import Staging, Tracer
 
 SCALARS = (bool, int, float, complex)
@@ -136,11 +136,7 @@ def is_number(x: Any) -> bool:
 
 def take_apart(x: Any, overlay: Overlay = PRESENT) -> Parts | None:
     """The parts of a value; None for numbers and for constants."""
-    if (
-        x is None
-        or x is UNDEFINED
-        or isinstance(x, (str, bytes, type, types.ModuleType, enum.Enum))
-    ):
+    if x is None or isinstance(x, (Absent, str, bytes, type, types.ModuleType, enum.Enum)):
         return None
     kind = type(x)
     special = _SPECIAL.get(kind)
@@ -386,7 +382,7 @@ def equal_constants(a: Any, b: Any) -> bool:
 
 def describe(x: Any) -> str:
     """A value in a message: the type of an array, else what it is."""
-    if x is UNDEFINED:
+    if type(x) is Absent:
         return "not assigned"
     if x is None or isinstance(x, (str, bytes, bool, int, float, complex)):
         text = repr(x)

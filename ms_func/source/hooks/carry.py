@@ -32,7 +32,7 @@ from ms_func.source.hooks.join_nodes import Path, Same, Slot, Tagged, Tree
 from ms_func.source.hooks.journal import MISSING, Location, frozen_handle, journal, same_contents
 from ms_func.source.hooks.region import Region, finals, put
 from ms_func.source.hooks.truths import asked, truth
-from ms_func.source.hooks.undefined import UNDEFINED
+from ms_func.source.hooks.undefined import IS_BOUND, UNDEFINED, Absent
 from ms_func.tracing.tracer import Tracer
 
 State = tuple[Any, ...]
@@ -352,9 +352,7 @@ class Carry:
     def _differ(self, slots: Sequence[Slot], before: dict[Any, Slot]) -> bool:
         """Whether a recording with these slots could differ from that with those before."""
         fresh = [s for s in slots if where(s.path) not in before]
-        unread = not self.saw_undefined and all(
-            s.columns[0] is UNDEFINED and type(s.path[0]) is int for s in fresh
-        )
+        unread = not self.saw_undefined and all(map(_binds, fresh))
         same = all(s.type is before[where(s.path)].type for s in slots if where(s.path) in before)
         merged = not {where(s.path) for s in slots} >= set(before)  # the test may look at it
         return merged or not (same and (unread or not fresh))
@@ -385,13 +383,27 @@ class Carry:
     def _complaint(self, error: Mismatch, step: Step) -> Exception:
         return complaints.carry_changed(error, self.names, step.body, self.loc)
 
-    def result(self, outs: Sequence[Any]) -> State:
-        """The state after the loop from its results, one per slot; the heap is written."""
+    def result(self, outs: Sequence[Any], starts: bool) -> State:
+        """The state after the loop from its results, one per slot; the heap is written.
+
+        `starts` says that there was a step, so that what every step sets to a bool is known.
+        """
+        if starts:
+            ends = [s.columns[1] for s in self.slots]
+            outs = [x if type(end) is not bool else end for x, end in zip(outs, ends, strict=True)]
         made: dict[int, Any] = {}
         state = tuple([n.build(outs, made) for n in self.nodes])
         for key, node in self.stores.items():
             put(self.places[key], node.build(outs, made))
         return state
+
+
+def _binds(slot: Slot) -> bool:
+    """Whether a slot belongs to a local variable that the loop binds first."""
+    entry = slot.columns[0]
+    return type(slot.path[0]) is int and (
+        entry is UNDEFINED or (entry is False and slot.path[-1] is IS_BOUND)
+    )
 
 
 def finals_at_entry(place: Location) -> Any:
@@ -402,7 +414,7 @@ def finals_at_entry(place: Location) -> Any:
 
 def shapes(nodes: Sequence[Any], stores: dict[Any, Any], state: State) -> Any:
     """What decides how the body runs. It does not read what is unbound at the entry."""
-    read = [None if v is UNDEFINED else _shape(n) for n, v in zip(nodes, state, strict=True)]
+    read = [None if type(v) is Absent else _shape(n) for n, v in zip(nodes, state, strict=True)]
     return read, {k: _shape(n) for k, n in stores.items()}
 
 

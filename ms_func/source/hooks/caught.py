@@ -5,7 +5,13 @@ from __future__ import annotations
 import dis
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, redirect_stderr, redirect_stdout, suppress
+from contextlib import (
+    _GeneratorContextManager,
+    nullcontext,
+    redirect_stderr,
+    redirect_stdout,
+    suppress,
+)
 from itertools import pairwise
 from types import FunctionType
 from typing import Any
@@ -17,6 +23,7 @@ from ms_func.source.hooks.attempts import RAISED, attempt, certain, proceed
 from ms_func.source.hooks.branch import and_, cells, if_, not_, or_
 from ms_func.source.hooks.carry import TestStores
 from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.managers import managed
 from ms_func.source.hooks.membership import type_
 from ms_func.source.hooks.outcomes import State
 from ms_func.source.hooks.trials import Trial
@@ -142,6 +149,10 @@ def with_(
     if isinstance(manager, suppress):
         kinds = manager._exceptions  # pyright: ignore[reportAttributeAccessIssue]
         return try_(lambda *s: body(manager, *s), [(lambda: kinds, lambda _, *s: s)], state, names)
+    if type(manager) is _GeneratorContextManager:
+        found = managed(manager, body, state, names)
+        if found is not None:
+            return found
     if isinstance(manager, _PASSING) or (not failures.may_catch() and _lets_through(manager)):
         with manager as item:
             return body(item, *state)

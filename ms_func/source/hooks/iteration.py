@@ -242,9 +242,12 @@ def _as_while(
         return (add(i, Literal(1, start.type)), *body(found.at(i), *given))
 
     trips = length - done if isinstance(length, int) else None
+    starts = trips != 0 and type(length) is not Tracer
+    if stop is not None:
+        starts = starts and type(state[stop]) is not Tracer
     try:
         out = staged_while(
-            test, step, (start, *state), ("the position", *names), loc, trips, cells(body)
+            test, step, (start, *state), ("the position", *names), loc, trips, cells(body), starts
         )
     except Bottom:
         if type(length) is not Tracer:
@@ -314,7 +317,7 @@ def _scanned(
     if counted is None:
         return None
     outs = _bind_scan(carry, made, found.length, rows, stacks)
-    return carry.result([counted.get(i, x) for i, x in enumerate(outs)])[1:]
+    return carry.result([counted.get(i, x) for i, x in enumerate(outs)], found.length > 0)[1:]
 
 
 def _row_type(x: Any) -> ArrayType:

@@ -37,7 +37,7 @@ from ms_func.source.hooks.growing import ROWS, Growing, is_keyed, room_type
 from ms_func.source.hooks.join_nodes import Later, Path, Remapped, Same, Slot, Tagged, Tree
 from ms_func.source.hooks.journal import Location, journal
 from ms_func.source.hooks.perhaps import Perhaps
-from ms_func.source.hooks.undefined import UNDEFINED
+from ms_func.source.hooks.undefined import IS_BOUND, UNBOUND, UNDEFINED, Unsure
 from ms_func.tracing.tracer import Staging, Tracer, wide_kinds
 from ms_func.transforms.zeros import zeros
 
@@ -123,6 +123,8 @@ class Plan:
             return Same(UNDEFINED)
         if len(present) == len(values) > 1 and self.same(values, path):
             return Same(values[0])
+        if any(v is UNBOUND or type(v) is Unsure for v in present):
+            return self._unsure(values, path)
         if len(present) == 1 and not is_number(present[0]) and self._keeps(values, present[0]):
             return Same(present[0])
         if all(map(is_number, present)):
@@ -130,6 +132,18 @@ class Plan:
         if any(type(v) is Choice for v in present):
             return self._choice(values, path)
         return self._structure(values, present, path)
+
+    def _unsure(self, values: Sequence[Any], path: Path) -> Any:
+        """A name that is not bound in every outcome."""
+        held = [_unbound(v) for v in values]
+        if all(x is UNDEFINED for _, x in held):
+            return Same(UNBOUND)
+        journal.undefined += any(v is UNBOUND for v in values)
+        nodes = [
+            self.join([c for c, _ in held], (*path, IS_BOUND)),
+            self.join([x for _, x in held], path),
+        ]
+        return Tree(Unsure.of, nodes)
 
     def same(self, values: Sequence[Any], path: Path) -> bool:
         """Whether all outcomes hold the same object."""
@@ -509,6 +523,15 @@ def _form(x: Any, overlay: Overlay, around: tuple[Any, ...]) -> Any:
     if apart is None:
         return x if isinstance(x, str) else id(x)
     return (apart.kind, *(_form(y, overlay, (*around, x)) for y in apart.children))
+
+
+def _unbound(x: Any) -> tuple[Any, Any]:
+    """Whether a name is bound, and its value."""
+    if type(x) is Unsure:
+        return x.is_bound, x.value
+    if x is UNBOUND:
+        return False, UNDEFINED
+    return (UNDEFINED if x is UNDEFINED else True), x
 
 
 _ABSENT = (False, UNDEFINED)

@@ -94,7 +94,7 @@ def _staged(
     Where the test stores to objects it becomes the end of the step, and its outcome is carried.
     """
     try:
-        return staged_while(test, body, state, names, loc)
+        return staged_while(test, body, state, names, loc, starts=more is True)
     except TestStores:
         pass
     except Bottom:
@@ -117,11 +117,15 @@ def _staged(
 def staged_while(
     test: Callable[..., Any], body: Callable[..., State], state: State, names: Sequence[str],
     loc: Loc | None = None, max_trips: int | None = None, outer: tuple[Any, ...] = (),
+    starts: bool = False,
 ) -> State:  # fmt: skip
-    """The loop as one compiled `while`, of `max_trips` steps at most where that is known."""
+    """The loop as one compiled `while`, of `max_trips` steps at most where that is known.
+
+    `starts` says that it takes at least one.
+    """
     loc = user_loc(3) if loc is None else loc
     carry, step = recorded(test, body, state, names, loc, outer, max_trips is None)
-    return carry.result(_bind_while(carry, step, max_trips))
+    return carry.result(_bind_while(carry, step, max_trips), starts)
 
 
 def recorded(

@@ -11,11 +11,12 @@ class Policy:
 
     Attributes:
         convert: from a function to its converted form, or to itself where it stays as it is.
-        pushing: from a generator function to the function that it is turned inside out, or None.
+        pushing: from a generator function to the function that it is turned inside out, or None;
+            "with" for one under `contextmanager`.
     """
 
     convert: Callable[[Any], Any] = staticmethod(lambda f: f)
-    pushing: Callable[[Any], Any] = staticmethod(lambda f: None)
+    pushing: Callable[..., Any] = staticmethod(lambda f, turn="loop": None)
 
 
 policy = Policy()

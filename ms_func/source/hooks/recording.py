@@ -14,7 +14,7 @@ from ms_func import config, tree
 from ms_func.errors import StagingError
 from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
-from ms_func.source.hooks import failures, identity, native_arrays
+from ms_func.source.hooks import depth, failures, identity, native_arrays
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.growing import ROWS, Growing, grown, is_keyed, is_stretched
 from ms_func.source.hooks.keyed import entries
@@ -42,7 +42,7 @@ def recorded(call: Callable[[Any], Any], given: Any) -> Any:
     Where something traced is stored to an array of NumPy, it is recorded anew.
     """
     trial = Trial()
-    with identity.supply():
+    with identity.supply(), depth.room:
         return _recorded(trial, call, given)
 
 

@@ -30,6 +30,7 @@ from ms_func.source.hooks import attempts, complaints, failures, identity
 from ms_func.source.hooks.anatomy import PRESENT, Mismatch, Overlay, is_number, take_apart
 from ms_func.source.hooks.carry import LoopPlan, are_chosen, finals_at_entry, shapes, where
 from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.depth import room
 from ms_func.source.hooks.forgotten import forget
 from ms_func.source.hooks.join import Plan, converted, materialized, promoted
 from ms_func.source.hooks.join_nodes import Tree
@@ -180,7 +181,7 @@ def _is_deep() -> bool:
     while frame is not None:
         depth += 1
         frame = frame.f_back  # type: ignore[assignment]
-    return depth > sys.getrecursionlimit() // 2
+    return depth > (room.limit or sys.getrecursionlimit()) // 2
 
 
 def _for_the_first_time(f: Any, made: Any, args: Any, kwargs: Any) -> Any:

@@ -32,6 +32,7 @@ from ms_func.source.hooks import (
     windows,
 )
 from ms_func.source.hooks.aliases import changed, refuse_spoiled
+from ms_func.source.hooks.binding import bound
 from ms_func.source.hooks.choice import Choice
 from ms_func.source.hooks.growing import is_growing, is_keyed
 from ms_func.source.hooks.journal import (
@@ -48,7 +49,7 @@ from ms_func.source.hooks.journal import (
     store,
 )
 from ms_func.source.hooks.portions import Portion
-from ms_func.source.hooks.undefined import UNDEFINED, bound
+from ms_func.source.hooks.undefined import UNDEFINED
 from ms_func.tracing.tracer import Staging, Tracer
 
 _CONTAINERS = frozenset({list, dict, set, deque})

@@ -2,164 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
-
-import numpy as np
-
-from ms_func.compat.jax.api_util import DebugInfo
-from ms_func.compat.jax.core import DropVar, Jaxpr, eval_jaxpr, find_top_trace, valid_jaxtype
+from ms_func.compat.jax.core import DropVar, Jaxpr, find_top_trace, valid_jaxtype
 from ms_func.compat.jax.errors import InconclusiveDimensionOperation
-from ms_func.compat.rules import ClosedJaxpr, Primitive
-from ms_func.errors import IRError
-from ms_func.execution.array import Array
-from ms_func.ir.function import Eqn, Function, Literal, Var
-from ms_func.ir.primitive import current
-from ms_func.ir.types import ArrayType, typeof
-from ms_func.ir.verify import verify
+from ms_func.compat.programs import (
+    ClosedJaxpr,
+    DebugInfo,
+    Effect,
+    Effects,
+    JaxprEqn,
+    JaxprTypeError,
+    Literal,
+    Primitive,
+    Var,
+    array_types,
+    check_jaxpr,
+    concrete_or_error,
+    gensym,
+    get_aval,
+    get_opaque_trace_state,
+    jaxpr_as_fun,
+    jaxprs_in_params,
+    mapped_aval,
+    new_jaxpr_eqn,
+    no_effects,
+    primal_dtype_to_tangent_dtype,
+    set_current_trace,
+    subjaxprs,
+    take_current_trace,
+    unmapped_aval,
+)
 
 __all__ = [
-    "ClosedJaxpr",
-    "DebugInfo",
-    "DropVar",
-    "Effect",
-    "Effects",
-    "InconclusiveDimensionOperation",
-    "Jaxpr",
-    "JaxprEqn",
-    "JaxprTypeError",
-    "Literal",
-    "Primitive",
-    "Var",
-    "array_types",
-    "check_jaxpr",
-    "concrete_or_error",
-    "find_top_trace",
-    "gensym",
-    "get_aval",
-    "get_opaque_trace_state",
-    "jaxpr_as_fun",
-    "jaxprs_in_params",
-    "mapped_aval",
-    "new_jaxpr_eqn",
-    "no_effects",
-    "primal_dtype_to_tangent_dtype",
-    "set_current_trace",
-    "subjaxprs",
-    "take_current_trace",
-    "unmapped_aval",
-    "valid_jaxtype",
+    "ClosedJaxpr", "DebugInfo", "DropVar", "Effect", "Effects",
+    "InconclusiveDimensionOperation", "Jaxpr", "JaxprEqn", "JaxprTypeError", "Literal",
+    "Primitive", "Var", "array_types", "check_jaxpr", "concrete_or_error", "find_top_trace",
+    "gensym", "get_aval", "get_opaque_trace_state", "jaxpr_as_fun", "jaxprs_in_params",
+    "mapped_aval", "new_jaxpr_eqn", "no_effects", "primal_dtype_to_tangent_dtype",
+    "set_current_trace", "subjaxprs", "take_current_trace", "unmapped_aval", "valid_jaxtype",
 ]  # fmt: skip
-
-
-class Effect:
-    """Base class of effects that libraries define. Programs here have those of the engine."""
-
-
-Effects = frozenset
-no_effects: frozenset[Any] = frozenset()
-get_aval = typeof
-JaxprEqn = Eqn
-JaxprTypeError = IRError
-array_types = {Array, np.ndarray, np.generic}
-check_jaxpr = verify
-
-
-def gensym(suffix: str = "") -> Callable[[ArrayType], Var]:
-    """Function that makes a new variable of a type; names are given when a program is printed."""
-    return Var
-
-
-def jaxpr_as_fun(closed_jaxpr: Any) -> Callable[..., list[Any]]:
-    """A program as a function of arrays giving a list."""
-    return lambda *args: eval_jaxpr(closed_jaxpr.jaxpr, closed_jaxpr.consts, *args)
-
-
-def jaxprs_in_params(params: dict[str, Any]) -> Iterator[Function]:
-    """Programs among the parameters of an equation."""
-    for value in params.values():
-        for item in value if isinstance(value, tuple) else (value,):
-            if type(item) is Function:
-                yield item
-
-
-def subjaxprs(jaxpr: Function) -> Iterator[Function]:
-    """Programs among the parameters of the equations of a program."""
-    for eqn in jaxpr.eqns:
-        yield from jaxprs_in_params(eqn.params)
-
-
-def new_jaxpr_eqn(
-    invars: Any, outvars: Any, primitive: Any, params: dict[str, Any], *args: Any, **options: Any
-) -> Eqn:
-    """One application of a primitive."""
-    return Eqn(primitive, tuple(invars), tuple(outvars), params, None)
-
-
-def mapped_aval(size: int, axis: int | None, aval: ArrayType) -> ArrayType:
-    """Type of one lane of a value batched along `axis`."""
-    if axis is None:
-        return aval
-    if aval.shape[axis] != size:
-        raise ValueError(f"{aval} has no dimension {axis} of size {size}")
-    return aval.without_dimension(axis)
-
-
-def unmapped_aval(
-    size: int, axis: int | None, aval: ArrayType, *args: Any, **options: Any
-) -> ArrayType:
-    """Type of a value with `size` lanes along a new dimension `axis`."""
-    if axis is None:
-        return aval
-    return aval.with_dimension(axis, size)
-
-
-def primal_dtype_to_tangent_dtype(primal_dtype: Any) -> Any:
-    """Dtype of derivatives of values of a dtype."""
-    return ArrayType((), np.dtype(primal_dtype)).tangent.dtype
-
-
-def concrete_or_error(force: Any, val: Any, context: str = "") -> Any:
-    """`force(val)`, where `val` is known.
-
-    Raises:
-        TypeError: it is known only at run time (a ConcretizationTypeError).
-    """
-    return val if force is None else force(val)
-
-
-class OpaqueTraceState:
-    """Stands for the transforms under way; equal as long as they are the same."""
-
-    __slots__ = ("_interpreter",)
-
-    def __init__(self, interpreter: Any) -> None:
-        self._interpreter = interpreter
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, OpaqueTraceState) and self._interpreter is other._interpreter
-
-    def __hash__(self) -> int:
-        return id(self._interpreter)
-
-
-def get_opaque_trace_state(convention: str = "") -> OpaqueTraceState:
-    """The transforms under way in this thread, for comparison."""
-    return OpaqueTraceState(current.interpreter)
-
-
-@contextmanager
-def take_current_trace() -> Iterator[Any]:
-    """The interpreter in force, which a block may replace by `set_current_trace`."""
-    yield current.interpreter
-
-
-@contextmanager
-def set_current_trace(trace: Any) -> Iterator[Any]:
-    """Apply primitives by `trace` in a block."""
-    outer, current.interpreter = current.interpreter, trace
-    try:
-        yield trace
-    finally:
-        current.interpreter = outer

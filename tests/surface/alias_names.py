@@ -1,6 +1,6 @@
 """Count which names of JAX the alias lacks.
 
-    python benchmarks/alias_names.py NAMES.txt
+    python -m tests.surface.alias_names NAMES.txt
 
 NAMES.txt has one dotted name a line, such as `jax.numpy.add`; what follows it on the line does
 not count, nor do lines that start with `#`. Prints the missing names by module and the total.

@@ -1,0 +1,107 @@
+"""The independent reader of files: what it finds wrong, and that it finds nothing in our files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ms_func as ms
+from ms_func_ascend.wire import decode, encode
+from tests.support.air_checker import complaints
+
+Message = dict[str, Any]
+
+
+def program(x: Any, w: Any, key: Any) -> Any:
+    """Control flow, sub-graphs, attributes of every kind, ports that are not fed."""
+    noise = ms.random.bernoulli(key, 0.5, x.shape)
+    while ms.numpy.sum(x) < 10:
+        x = x * 2 + 1
+    if x[0, 0] > 3:
+        x = ms.numpy.concatenate([x[1:], x[:1]])
+    return ms.numpy.where(noise, ms.nn.softmax(x @ w), 0.0), ms.numpy.sort(x, axis=0).astype(
+        np.float16
+    )
+
+
+def data() -> bytes:
+    x, w = np.ones((4, 3), np.float32), np.ones((3, 3), np.float32)
+    return ms.export(program, x, w, np.asarray(ms.random.PRNGKey(0)), backend="ascend")
+
+
+FILE = data()
+
+
+def test_nothing_is_wrong_with_a_file() -> None:
+    assert complaints(FILE) == []
+
+
+def find(model: Message, kind: str) -> Message:
+    return next(op for g in model["graph"] for op in g["op"] if op["type"] == kind)
+
+
+def graph_with(model: Message, kind: str) -> Message:
+    return next(g for g in model["graph"] if any(op["type"] == kind for op in g["op"]))
+
+
+def name(model: Message, kind: str, new: str) -> None:
+    find(model, kind)["name"] = new
+
+
+BREAKS: dict[str, Callable[[Message], Any]] = {
+    "twice": lambda m: m["graph"].append(m["graph"][1]),
+    "is missing": lambda m: m["graph"].pop(),
+    "has 0 owners": lambda m: m["graph"].append({**m["graph"][1], "name": "spare"}),
+    "not one NetOutput": lambda m: m["graph"][0]["op"].pop(),
+    "arguments are numbered": lambda m: find(m, "Data")["attr"].update(index={"i": 7}),
+    "two nodes have one name": lambda m: name(m, "SoftmaxV2", "arg0"),
+    "before it is made": lambda m: graph_with(m, "SoftmaxV2")["op"].reverse(),
+    "no port": lambda m: find(m, "SoftmaxV2")["input"].__setitem__(
+        0, find(m, "SoftmaxV2")["input"][0].replace(":0", ":3")),
+    "is described as": lambda m: find(m, "SoftmaxV2")["input_desc"][0]["shape"].update(dim=[4, 4]),
+    "nobody reads it": lambda m: find(m, "NetOutput")["input"].__setitem__(
+        0, find(m, "NetOutput")["input"][1]),
+    "not marked as such": lambda m: find(m, "MatMulV2")["input_desc"][2]["attr"].clear(),
+    "edges": lambda m: find(m, "MatMulV2")["input"].pop(),
+    "no such operator": lambda m: find(m, "SoftmaxV2").update(type="SoftmaxV9"),
+    "expected, not": lambda m: find(m, "SoftmaxV2")["input_desc"][0].update(name="logits"),
+    "does not take": lambda m: find(m, "SoftmaxV2")["output_desc"][0].update(dtype=7),
+    "has layout": lambda m: find(m, "SoftmaxV2")["output_desc"][0].update(layout="NCHW"),
+    "does not list the ports": lambda m: find(m, "SoftmaxV2")["attr"]["_input_name_key"].update(
+        list={"s": [b"logits"], "val_type": 1}),
+    "has shape": lambda m: find(m, "SoftmaxV2")["output_desc"][0]["shape"].update(dim=[0, 3]),
+    "attribute dst_type is missing": lambda m: find(m, "Cast")["attr"].pop("dst_type"),
+    "N is not 2": lambda m: find(m, "ConcatV2")["attr"].update(N={"i": 3}),
+    "no attribute": lambda m: find(m, "SoftmaxV2")["attr"].update(axis={"i": 1}),
+    "axes is no ListInt": lambda m: find(m, "SoftmaxV2")["attr"].update(axes={"i": 1}),
+    "type is no Type": lambda m: find(m, "Bitcast")["attr"].update(type={"i": 3}),
+    "dst_type is not the dtype": lambda m: find(m, "Cast")["attr"].update(dst_type={"i": 17}),
+    "is its default": lambda m: find(m, "MatMulV2")["attr"].update(transpose_x1={"b": False}),
+    "bytes for": lambda m: find(m, "Const")["attr"]["value"]["t"].update(data=b"1"),
+    "is made by": lambda m: find(m, "ConcatV2")["input"].__setitem__(
+        2, next(op["name"] + ":0" for op in graph_with(m, "ConcatV2")["op"]
+                if op["type"] != "Const")),
+    "graphs": lambda m: find(m, "If")["subgraph_name"].pop(),
+    "takes": lambda m: find(m, "While")["input_desc"][0]["shape"].update(dim=[9]),
+    "has parents": lambda m: next(
+        op for op in graph_by(m, "If")["op"] if op["type"] == "Data")["attr"].update(
+        _parent_node_index={"i": 0}),
+    "gives": lambda m: find(m, "While")["output_desc"][0]["shape"].update(dim=[9]),
+}  # fmt: skip
+
+
+def graph_by(model: Message, kind: str) -> Message:
+    """The first graph that a node of a kind owns."""
+    wanted = find(model, kind)["subgraph_name"][0]
+    return next(g for g in model["graph"] if g["name"] == wanted)
+
+
+@pytest.mark.parametrize("reason", BREAKS)
+def test_each_rule_can_be_broken(reason: str) -> None:
+    model = decode("ModelDef", FILE)
+    BREAKS[reason](model)
+    found = complaints(encode("ModelDef", model))
+    assert any(reason in line for line in found), found

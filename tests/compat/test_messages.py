@@ -1,0 +1,275 @@
+"""Words of errors that users of JAX 0.10.2, and their tests, know them by."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+import numpy as np
+import pytest
+
+import ms_func as ms
+from ms_func import as_jax, tree
+
+X = np.arange(2.0, dtype="f")
+ROWS = np.ones((2, 3), "f")
+
+
+def _both(x, y, z):
+    return x if x + y > 0 else z
+
+
+def _rest(*args, **more):
+    return bool(args[1] + more["k"])
+
+
+def _made(x):
+    return bool(ms.numpy.ones(()) > 0)
+
+
+def _over(j, *spec):
+    mesh = j.sharding.Mesh(np.array(j.devices()[:2]).reshape(2, 1), ("x", "y"))
+    return j.sharding.NamedSharding(mesh, j.P(*spec))
+
+
+MESSAGES = {
+    "sizes": (
+        lambda j: j.vmap(lambda x, y: x)(X, ROWS[0]), ValueError,
+        "vmap got inconsistent sizes for array axes to be mapped:\n"
+        "  * one axis had size 2: axis 0 of argument x of type float32[2];\n"
+        "  * one axis had size 3: axis 0 of argument y of type float32[3]",
+    ),
+    "most sizes": (
+        lambda j: j.vmap(lambda x, y: x, (0, 1))({"a": X, "b": X}, ROWS), ValueError,
+        "  * most axes (2 of them) had size 2, e.g. axis 0 of argument x['a'] of type float32[2];\n"
+        "  * one axis had size 3: axis 1 of argument y of type float32[2,3]",
+    ),
+    "axis_size": (
+        lambda j: j.vmap(lambda x: x, axis_size=3)(X), ValueError,
+        "  * the `axis_size` argument was 3;\n  * one axis had size 2: axis 0 of argument x",
+    ),
+    "no axes": (
+        lambda j: j.vmap(lambda: 1.0)(), ValueError, "got empty *args=() and **kwargs={}",
+    ),
+    "in_axes": (
+        lambda j: j.vmap(lambda x: x, in_axes=({"a": 0},))({"b": X}), ValueError,
+        "vmap in_axes specification must be a tree prefix of the corresponding value; \n"
+        "  Mismatch details (1 found):\n"
+        "  pytree structure error: different pytree metadata at key path\n    vmap in_axes[0]",
+    ),
+    "out_axes": (
+        lambda j: j.vmap(lambda x: (x, x), out_axes=(0,))(X), ValueError,
+        "different lengths of tuple at key path\n    vmap out_axes\n"
+        "At that key path, the prefix pytree vmap out_axes has a subtree of type tuple of length "
+        "1, but the full pytree has a subtree of the same type but of length 2.",
+    ),
+    "tree types": (
+        lambda j: j.tree.map(lambda x, y: x, [1, [2]], [1, (2,)]), ValueError,
+        "different types at key path\n    tree_map tree[1]\n"
+        "At that key path, the prefix pytree tree_map tree has a subtree of type\n"
+        "    <class 'list'>\nbut at the same key path the full pytree has a subtree of different "
+        "type\n    <class 'tuple'>.",
+    ),
+    "tree keys": (
+        lambda j: j.tree.map(lambda x, y: x, {"a": 1}, {"a": 1, "b": 2}), ValueError,
+        "with 1 child keys\n    a\nbut at the same key path the full pytree has a subtree of the "
+        "same type but with 2 child keys\n    a b\nso the symmetric difference on key sets is\n"
+        "    b",
+    ),
+    "shardings": (
+        lambda j: j.jit(lambda x: x, out_shardings=({"a": None},))(X), ValueError,
+        "must be a tree prefix of the result",
+    ),
+    "device_put": (
+        lambda j: j.device_put((1, 2), (None,)), ValueError,
+        "device_put device specification must be a tree prefix of the corresponding value",
+    ),
+    "values": (
+        lambda j: j.jit(_both)(1, 2, 3), TypeError,
+        "because it depends on the values of the arguments x and y.",
+    ),
+    "part": (
+        lambda j: j.jit(lambda d: bool(d["a"]))({"a": 1}), TypeError,
+        "because it depends on the value of the argument d['a'].",
+    ),
+    "rest": (
+        lambda j: j.jit(_rest)(1, 2, k=3), TypeError,
+        "on the values of the arguments args[1] and more['k'].",
+    ),
+    "constants": (lambda j: j.jit(_made)(1), TypeError, "became a tracer due to JAX operations"),
+    "step": (
+        lambda j: j.lax.scan(lambda c, x: (c, bool(x)), 0, X), TypeError,
+        "for scan. This concrete value was not available in Python because it depends on the value "
+        "of the argument x.",
+    ),
+    "test": (
+        lambda j: j.lax.while_loop(bool, lambda c: c, 1), TypeError, "Attempted boolean conversion",
+    ),
+    "recomputed": (
+        lambda j: j.checkpoint(lambda x: float(x))(1.0), TypeError, "for checkpoint / remat.",
+    ),
+    "int": (
+        lambda j: j.jit(lambda x: int(x))(1), TypeError,
+        "The problem arose with the `int` function. If trying to convert the data type of a value",
+    ),
+    "tobytes": (
+        lambda j: j.jit(lambda x: x.tobytes())(X), TypeError,
+        "The tobytes() method was called on traced array with shape float32[2].",
+    ),
+    "sharding": (
+        lambda j: j.jit(lambda x: x.sharding)(X), AttributeError,
+        "The 'sharding' attribute is not available on traced array with shape float32[2].",
+    ),
+    "addressable_shards": (
+        lambda j: j.jit(lambda x: x.addressable_shards)(X), TypeError,
+        "The 'addressable_shards' attribute is not available on traced array",
+    ),
+    "slice": (
+        lambda j: j.jit(lambda n: j.numpy.ones(3)[:n])(1), IndexError,
+        "Slice entries must be static integers. Got slice(None, ",
+    ),
+    "overflow": (
+        lambda j: j.jit(lambda x: x["a"])({"a": 2**31}), OverflowError,
+        "whose argument path is x['a']. Got <class 'int'> with value 2147483648",
+    ),
+    "text": (
+        lambda j: j.jit(lambda x: x)(np.array(["a"])), TypeError,
+        "is of type <class 'numpy.ndarray'> and was passed to the function at path x.",
+    ),
+    "donate": (
+        lambda j: j.jit(lambda x: x, donate_argnums=0, static_argnums=0), ValueError,
+        "static_argnames and donate_argnames cannot intersect. Argument names {'x'} appear in both",
+    ),
+    "too many": (
+        lambda j: j.jit(lambda x: x, donate_argnums=5), ValueError,
+        "Jitted function has donate_argnums=(5,), but only accepts 1 positional arguments.",
+    ),
+    "grad of int": (
+        lambda j: j.grad(lambda x: x)(1), TypeError,
+        "but got int32. If you want to use Boolean- or integer-valued inputs, use vjp or set "
+        "allow_int to True.",
+    ),
+    "grad to int": (
+        lambda j: j.grad(lambda x: x.astype(int))(1.0), TypeError,
+        "but got int32. For differentiation of functions with integer outputs, use jax.vjp",
+    ),
+    "grad to complex": (
+        lambda j: j.jacrev(lambda x: x * 1j)(X), TypeError,
+        "but got complex64. For holomorphic differentiation, pass holomorphic=True.",
+    ),
+    "jacfwd": (
+        lambda j: j.jacfwd(lambda x: x)(1), TypeError,
+        "jacfwd requires real-valued inputs (input dtype that is a sub-dtype of np.floating), but "
+        "got int32. For holomorphic differentiation, pass holomorphic=True.",
+    ),
+    "tangent dtype": (
+        lambda j: j.jvp(lambda x: x, (1.0,), (2,)), TypeError,
+        "dtypes must be equal, or in case of int/bool primal dtype the tangent dtype must be "
+        "float0.Got primal dtype float32 and so expected tangent dtype float32, but got tangent "
+        "dtype int32 instead.",
+    ),
+    "tangent shape": (
+        lambda j: j.jvp(lambda x: x, (1.0,), (X,)), ValueError,
+        "jvp called with different primal and tangent shapes;Got primal shape () and tangent shape "
+        "as (2,)",
+    ),
+    "linearized": (
+        lambda j: j.linearize(lambda x: x, 1.0)[1](X), ValueError,
+        "linearized function called on tangent values inconsistent with the original primal",
+    ),
+    "cotangents": (
+        lambda j: j.vjp(lambda x: x, 1.0)[1](1.0, 2.0), TypeError,
+        "was called with 2 arguments,\nbut functions returned by `jax.vjp` must be called with a "
+        "single argument",
+    ),
+    "transpose": (
+        lambda j: j.linear_transpose(j.numpy.sin, 1.0)(1.0), NotImplementedError,
+        "Transpose rule (for reverse-mode differentiation) for 'sin' not implemented",
+    ),
+    "in_shardings": (
+        lambda j: j.jit(lambda x, y: x, in_shardings=(None,))(X, X), ValueError,
+        "pjit in_shardings specification must be a tree prefix of the positional arguments tuple",
+    ),
+    "kwargs": (
+        lambda j: j.jit(lambda x: x, in_shardings=j.sharding.SingleDeviceSharding(j.devices()[0]))(
+            x=X), ValueError, "pjit does not support kwargs when in_shardings is specified",
+    ),
+    "spec": (
+        lambda j: j.jit(lambda x: x, in_shardings=j.P("x"))(X), RuntimeError,
+        "jit requires a non-empty mesh in context if you are passing `PartitionSpec`s to "
+        "in_shardings. You can define a context mesh via `jax.set_mesh(mesh)`.",
+    ),
+    "rank": (
+        lambda j: j.jit(lambda x: x, in_shardings=_over(j, "x", "y"))(X), ValueError,
+        "One of pjit arguments with pytree key path x is incompatible with its sharding annotation",
+    ),
+    "divisor": (
+        lambda j: j.device_put(ROWS, _over(j, None, "x")), ValueError,
+        "(full shape: (2, 3), per-dimension tiling factors: [1, 2] should evenly divide the shape)",
+    ),
+    "memory": (
+        lambda j: _over(j).with_memory_kind("attic"), ValueError,
+        "Could not find memory addressable by device cpu. Device cpu can address the following",
+    ),
+    "types of axes": (
+        lambda j: j.sharding.Mesh(j.devices()[:2], "x", axis_types=(j.sharding.AxisType.Auto,) * 2),
+        ValueError, "Number of axis names should match the number of axis_types. Got axis_names=",
+    ),
+    "set_mesh": (lambda j: j.set_mesh("x"), ValueError, "Expected mesh of type"),
+    "same device": (
+        lambda j: j.make_array_from_single_device_arrays((4,), _over(j, "x"),
+                                                         [j.numpy.ones(2)] * 2),
+        ValueError, "must be from distinct devices, but got device IDs [0, 0]",
+    ),
+    "few pieces": (
+        lambda j: j.make_array_from_single_device_arrays((4,), _over(j, "x"), [j.numpy.ones(2)]),
+        ValueError, "Expected 2 per-device arrays",
+    ),
+    "devices": (
+        lambda j: j.pmap(lambda x: x, devices=[])(X), ValueError, "must be non-empty, or None.",
+    ),
+    "nothing mapped": (
+        lambda j: j.pmap(lambda x: x)(1.0), ValueError, "at least one argument with a mapped axis",
+    ),
+    "transposable": (
+        lambda j: j.linear_transpose(lambda x: x.astype(int), X), TypeError,
+        "but got [dtype('float32')] -> [dtype('int32')]",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_words_of_errors(name):
+    call, kind, words = MESSAGES[name]
+    with as_jax() as jax, pytest.raises(kind, match=re.escape(words)):
+        call(jax)
+
+
+def test_shardings_tell_their_memory():
+    with as_jax() as jax:
+        there = _over(jax, "x")
+        assert there.memory_kind == jax.devices()[0].default_memory().kind
+        assert there == there.with_memory_kind(there.memory_kind)
+        assert repr(there).endswith(f"spec=P('x',), memory_kind={there.memory_kind})")
+        assert repr(there.mesh).startswith("Mesh(axis_sizes=(2, 1), axis_names=('x', 'y'), ")
+        assert jax.sharding.get_mesh().empty
+
+
+def test_keys_of_defaultdict_are_sorted():
+    given = defaultdict(list, b=1, a=2)
+    assert tree.leaves(given) == [2, 1]
+    assert tree.structure(given) == tree.structure(defaultdict(list, a=3, b=4))
+    made = tree.map(lambda x: 10 * x, given)
+    assert made == {"a": 20, "b": 10}
+    assert made.default_factory is list
+
+
+@pytest.mark.parametrize("ask", [
+    ms.random.key_data, lambda k: k.is_ready(), lambda k: k.block_until_ready(),
+    lambda k: ms.device_put(k, ms.devices()[0]), lambda k: k.on_device_size_in_bytes(),
+])  # fmt: skip
+def test_deleted_keys_are_not_looked_at(ask):
+    key = ms.random.key(0)
+    key.delete()
+    with pytest.raises(RuntimeError, match="Array has been deleted"):
+        ask(key)
