@@ -24,10 +24,37 @@ Term = tuple[Dim, ...]
 
 REDUCING = ("sum", "max", "min", "prod", "and", "or", "xor")
 """Kinds of index that may be missing from a result: cutting one leaves a partial result."""
-CUTTABLE = ("plain", "masked", "placed", *REDUCING)
+CUTTABLE = ("plain", "masked", "placed", "running", *REDUCING)
 """Kinds of index that may be cut. `masked`: each device does its own rows, a sum joins them.
 `placed`: values depend on the place in the whole (counting, random bits), of which the
-partitioner keeps track. `whole` ones must not be cut."""
+partitioner keeps track. `running`: results go on from those before; each device needs the totals
+of the others. `whole` ones must not be cut."""
+
+
+class Halo(NamedTuple):
+    """What a device reads beyond its own piece of an operand.
+
+    Attributes:
+        factor: number of the index that windows slide along.
+        low: elements before its own.
+        high: elements behind.
+        operand: number of the operand.
+    """
+
+    factor: int
+    low: int
+    high: int
+    operand: int = 0
+
+
+class Cut(NamedTuple):
+    """Along which axes of a mesh an index is cut, by name and major first, and in how many pieces.
+
+    One for each index that is cut, by the name of the index, is what `Primitive.local` gets.
+    """
+
+    axes: tuple[Any, ...]
+    ways: int
 
 
 class Rule(NamedTuple):
@@ -39,8 +66,7 @@ class Rule(NamedTuple):
         kinds: "plain", one of `REDUCING`, "masked", "placed" or "whole".
         ins: per operand and dimension the indices it is made of, major first; () if none.
         outs: the same per result.
-        halos: of each index that windows slide along, how many elements of the first operand
-            before and behind its own a device reads as well.
+        halos: what devices read of their neighbours.
     """
 
     names: tuple[str, ...]
@@ -48,7 +74,7 @@ class Rule(NamedTuple):
     kinds: tuple[str, ...]
     ins: tuple[Term, ...]
     outs: tuple[Term, ...]
-    halos: tuple[tuple[int, tuple[int, int]], ...] = ()
+    halos: tuple[Halo, ...] = ()
 
     def __str__(self) -> str:
         def text(term: Term) -> str:
@@ -61,7 +87,10 @@ class Rule(NamedTuple):
 
         sides = (", ".join(map(text, side)) for side in (self.ins, self.outs))
         special = [f"{n}: {k}" for n, k in zip(self.names, self.kinds, strict=True) if k != "plain"]
-        special += [f"{self.names[f]}: halo {low} {high}" for f, (low, high) in self.halos]
+        special += [
+            f"{self.names[h.factor]}: halo {h.low} {h.high}" + f" of {h.operand}" * bool(h.operand)
+            for h in self.halos
+        ]
         return " -> ".join(sides) + ("; " + ", ".join(special) if special else "")
 
 
@@ -77,7 +106,8 @@ def parse_rule(text: str, ins: Sequence[ArrayType], outs: Sequence[ArrayType]) -
 
     Args:
         text: for example `"(i j) k -> i j k"` or `"i j -> i; j: max"`; or
-            `"n s, . -> n s; s: halo 1 1"` where windows slide along `s` of the first operand.
+            `"n s, . -> n s; s: halo 1 1"` where windows slide along `s` of the first operand
+            (`halo 1 1 of 1`: of the second).
         ins: types of the operands.
         outs: types of the results.
 
@@ -146,18 +176,18 @@ def _sizes(
 
 def _kinds(
     text: str, tail: str, numbers: dict[str, int], outs: Sequence[Term]
-) -> tuple[tuple[str, ...], tuple[tuple[int, tuple[int, int]], ...]]:
+) -> tuple[tuple[str, ...], tuple[Halo, ...]]:
     given: dict[str, str] = {}
     halos = []
     for part in filter(None, (p.strip() for p in re.split("[,;]", tail))):
         name, _, kind = (x.strip() for x in part.partition(":"))
-        halo = re.fullmatch(r"halo (\d+) (\d+)", kind)
+        halo = re.fullmatch(r"halo (\d+) (\d+)(?: of (\d+))?", kind)
         if name not in numbers or (halo is None and kind not in (*CUTTABLE, "whole")):
             raise RuleError(f"shard rule {text!r}: cannot read {part!r}")
         if halo is None:
             given[name] = kind
         else:
-            halos.append((numbers[name], (int(halo[1]), int(halo[2]))))
+            halos.append(Halo(numbers[name], *(int(n or 0) for n in halo.groups())))
     everywhere = [{f for d in term for f in d} for term in outs]
     kinds = []
     for name, f in numbers.items():

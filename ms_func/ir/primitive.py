@@ -297,8 +297,9 @@ class Primitive:
         refs: `transforms.discharge.Uses` to the results and, by position, what the references
             among the operands hold afterwards; for operations whose functions take references.
         sums: how sums stay open, of which each device holds a piece: MADE, PASSED, SCALED or ADDED.
-        gathered: whether XLA's partitioner gathers the operands of an application, however they
-            are split; a plan writes the program of one device for it.
+        local: `(ins, outs, cuts, **params)` to the program of one device, a function of its
+            pieces inside of a region of manual computation, where XLA's partitioner would gather
+            or miscount what is cut; else None. `cuts` holds a `notation.Cut` by name of index.
         host: whether an application calls Python while the program runs.
         binds: `(**params)` to the names of axes that the functions of an application may refer
             to, because it brings these names into force.
@@ -340,7 +341,7 @@ class Primitive:
     words: Any = None
     refs: Rule | None = None
     sums: Any = None
-    gathered: bool = False
+    local: Rule | None = None
     host: bool = False
     binds: Rule | None = None
     varying: Any = None

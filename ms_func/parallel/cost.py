@@ -142,6 +142,11 @@ class Model:
         n, link = self.group(axes)
         return collective("all_reduce", n, size, link)
 
+    def all_gather(self, size: float, axes: Sequence[int]) -> Price:
+        """Price of every device getting what each holds, `size` bytes."""
+        n, link = self.group(axes)
+        return collective("all_gather", n, n * size, link)
+
     def permute(self, size: float, axes: Sequence[int]) -> Price:
         """Price of each device handing `size` bytes to its neighbour."""
         n, link = self.group(axes)

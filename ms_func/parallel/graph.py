@@ -227,13 +227,22 @@ def talk_inside(model: Model, eqn: Eqn, rule: Rule, s: Split) -> Iterator[Talk]:
         if axes:
             held = model.local_bytes(v.type.nbytes, spec)
             yield Talk("all_reduce", axes, model.all_reduce(held, axes))
-    for f, halo in rule.halos:
+    for f, low, high, k in rule.halos:
         if axes := s.cuts[f]:
-            extent = local_extent(rule, f, model.group(axes)[0])
-            row = model.local_bytes(eqn.inputs[0].type.nbytes, s.ins[0]) / extent
-            for count in halo:
-                if count:
-                    yield Talk("permute", axes, model.permute(count * row, axes))
+            row = _row(model, eqn, rule, s, f, k)
+            for count in filter(None, (low, high)):
+                yield Talk("permute", axes, model.permute(count * row, axes))
+    for f, kind in enumerate(rule.kinds):
+        if kind == "running" and (axes := s.cuts[f]):
+            for k in range(len(eqn.inputs)):
+                row = _row(model, eqn, rule, s, f, k)
+                yield Talk("all_gather", axes, model.all_gather(row, axes))
+
+
+def _row(model: Model, eqn: Eqn, rule: Rule, s: Split, f: int, operand: int) -> float:
+    """Bytes of an operand on each device for one element along index `f`."""
+    extent = local_extent(rule, f, model.group(s.cuts[f])[0], operand)
+    return model.local_bytes(eqn.inputs[operand].type.nbytes, s.ins[operand]) / extent
 
 
 def flops_of(eqn: Eqn) -> float:

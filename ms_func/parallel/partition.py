@@ -8,17 +8,23 @@ elementwise operations there is nothing to guess.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from ms_func.control_flow.shard_map import piece_type, shard_map_p
+from ms_func.ir.axes import Axis, bound
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
+from ms_func.ir.mesh import AbstractMesh
+from ms_func.ir.notation import Cut, Rule
 from ms_func.ir.primitive import MADE
+from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.parallel.graph import led
-from ms_func.parallel.splits import Spec
+from ms_func.parallel.splits import Spec, Split
 from ms_func.parallel.unfold import LAID_OPEN, places
 from ms_func.primitives.basis import broadcast_in_dim_p
 from ms_func.primitives.sharding import sharding_constraint_p
+from ms_func.tracing.tracer import build
 
 
 def emit(plan: Any) -> Function:
@@ -157,28 +163,9 @@ class _Emitter:
         ]
         outputs = [Var(v.type) for v in eqn.outputs]
         made = Eqn(eqn.primitive, inputs, outputs, eqn.params, eqn.loc)
-        self.eqns.append(self._by_device(made, split) if _is_gathered(eqn, split) else made)
+        self.eqns.append(by_device(made, self.graph.rules[i], split, self.plan.mesh) or made)
         for old, new, raw in zip(eqn.outputs, outputs, split.outs, strict=True):
             self._settle(old, new, raw, eqn)
-
-    def _by_device(self, eqn: Eqn, split: Any) -> Eqn:
-        """The same equation as a region in which each device works on its own pieces."""
-        mesh = self.plan.mesh
-
-        def side(atoms: Sequence[Atom], layouts: Sequence[Spec]) -> tuple[Any, list[Var]]:
-            specs = tuple([self.plan.sharding(s).spec for s in layouts])
-            pairs = zip(atoms, specs, strict=True)
-            return specs, [Var(piece_type(a.type, mesh, s, False)) for a, s in pairs]
-
-        ins, read = side(eqn.inputs, split.ins)
-        outs, made = side(eqn.outputs, split.outs)
-        inner = Eqn(eqn.primitive, read, made, eqn.params, eqn.loc)
-        params = {
-            "fn": Function(eqn.primitive.name, read, [inner], made),
-            "mesh": mesh, "in_specs": ins, "out_specs": outs, "manual": mesh.axis_names,
-            "check": False,
-        }  # fmt: skip
-        return Eqn(shard_map_p, eqn.inputs, eqn.outputs, params, eqn.loc)
 
     def _settle(self, old: Atom, v: Atom, raw: Spec, eqn: Eqn) -> None:
         """The result of an equation brought to the layout of its value.
@@ -232,7 +219,7 @@ class _Emitter:
         loc = None if eqn is None else eqn.loc
         for spec in specs:
             made = Var(v.type)
-            params = {"sharding": self.plan.sharding(spec)}
+            params = {"sharding": layout(self.plan.mesh, spec)}
             self.eqns.append(Eqn(sharding_constraint_p, [v], [made], params, loc))
             v = made
         return v
@@ -280,9 +267,47 @@ def _with_bodies(eqn: Eqn, made: Sequence[Function]) -> dict[str, Any]:
     return {**eqn.params, "cond": made[0], "body": made[1]}
 
 
-def _is_gathered(eqn: Eqn, split: Any) -> bool:
-    """Whether the partitioner would put together what the split of an equation cuts."""
-    return eqn.primitive.gathered and any(any(spec.dims) for spec in split.ins)
+def layout(mesh: AbstractMesh, spec: Spec) -> NamedSharding:
+    """A layout in terms of axis names."""
+    names = mesh.axis_names
+    dims = [tuple(names[a] for a in d) for d in spec.dims]
+    while dims and not dims[-1]:
+        dims.pop()
+    unreduced = tuple(names[a] for a in spec.partial)
+    return NamedSharding(mesh, PartitionSpec(*dims, unreduced=unreduced))
+
+
+def by_device(eqn: Eqn, rule: Rule, split: Split, mesh: AbstractMesh) -> Eqn | None:
+    """The same equation as a region in which each device works on its own pieces.
+
+    None where the partitioner does as well.
+    """
+    names, sizes = mesh.axis_names, mesh.axis_sizes
+    cuts = {
+        rule.names[f]: Cut(tuple(names[a] for a in axes), math.prod(sizes[a] for a in axes))
+        for f, axes in enumerate(split.cuts)
+        if axes
+    }
+    types, local = [a.type for a in eqn.inputs], eqn.primitive.local
+    outs = [v.type for v in eqn.outputs]
+    compute = local(types, outs, cuts, **eqn.params) if local and cuts else None
+    if compute is None:
+        return None
+    in_specs, out_specs = (
+        tuple([layout(mesh, s).spec for s in specs]) for specs in (split.ins, split.outs)
+    )
+    pieces = [piece_type(t, mesh, s, False) for t, s in zip(types, in_specs, strict=True)]
+    with bound(*map(Axis, names, sizes, [mesh] * len(names))):
+        fn = build(eqn.primitive.name, pieces, lambda *xs: _listed(compute(*xs)))
+    params = {
+        "fn": fn, "mesh": mesh, "in_specs": in_specs, "out_specs": out_specs, "manual": names,
+        "check": False,
+    }  # fmt: skip
+    return Eqn(shard_map_p, eqn.inputs, eqn.outputs, params, eqn.loc)
+
+
+def _listed(found: Any) -> list[Any]:
+    return list(found) if isinstance(found, list | tuple) else [found]
 
 
 def _finishes(raw: Spec, to: Spec) -> bool:

@@ -15,10 +15,11 @@ from ms_func.ir.mesh import AbstractMesh, Mesh
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.parallel import report
 from ms_func.parallel.cost import model_for
+from ms_func.parallel.fourier import separated
 from ms_func.parallel.graph import Graph
 from ms_func.parallel.memory import Memory, solve_below
 from ms_func.parallel.nodes import REDUNDANCY, build_graph
-from ms_func.parallel.partition import emit
+from ms_func.parallel.partition import emit, layout
 from ms_func.parallel.search import Solution, solve
 from ms_func.parallel.shifts import shifted
 from ms_func.parallel.splits import Spec
@@ -75,12 +76,7 @@ class Plan:
 
     def sharding(self, spec: Spec) -> NamedSharding:
         """A layout in terms of axis names."""
-        names = self.mesh.axis_names
-        dims = [tuple(names[a] for a in d) for d in spec.dims]
-        while dims and not dims[-1]:
-            dims.pop()
-        unreduced = tuple(names[a] for a in spec.partial)
-        return NamedSharding(self.mesh, PartitionSpec(*dims, unreduced=unreduced))
+        return layout(self.mesh, spec)
 
     @cached_property
     def in_shardings(self) -> tuple[NamedSharding, ...]:
@@ -166,6 +162,7 @@ def make_plan(
     """
     start = perf_counter()
     model = model_for(mesh, platform, options.objective)
+    fn = separated(fn, mesh.axis_sizes)
     fn = shifted(fn, min((n for n in mesh.axis_sizes if n > 1), default=1))
     graph = build_graph(fn, model, mesh.axis_names, ties=ties, pins_in=pins_in, pins_out=pins_out)
     memory = Memory(graph, ties)

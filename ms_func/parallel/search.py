@@ -33,13 +33,19 @@ from ms_func.parallel.problem import Problem
 LIMIT = 3_000_000
 """Largest table, in entries, that elimination may build."""
 COARSE = 30_000
+"""Largest table of the first try, which does for most programs."""
+MIDDLE = 300_000
 """Largest table of a bound: cheap ones are better than tight ones, since many are needed."""
+DEARER = 6.0
+"""How much longer an elimination takes with tables of `LIMIT` than with those of `MIDDLE`."""
+SHARE = 0.3
+"""Share of the time that the former may take before choices are looked for axis by axis."""
 
-GAP = 1e-3
-"""Distance from the optimum, as a share of the price, at which a long search ends: prices are
-not known better than that."""
 PATIENCE = 0.1
 """Share of the time for which the search insists on the optimum itself."""
+GAP = 1e-3
+"""Distance from the optimum, as a share of the price, that is good enough from then on; it grows
+with the time, to 1 % at the end: prices are not known better than that."""
 
 _HUGE = 1e30
 """In place of infinity where differences are taken."""
@@ -74,7 +80,7 @@ def solve(problem: Problem, *, limit: int = LIMIT, seconds: float = 10.0) -> Sol
         problem: what to minimise.
         limit: largest table to build.
         seconds: stop refining after this time; the result is then the best found, with its bound.
-            After a tenth of it something within `GAP` of the optimum is good enough.
+            After a tenth of it something within `GAP` of the optimum is good enough, later more.
     """
     return _Branching(problem, limit, seconds).run()
 
@@ -239,8 +245,12 @@ class _Branching:
 
     def __init__(self, problem: Problem, limit: int, seconds: float) -> None:
         self.problem, self.limit = problem, limit
-        self.patience, self.deadline = (monotonic() + seconds * s for s in (PATIENCE, 1.0))
-        self.coarse = min(COARSE, limit)
+        self.start = monotonic()
+        self.seconds, self.patience = seconds, PATIENCE * seconds
+        self.deadline = self.start + seconds
+        self.middle = min(MIDDLE, limit)
+        self.bound = -math.inf
+        self.took = 0.0  # by the last run with nothing fixed, unless it was the largest
         self.best: list[int] = []
         self.price = math.inf
         self.largest = 0
@@ -248,15 +258,33 @@ class _Branching:
 
     def run(self) -> Solution:
         """Cheapest choices, or the best found until the deadline."""
-        first = self._eliminate({}, self.coarse)
-        bound = first.bound
-        if not self._closed(bound) and self.coarse < self.limit:
-            bound = max(bound, self._eliminate({}, self.limit).bound)
-        if not self._closed(bound):
+        first = self._root(min(COARSE, self.limit))
+        if not self._closed() and self.middle > COARSE:
+            first = self._root(self.middle)
+        first = self._larger(first, SHARE * self.seconds)
+        if not self._closed():
             self._descend()
+            first = self._larger(first, self.seconds)
+        if not self._closed():
             self._branch({}, first)
-            bound = max(bound, min(self.price, self.missed))
-        return Solution(tuple(self.best), self.price, bound, self.largest)
+            self.bound = max(self.bound, min(self.price, self.missed))
+        return Solution(tuple(self.best), self.price, self.bound, self.largest)
+
+    def _root(self, limit: int) -> _Elimination:
+        """A run with nothing fixed: its bound holds for everything."""
+        start = monotonic()
+        run = self._eliminate({}, limit)
+        self.took = monotonic() - start
+        self.bound = max(self.bound, run.bound)
+        return run
+
+    def _larger(self, run: _Elimination, seconds: float) -> _Elimination:
+        """A run with the largest tables if it may be worth it and takes no more than that."""
+        needless = self._closed() or self.middle == self.limit or self.took == 0.0
+        if needless or DEARER * self.took > self.start + seconds - monotonic():
+            return run
+        found, self.took = self._root(self.limit), 0.0
+        return found
 
     def _eliminate(self, fixed: dict[int, int], limit: int) -> _Elimination:
         """One run, whose choices are kept if they are the cheapest so far."""
@@ -272,15 +300,17 @@ class _Branching:
 
     def _descend(self) -> None:
         """Choices found axis by axis: with something cheap at hand, branching cuts more off."""
-        solver = lambda p: _Elimination(p, {}, self.limit).choices  # noqa: E731
+        solver = lambda p: _Elimination(p, {}, self.middle).choices  # noqa: E731
         for choices in descend(self.problem, solver, lambda: monotonic() > self.deadline):
             self._keep(choices)
 
-    def _closed(self, bound: float) -> bool:
-        """Whether nothing above a bound can be worth looking for."""
+    def _closed(self, bound: float = -math.inf) -> bool:
+        """Whether nothing above a bound, and that of everything, can be worth looking for."""
+        bound = max(bound, self.bound)
         slack = 1e-9 * max(1.0, abs(self.price))
-        if monotonic() > self.patience:
-            slack = max(slack, GAP * abs(self.price))
+        spent = monotonic() - self.start
+        if spent > self.patience:
+            slack = max(slack, GAP * abs(self.price) * spent / max(self.patience, 1e-9))
         return bound >= self.price - slack or bound == math.inf
 
     def _branch(self, fixed: dict[int, int], above: _Elimination) -> None:
@@ -288,22 +318,17 @@ class _Branching:
         (node, _), *_ = sorted(above.blame.items(), key=lambda item: (-item[1], item[0]))
         tried = []
         for c in range(len(self.problem.nodes[node])):
-            if monotonic() > self.deadline:
+            if monotonic() > self.deadline or self._closed():
                 self.missed = min(self.missed, above.bound)
                 return
             inner = {**fixed, node: c}
-            run = self._eliminate(inner, self.coarse)
+            run = self._eliminate(inner, self.middle)
             tried.append((run.bound, c, inner, run))
         tried.sort(key=lambda t: t[:2])
         for bound, _, inner, run in tried:
             if not run.blame:  # all there is below it was seen
                 continue
             if not self._closed(bound) and monotonic() < self.deadline:
-                tight = self._eliminate(inner, self.limit)
-                if not tight.blame:
-                    continue
-                bound = max(bound, tight.bound)
-                if not self._closed(bound):
-                    self._branch(inner, run)
-                    continue
-            self.missed = min(self.missed, bound)
+                self._branch(inner, run)
+            else:
+                self.missed = min(self.missed, bound)

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func.ir.function import Atom, Eqn, Function, Literal
-from ms_func.ir.primitive import ELEMENTWISE, current
+from ms_func.ir.primitive import ELEMENTWISE
 from ms_func.ir.types import ArrayType
-from ms_func.parallel.unfold import LAID_OPEN
+from ms_func.parallel.rewrite import rewritten
 from ms_func.primitives.basis import broadcast_in_dim_p, reduce_sum_p
 from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.compare import ge, lt, select
@@ -30,7 +30,7 @@ from ms_func.primitives.roll import roll_p
 from ms_func.primitives.shape import broadcasted_iota, rev_p
 from ms_func.primitives.sharding import sharding_constraint_p
 from ms_func.primitives.slicing import dynamic_update_slice_p
-from ms_func.transforms.passes import Rewriting, dce, simplify, with_functions
+from ms_func.transforms.passes import Rewriting
 
 Place = tuple[int, ...]
 
@@ -57,30 +57,7 @@ def shifted(fn: Function, ways: int) -> Function:
         fn: a program without calls.
         ways: smallest number of devices that may share a dimension.
     """
-    new = Rewriting()
-    env: dict[Atom, Atom] = {}
-    changed = False
-    outer, current.interpreter = current.interpreter, new
-    try:
-        for eqn in fn.eqns:
-            new.loc = eqn.loc
-            inputs = [env.get(a, a) for a in eqn.inputs]
-            found = _whole(new, eqn, inputs, ways)
-            if found is not None:
-                env[eqn.outputs[0]], changed = found, True
-                continue
-            params = eqn.params
-            if eqn.primitive.name in LAID_OPEN:
-                params = with_functions(params, lambda body: shifted(body, ways))
-                changed = changed or params is not eqn.params
-            kept = new.record(Eqn(eqn.primitive, inputs, eqn.outputs, params, eqn.loc))
-            env.update(zip(eqn.outputs, kept, strict=True))
-    finally:
-        current.interpreter = outer
-    if not changed:
-        return fn
-    results = [env.get(a, a) for a in fn.results]
-    return simplify(dce(Function(fn.name, fn.params, new.eqns, results, fn.consts)))
+    return rewritten(fn, lambda new, eqn, inputs: _whole(new, eqn, inputs, ways))
 
 
 def _whole(new: Rewriting, eqn: Eqn, inputs: Sequence[Atom], ways: int) -> Atom | None:
@@ -89,8 +66,12 @@ def _whole(new: Rewriting, eqn: Eqn, inputs: Sequence[Atom], ways: int) -> Atom 
         return None
     out = eqn.outputs[0].type
     try:
+        if eqn.primitive is slice_p and _takes_every(eqn):
+            return None
         if eqn.primitive is reduce_sum_p:
             found = _total(new, inputs[0], eqn.params, ways)
+        elif eqn.primitive is pad_p and out.ndim and max(steps := _steps(new, inputs[0], eqn)) > 1:
+            found = _spread(steps, ways, *inputs, **eqn.params, new=new)
         elif _is_ragged(inputs, out, ways):
             reader = _Reader(new, out.shape, ways)
             made = Eqn(eqn.primitive, list(inputs), eqn.outputs, eqn.params, eqn.loc)
@@ -126,6 +107,47 @@ def _total(new: Rewriting, x: Atom, params: dict[str, Any], ways: int) -> Atom:
     inside = reader.inside((0,) * len(shape), x.type.shape)
     value = reader.full(reader.read(x, (0,) * len(shape)))
     return reduce_sum_p.bind(select(inside, value, literal(0, value)), **params)
+
+
+def _takes_every(eqn: Eqn) -> bool:
+    """Whether a slice has one of each so many elements, which can be cut as it is."""
+    strides = eqn.params["strides"] or (1,) * eqn.outputs[0].type.ndim
+    shapes = zip(eqn.inputs[0].type.shape, eqn.outputs[0].type.shape, strides, strict=True)
+    return all(n == m * k for n, m, k in shapes)
+
+
+def _steps(new: Rewriting, x: Atom, eqn: Eqn) -> list[int]:
+    """For each dimension the distance at which padding lays elements.
+
+    A single element may be taken as one of those of the array it is from.
+    """
+    source, out = _source(new, x), eqn.outputs[0].type.shape
+    found = []
+    for d, (n, (*_, inner)) in enumerate(
+        zip(x.type.shape, eqn.params["padding_config"], strict=True)
+    ):
+        size = source[d] if n == 1 and source is not None else 0
+        found.append(out[d] // size if size and out[d] % size == 0 else inner + 1)
+    return found
+
+
+def _spread(
+    steps: Sequence[int], ways: int, x: Atom, value: Atom, *, padding_config: Any, new: Rewriting
+) -> Atom:
+    """Elements laid at even distances: first whole and beside each other, then apart."""
+    shape, start, rows = [], [], []
+    for n, k, (low, high, inner) in zip(x.type.shape, steps, padding_config, strict=True):
+        size = low + high + n + max(0, n - 1) * inner
+        if size % k:
+            raise TooFarError
+        shape.append(size // k)
+        start.append(low // k)
+        rows.append((low % k, k - 1 - low % k, k - 1))
+    ragged = [d for d, (n, m) in enumerate(zip(x.type.shape, shape, strict=True)) if n != m]
+    if not ragged or not all(_reach(shape[d], ways) for d in ragged):
+        raise TooFarError
+    reader = _Reader(new, tuple(shape), ways)
+    return pad(reader.full(reader.laid(x, value, tuple(start))), value, rows)
 
 
 def _source(new: Rewriting, x: Atom) -> Place | None:
@@ -189,9 +211,23 @@ class _Reader:
     def _slice(
         self, x: Atom, *, at: Place, start_indices: Place, limit_indices: Place, strides: Any
     ) -> Atom:
-        if strides is not None:
-            raise TooFarError
-        return self.read(x, _plus(at, start_indices))
+        sizes = zip(x.type.shape, self.shape, start_indices, limit_indices, strict=True)
+        steps, begins, places = [], [], []
+        for d, (n, m, start, stop) in enumerate(sizes):
+            step = 1 if strides is None else strides[d]
+            k = n // m if n and m and n % m == 0 else 1
+            if step != k and stop - start > step:  # more than one element
+                raise TooFarError
+            steps.append(k)
+            begins.append(start % k)
+            places.append(start // k)
+        if max(steps, default=1) > 1:
+            x = slice_p.bind(
+                x, start_indices=tuple(begins), limit_indices=x.type.shape, strides=tuple(steps)
+            )
+            if x.type.shape != self.shape:
+                raise TooFarError
+        return self.read(x, _plus(at, tuple(places)))
 
     def _concatenate(self, *parts: Atom, at: Place, dimension: int) -> Atom:
         sizes = [x.type.shape[dimension] for x in parts]
@@ -205,7 +241,7 @@ class _Reader:
     def _pad(self, x: Atom, value: Atom, *, at: Place, padding_config: Any) -> Atom:
         if any(inner for *_, inner in padding_config):
             raise TooFarError
-        return self._laid(x, value, _minus(tuple(low for low, *_ in padding_config), at))
+        return self.laid(x, value, _minus(tuple(low for low, *_ in padding_config), at))
 
     def _update(self, x: Atom, part: Atom, *starts: Atom, at: Place) -> Atom:
         known = [int(i.value) for i in starts if type(i) is Literal]
@@ -213,9 +249,9 @@ class _Reader:
             raise TooFarError
         room = zip(known, x.type.shape, part.type.shape, strict=True)
         start = tuple(min(max(i, 0), n - m) for i, n, m in room)
-        return self._laid(part, self.read(x, at), _minus(start, at))
+        return self.laid(part, self.read(x, at), _minus(start, at))
 
-    def _laid(self, x: Atom, around: Atom, start: Place) -> Atom:
+    def laid(self, x: Atom, around: Atom, start: Place) -> Atom:
         """`x` from `start` on, and another array around it."""
         inner = self.read(x, tuple(-i for i in start))
         return self._choice(self.inside(start, x.type.shape), inner, around)

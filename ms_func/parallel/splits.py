@@ -80,13 +80,15 @@ def _is_legal(
                 return False
             open_above = open_above or ways[f] != rule.sizes[f]
     return all(
-        ways[f] == 1 or max(halo) <= local_extent(rule, f, ways[f]) for f, halo in rule.halos
+        ways[h.factor] == 1
+        or max(h.low, h.high) <= local_extent(rule, h.factor, ways[h.factor], h.operand)
+        for h in rule.halos
     )
 
 
-def local_extent(rule: Rule, f: int, ways: int) -> int:
-    """Elements of the first operand on each device along the dimension that has index `f`."""
-    (dim,) = [d for d in rule.ins[0] if f in d]
+def local_extent(rule: Rule, f: int, ways: int, operand: int = 0) -> int:
+    """Elements of an operand on each device along the dimension that has index `f`."""
+    (dim,) = [d for d in rule.ins[operand] if f in d]
     return math.prod(rule.sizes[g] for g in dim) // ways
 
 

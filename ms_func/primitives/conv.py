@@ -27,6 +27,7 @@ from ms_func.errors import ArgumentValueError, ShapeError, SizeError
 from ms_func.ir.primitive import MADE, Cost, Multilinear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
+from ms_func.primitives import conv_split
 from ms_func.primitives.algorithms import algorithm_of, by_algorithm
 from ms_func.primitives.basis import full_of, sum_dtype
 from ms_func.primitives.batching import move_batch
@@ -49,7 +50,6 @@ from ms_func.primitives.padding import (
     explicit_pads,
     padded_array,
     positive,
-    sliding_terms,
     strides_error,
     window_count,
 )
@@ -373,59 +373,11 @@ def _batch_both(size: int, lhs: Any, rhs: Any, left: int, right: int, conv: Conv
 
 
 def _shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:
-    """Spatial dimensions can be cut, with exchange of borders, where the sizes are multiples."""
-    conv = Conv(**params)
-    specs = conv.dimension_numbers
-    shapes = ins[0].shape, ins[1].shape, outs[0].shape
-    names = [["."] * len(shape) for shape in shapes]
-    batch, features, out = "n", "c", "o"
-    if conv.feature_group_count > 1:
-        features, out = "(g c)", "(g o)"
-    if conv.batch_group_count > 1:
-        batch, out = "(g n)", "(g o)"
-    for row, spec, ends in zip(
-        names, specs, ((batch, features), (out, "c"), ("n", out)), strict=True
-    ):
-        row[spec[0]], row[spec[1]] = ends
-    kinds: list[str] = []
-    for k, places in enumerate(zip(*(spec[2:] for spec in specs), strict=True)):
-        sizes = [shape[d] for shape, d in zip(shapes, places, strict=True)]
-        terms, more = _spatial_terms(
-            k, sizes, conv.window_strides[k], conv.padding[k], conv.lhs_dilation[k],
-            conv.rhs_dilation[k],
-        )  # fmt: skip
-        for row, d, term in zip(names, places, terms, strict=True):
-            row[d] = term
-        kinds += more
-    left, right, result = map(" ".join, names)
-    return f"{left}, {right} -> {result}" + (f"; {', '.join(kinds)}" if kinds else "")
+    return conv_split.shard(ins, outs, Conv(**params))
 
 
-def _spatial_terms(
-    k: int, sizes: Sequence[int], stride: int, padding: tuple[int, int], spread: int, hole: int
-) -> tuple[tuple[str, str, str], list[str]]:
-    """Terms of spatial dimension `k` of left side, kernel and result, and kinds of their indices.
-
-    Args:
-        k: number of the dimension.
-        sizes: its size in the left side, the kernel and the result.
-        stride: step of the window.
-        padding: elements before and behind.
-        spread: dilation of the left side.
-        hole: dilation of the kernel.
-    """
-    n, window, count = sizes
-    found = sliding_terms(k, n, count, window, stride, padding, spread, hole)
-    if found is not None:
-        left, result, kinds = found
-        return (left, ".", result), kinds
-    if spread != 1 or n != hole * window:
-        return (".", ".", "."), []
-    # the gradient by a kernel: the window is an array, whose elements are summed over
-    halo = max(0, padding[0]), max(0, (count - 1) * stride - padding[0] - hole + 1)
-    several, kinds = (f"(s{k} r{k})", [f"r{k}: whole"]) if hole > 1 else (f"s{k}", [])
-    kinds += [f"s{k}: halo {halo[0]} {halo[1]}"] if any(halo) else []
-    return (several, f"s{k}", "."), kinds
+def _local(ins: Any, outs: Any, cuts: Any, **params: Any) -> Any:
+    return conv_split.local(ins, outs, cuts, Conv(**params))
 
 
 def _cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> Cost:
@@ -445,6 +397,7 @@ conv_general_dilated_p = register(
         transpose=_transpose,
         batch=_batch,
         shard=_shard,
+        local=_local,
         cost=_cost,
         sums=MADE,
     )

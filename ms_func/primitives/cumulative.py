@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,17 +21,21 @@ import numpy as np
 from ms_func.errors import AxisError
 from ms_func.ir.primitive import NONLINEAR, Linear, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.arithmetic import add, div, mul, sub
-from ms_func.primitives.basis import sum_dtype
+from ms_func.primitives.across import carried, ends
+from ms_func.primitives.arithmetic import add, div, max_p, min_p, mul, sub
+from ms_func.primitives.axis_slices import index_in_dim
+from ms_func.primitives.basis import broadcast_in_dim, sum_dtype
 from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.cast import complex, convert_element_type, real
 from ms_func.primitives.compare import eq, select
 from ms_func.primitives.elementwise import exp
 from ms_func.primitives.families import as_float32, check_dtype, in_float32, literal
+from ms_func.primitives.pieces import concatenate
 from ms_func.primitives.powers import log
 from ms_func.primitives.recurrence import before, cost_along, linear_recurrence_p, shard_along
 from ms_func.primitives.reduce import highest, lexical_reducer, lowest
 from ms_func.primitives.running_loops import loop, window
+from ms_func.primitives.shape import expand_dims
 from ms_func.tracing.tracer import build
 
 # --- what the cumulative operations share -----------------------------------------------------
@@ -104,11 +109,35 @@ def _batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
     return batch
 
 
+def _local(
+    primitive: Callable[[], Primitive], identity: Any, join: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Each device runs over its piece and joins what those before it have come to."""
+
+    def local(ins: Sequence[ArrayType], outs: Any, cuts: Any, *, axis: int, reverse: bool) -> Any:
+        if (cut := cuts.get(f"i{axis}")) is None:
+            return None
+        run = partial(primitive().bind, axis=axis, reverse=reverse)
+
+        def compute(x: Any) -> Any:
+            y = run(x)
+            total = ends(y, axis, reverse)[1]
+            start = carried([total], axis, cut, reverse, run, identity(ins[0].dtype))
+            return join(broadcast_in_dim(start, typeof(y).shape, range(typeof(y).ndim)), y)
+
+        return compute
+
+    return local
+
+
 def _cumulative(
-    name: str, *, ref: Any, operation: str = "", identity: Any = None, jvp: Any,
-    transpose: Any = None, accepts: str = "any", lower: Any = None,
+    name: str, *, ref: Any, operation: str = "", identity: Any, join: Callable[..., Any],
+    jvp: Any, transpose: Any = None, accepts: str = "any", lower: Any = None,
 ) -> Primitive:  # fmt: skip
-    """Make and register a cumulative operation with parameters `axis` and `reverse`."""
+    """Make and register a cumulative operation with parameters `axis` and `reverse`.
+
+    `join` makes one result of those of two stretches, `identity` tells that of none.
+    """
     primitive = register(
         Primitive(
             name,
@@ -120,6 +149,7 @@ def _cumulative(
             transpose=transpose or NONLINEAR,
             batch=_batch(lambda: primitive),
             shard=shard_along,
+            local=_local(lambda: primitive, identity, join),
             cost=cost_along,
         )
     )
@@ -136,7 +166,7 @@ def _bind(primitive: Primitive, operand: Any, axis: int, reverse: bool) -> Any:
 # --- sum and product --------------------------------------------------------------------------
 
 cumsum_p = _cumulative(
-    "cumsum", ref=np.add, operation="stablehlo.add", identity=lambda d: 0, jvp=Linear(0),
+    "cumsum", ref=np.add, operation="stablehlo.add", identity=lambda d: 0, join=add, jvp=Linear(0),
     transpose=lambda ct, x, *, axis, reverse: [
         cumsum_p.bind(ct, axis=axis, reverse=not reverse)
     ],
@@ -177,7 +207,7 @@ def _cumprod_jvp(
 
 cumprod_p = _cumulative(
     "cumprod", ref=np.multiply, operation="stablehlo.multiply", identity=lambda d: 1,
-    jvp=_cumprod_jvp, accepts="number",
+    join=mul, jvp=_cumprod_jvp, accepts="number",
 )  # fmt: skip
 
 
@@ -227,11 +257,11 @@ def _extremum_jvp(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
 
 
 cummax_p = _cumulative(
-    "cummax", ref=np.maximum, operation="stablehlo.maximum", identity=lowest,
+    "cummax", ref=np.maximum, operation="stablehlo.maximum", identity=lowest, join=max_p.bind,
     jvp=_extremum_jvp(lambda: cummax_p),
 )  # fmt: skip
 cummin_p = _cumulative(
-    "cummin", ref=np.minimum, operation="stablehlo.minimum", identity=highest,
+    "cummin", ref=np.minimum, operation="stablehlo.minimum", identity=highest, join=min_p.bind,
     jvp=_extremum_jvp(lambda: cummin_p),
 )  # fmt: skip
 
@@ -345,8 +375,16 @@ def _logsumexp_ref(x: np.ndarray, *, axis: int, reverse: bool) -> np.ndarray:
     return (np.flip(y, axis) if reverse else y).astype(x.dtype)
 
 
+def _logsumexp_join(x: Any, y: Any) -> Any:
+    """Logarithm of the sum of two exponentials."""
+    at = typeof(x).ndim
+    both = concatenate([expand_dims(v, (at,)) for v in (x, y)], at)
+    return index_in_dim(cumlogsumexp_p.bind(both, axis=at, reverse=False), 1, at, keepdims=False)
+
+
 cumlogsumexp_p = _cumulative(
     "cumlogsumexp", ref=_logsumexp_ref, lower=_logsumexp_lower, jvp=_logsumexp_jvp,
+    identity=lambda d: -math.inf, join=_logsumexp_join,
     accepts="inexact",
 )  # fmt: skip
 

@@ -147,7 +147,7 @@ fft_p = register(
         transpose=_fft_transpose,
         batch=_fft_batch,
         shard=_fft_shard,
-        gathered=True,
+        local=lambda ins, outs, cuts, **params: lambda x: fft_p.bind(x, **params),
         cost=_fft_cost,
     )
 )

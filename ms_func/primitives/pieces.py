@@ -27,6 +27,7 @@ from ms_func.primitives.basis import (
 )
 from ms_func.primitives.batching import move_batch, to_front
 from ms_func.primitives.compare import select_p
+from ms_func.primitives.even_pieces import Padding, pad_local, pad_shard, slice_local, slice_shard
 from ms_func.primitives.families import is_linear, literal
 
 _range = builtins.slice
@@ -126,17 +127,6 @@ def _slice_batch(
     return out, at
 
 
-def same_size_shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:
-    """Index notation where a dimension is independent if it is taken whole, else not cut."""
-    names = letters(ins[0].ndim)
-    kept = [
-        name if n == m else "."
-        for name, n, m in zip(names, ins[0].shape, outs[0].shape, strict=True)
-    ]
-    term = " ".join(kept)
-    return f"{term} -> {term}"
-
-
 def _slice_simplify(
     producer: Any, x: Any, *, start_indices: Any, limit_indices: Any, strides: Any
 ) -> Any:
@@ -154,7 +144,8 @@ slice_p = register(
         jvp=Linear(0),
         transpose=_slice_transpose,
         batch=_slice_batch,
-        shard=same_size_shard,
+        shard=slice_shard,
+        local=slice_local(lambda: slice_p),
         cost=moving_cost,
         simplify=_slice_simplify,
         words=LANES,
@@ -195,8 +186,6 @@ def slice(
 
 
 # --- pad ------------------------------------------------------------------------------------
-
-Padding = tuple[tuple[int, int, int], ...]
 
 
 def _pad_abstract(x: ArrayType, value: ArrayType, *, padding_config: Padding) -> ArrayType:
@@ -303,20 +292,6 @@ def _pad_batch(size: int, args: Any, dims: Any, *, padding_config: Padding) -> A
     return select_p.bind(_pad_mask(typeof(x).shape, rows), out, values), 0
 
 
-def _pad_shard(
-    ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, padding_config: Padding
-) -> str:
-    """A shift, which takes from one end what it adds at the other, reads from one neighbour."""
-    names, kinds = letters(ins[0].ndim), []
-    for d, (low, high, inner) in enumerate(padding_config):
-        if low + high or inner:
-            names[d] = "."
-        elif low:
-            kinds.append(f"{names[d]}: halo {max(low, 0)} {max(high, 0)}")
-    term = " ".join(names)
-    return f"{term}, -> {term}" + (f"; {', '.join(kinds)}" if kinds else "")
-
-
 pad_p = register(
     Primitive(
         "pad",
@@ -327,7 +302,8 @@ pad_p = register(
         jet=PIECEWISE_LINEAR,
         transpose=_pad_transpose,
         batch=_pad_batch,
-        shard=_pad_shard,
+        shard=pad_shard,
+        local=pad_local(lambda: pad_p),
         cost=moving_cost,
         simplify=lambda producer, x, value, *, padding_config: (
             None if any(map(any, padding_config)) else x

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,23 +15,26 @@ import numpy as np
 from ms_func.errors import ShapeError
 from ms_func.ir.primitive import Cost, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.across import carried, ends, padded
 from ms_func.primitives.arithmetic import add, mul
 from ms_func.primitives.basis import sum_dtype
 from ms_func.primitives.batching import move_batch
+from ms_func.primitives.collective_places import axis_index
+from ms_func.primitives.compare import eq, select
 from ms_func.primitives.families import as_float32, check_dtype, literal
 from ms_func.primitives.pieces import concatenate, pad_p, slice
-from ms_func.primitives.reduce import slice_along
+from ms_func.primitives.reduce import reduce_prod, slice_along
 from ms_func.primitives.running_loops import loop
-from ms_func.primitives.shape import rev
+from ms_func.primitives.shape import expand_dims, rev
 from ms_func.tracing.tracer import build
 
 # --- what operations along one axis share --------------------------------------------------------
 
 
 def shard_along(ins: Sequence[ArrayType], outs: Any, *, axis: int, **params: Any) -> str:
-    """Index notation of operands of one shape and a result of theirs; the axis stays whole."""
+    """Index notation of operands of one shape and a result of theirs, run along the axis."""
     names = " ".join(f"i{k}" for k in range(ins[0].ndim))
-    return f"{', '.join([names] * len(ins))} -> {names}; i{axis}: whole"
+    return f"{', '.join([names] * len(ins))} -> {names}; i{axis}: running"
 
 
 def cost_along(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> Cost:
@@ -182,6 +186,27 @@ def _recurrence_batch(size: int, args: Any, dims: Any, *, axis: int, reverse: bo
     return linear_recurrence_p.bind(*laid, axis=axis, reverse=reverse), at
 
 
+def _recurrence_local(
+    ins: Sequence[ArrayType], outs: Any, cuts: Any, *, axis: int, reverse: bool
+) -> Any:
+    """Each device runs twice: for what its piece comes to, and on from what those before have."""
+    if (cut := cuts.get(f"i{axis}")) is None:
+        return None
+    run = partial(linear_recurrence_p.bind, axis=axis, reverse=reverse)
+
+    def compute(a: Any, b: Any) -> Any:
+        n = typeof(a).shape[axis]
+        factor = expand_dims(reduce_prod(a, (axis,)), (axis,))
+        totals = [factor, ends(run(a, b), axis, reverse)[1]]
+        before = mul(ends(a, axis, reverse)[0], carried(totals, axis, cut, reverse, run, 0))
+        is_first = eq(axis_index(cut.axes), np.int32((cut.ways - 1) * reverse))
+        before = select(is_first, literal(0, before), before)  # whatever the first factor is
+        row = (n - 1, 0) if reverse else (0, n - 1)
+        return run(a, add(b, padded(before, axis, *row)))
+
+    return compute
+
+
 linear_recurrence_p = register(
     Primitive(
         "linear_recurrence",
@@ -192,6 +217,7 @@ linear_recurrence_p = register(
         transpose=_recurrence_transpose,
         batch=_recurrence_batch,
         shard=shard_along,
+        local=_recurrence_local,
         cost=cost_along,
     )
 )

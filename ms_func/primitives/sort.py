@@ -382,7 +382,7 @@ top_k_p = register(
         transpose=NONLINEAR,
         batch=_top_k_batch,
         shard=_top_k_shard,
-        gathered=True,
+        local=lambda ins, outs, cuts, **params: lambda x: top_k_p.bind(x, **params),
         cost=lambda ins, outs, *, k, axis: _sort_cost(ins, outs, dimension=axis),
         multiple_results=True,
     )

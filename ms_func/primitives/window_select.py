@@ -16,18 +16,18 @@ import numpy as np
 
 from ms_func.dtypes import is_inexact
 from ms_func.errors import ShapeError
+from ms_func.ir.notation import Cut
 from ms_func.ir.primitive import Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
+from ms_func.primitives.across import bordered
 from ms_func.primitives.arithmetic import add
 from ms_func.primitives.basis import full_of, sum_dtype
 from ms_func.primitives.batching import move_batch
 from ms_func.primitives.bits import bitwise_and, bitwise_or
 from ms_func.primitives.compare import eq, gt, lt, ne, select
 from ms_func.primitives.families import check_dtype, is_linear, literal
-from ms_func.primitives.padding import (
-    dilated,
-)
+from ms_func.primitives.padding import dilated
 from ms_func.primitives.pieces import pad, slice
 from ms_func.primitives.reduce import highest, lowest
 from ms_func.primitives.window_geometry import (
@@ -244,6 +244,59 @@ def _pad_op(b: Any, x: Any, fill: Any, low: Any, high: Any, out: ArrayType) -> A
     return b.op("stablehlo.pad", [out], [x, fill], attributes)
 
 
+# --- pieces ---------------------------------------------------------------------------------------
+
+
+def _borders(window: Window, k: int, scatters: bool) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Elements of the neighbours that a device needs of the first and the second operand.
+
+    Where something is scattered, those are the windows that reach into its piece, and all that
+    lies in them.
+    """
+    low, s = window.padding[k][0], window.window_strides[k]
+    reach = (window.window_dimensions[k] - 1) * window.window_dilation[k]
+    before, behind = 0, 0
+    if scatters:
+        before, behind = max(0, (reach - low) // s), max(0, (low - 1) // s + 1)
+    around = max(0, before * s + low), max(0, (behind - 1) * s + reach + 1 - low)
+    return ((before, behind) if scatters else around), around
+
+
+def _halos(kinds: str, window: Window, scatters: bool) -> str:
+    """Kinds of indices with the borders of both operands."""
+    found = [kind for kind in kinds.removeprefix("; ").split(", ") if kind]
+    slid = [kind.partition(":")[0] for kind in found if "halo" in kind]
+    found = [kind for kind in found if "halo" not in kind]
+    for name in slid:
+        both = _borders(window, int(name[1:]), scatters)
+        found += [f"{name}: halo {a} {b} of {n}" for n, (a, b) in enumerate(both)]
+    return f"; {', '.join(found)}" if found else ""
+
+
+def _of_piece(
+    primitive: Primitive, which: str, window: Window, scatters: bool, cuts: dict[int, Cut],
+    source: Any, x: Any,
+) -> Any:  # fmt: skip
+    """The result of one device, from its pieces and the borders of those beside it."""
+    size, starts, pads = typeof(x).shape, [0] * typeof(x).ndim, list(window.padding)
+    for k, cut in cuts.items():
+        first, second = _borders(window, k, scatters)
+        source = bordered(source, k, cut, *first)
+        x = bordered(x, k, cut, *second, _extreme(which, typeof(x).dtype))
+        stride = window.window_strides[k]
+        count = typeof(source).shape[k] if scatters else size[k] // stride
+        low = window.padding[k][0] + first[0] * stride * scatters - second[0]
+        reach = (count - 1) * stride + dilated(
+            window.window_dimensions[k], window.window_dilation[k]
+        )
+        pads[k] = low, reach - typeof(x).shape[k] - low
+        starts[k] = second[0]
+    out = primitive.bind(source, x, which=which, **window._replace(padding=tuple(pads))._asdict())
+    if not scatters or not any(starts):
+        return out
+    return slice(out, starts, [a + n for a, n in zip(starts, size, strict=True)])
+
+
 def _pair(name: str, ref: Any, lower: Any, back: Callable[[], Primitive]) -> Primitive:
     """Make and register one of the two; each is the transpose of the other."""
 
@@ -263,12 +316,22 @@ def _pair(name: str, ref: Any, lower: Any, back: Callable[[], Primitive]) -> Pri
         window = Window(**params).with_lanes(at)
         return primitive.bind(*laid, which=which, **window._asdict()), at
 
+    scatters = name == "select_and_scatter_add"
+
     def shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -> str:
         params.pop("which")
-        reduced = outs[0] if name == "select_and_gather_add" else ins[0]
-        full, counts, kinds = shard_terms(Window(**params), ins[1], reduced)
-        first, out = (full, counts) if reduced is outs[0] else (counts, full)
-        return f"{first}, {full} -> {out}{kinds}"
+        reduced, window = (ins if scatters else outs)[0], Window(**params)
+        near = all(d == 1 for d in window.base_dilation)
+        full, counts, kinds = shard_terms(window, ins[1], reduced, near)
+        first, out = (counts, full) if scatters else (full, counts)
+        return f"{first}, {full} -> {out}{_halos(kinds, window, scatters)}"
+
+    def local(ins: Any, outs: Any, cuts: Any, *, which: str, **params: Any) -> Any:
+        window = Window(**params)
+        cut = {k: c for k in range(ins[0].ndim) if (c := cuts.get(f"s{k}")) is not None}
+        if not any(any(map(any, _borders(window, k, scatters))) for k in cut):
+            return None
+        return lambda source, x: _of_piece(primitive, which, window, scatters, cut, source, x)
 
     primitive = register(
         Primitive(
@@ -280,6 +343,7 @@ def _pair(name: str, ref: Any, lower: Any, back: Callable[[], Primitive]) -> Pri
             transpose=transpose,
             batch=batch,
             shard=shard,
+            local=local,
             cost=cost,
         )
     )

@@ -113,6 +113,20 @@ WINDOWS = {
         lambda x, w: ms.grad(lambda x: (averaged(x) ** 2).sum())(x) + w[0, 0, 0],
         1.5,
     ),
+    "gradient of a pool that overlaps": (
+        lambda x, w: ms.grad(lambda x: (pooled(x, 3, 2) ** 2).sum())(x) + w[0, 0, 0],
+        4.5,  # what lies in the windows that reach into a piece, and their cotangents
+    ),
+    "every second": (lambda x, w: x[:, ::2] * x[:, 1::2] + w[0, 0, 0], 0),
+    "gradient of every second": (
+        lambda x, w: ms.grad(lambda x: (x[:, ::2] ** 2).sum())(x) + w[0, 0, 0],
+        0,
+    ),
+    "running sum": (lambda x, w: mnp.cumsum(x, 1) + w[0, 0, 0], 7),  # totals of the others
+    "running maximum backwards": (
+        lambda x, w: lax.cummax(x, axis=1, reverse=True) + w[0, 0, 0],
+        7,
+    ),
     "roll": (lambda x, w: mnp.roll(x, 1, 1) + mnp.roll(x, -2, 1) + w[0, 0, 0], 3),
     "roll by more than a piece": (lambda x, w: mnp.roll(x, 20, 2) + w[0, 0, 0], 0),
 }
@@ -127,24 +141,54 @@ def test_windows_read_the_borders_of_their_neighbours(name):
     np.testing.assert_allclose(split(IMAGE, KERNEL), ms.jit(f)(IMAGE, KERNEL), rtol=1e-4, atol=1e-4)
 
 
-def test_gradients_of_networks_on_one_large_image_exchange_borders_only():
+@pytest.mark.parametrize(
+    ("mesh", "spec"), [(Mesh((8,), ("a",)), P(None, "a")), (MESH, P(None, "a", "b"))]
+)
+def test_gradients_of_networks_on_one_large_image_exchange_borders_only(mesh, spec):
     def loss(ws, x):
-        h = pooled(mnp.tanh(convolved(x, ws[0])))
+        h = pooled(mnp.tanh(convolved(x, ws[0])), 3)
         h = mnp.tanh(convolved(h, ws[1], window_strides=(2, 2)))
-        return (convolved(h, ws[2], rhs_dilation=(2, 2)) ** 2).mean()
+        h = convolved(h, ws[2], rhs_dilation=(2, 2))
+        h = lax.conv_transpose(h, ws[3], (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        return (h**2).mean()
 
     f = ms.value_and_grad(loss, argnums=(0, 1))
-    ws, x = [KERNEL, KERNEL, KERNEL], np.tile(IMAGE, (1, 8, 1, 1))
-    line = Mesh((8,), ("a",))
-    split = ms.jit(ms.shard(f, mesh=line, in_specs=(P(), P(None, "a")), objective="communication"))
+    ws, x = [KERNEL] * 4, np.tile(IMAGE, (1, 8, 4, 1))
+    split = ms.jit(ms.shard(f, mesh=mesh, in_specs=(P(), spec), objective="communication"))
     plan = split.plan(ws, x)
-    assert abs(plan.verify(split.lower(ws, x).compile()).surplus) < 0.01
-    assert plan.wire_bytes < x.nbytes / 10
+    assert abs(plan.verify(split.lower(ws, x).compile()).surplus) < 0.05
+    assert plan.wire_bytes < x.nbytes / 7
     assert plan.redundancy < 1.05
     for got, want in zip(
         ms.tree.leaves(split(ws, x)), ms.tree.leaves(ms.jit(f)(ws, x)), strict=True
     ):
         np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-5)
+
+
+def test_prefixes_of_a_long_sequence_exchange_ends_of_pieces_only():
+    def prefixes(x):
+        pairs = lambda a, b: (a[0] * b[0], b[0] * a[1] + b[1])  # noqa: E731
+        return (lax.associative_scan(pairs, (mnp.tanh(x), x))[1] ** 2).mean()
+
+    x = np.random.default_rng(1).standard_normal((4096, 4)).astype(np.float32)
+    f = ms.grad(prefixes)
+    split = ms.jit(ms.shard(f, mesh=Mesh((8,), ("a",)), in_specs=P("a"), out_specs=P("a")))
+    assert split.plan(x).wire_bytes == sent(split.lower(x).compile()) < x.nbytes / 8
+    np.testing.assert_allclose(split(x), ms.jit(f)(x), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["", "r"])
+def test_transforms_over_all_dimensions_are_taken_apart(kind):
+    """Slabs: an exchange of all pieces on the way there, and one on the way back."""
+    x = np.random.default_rng(1).standard_normal((32, 16, 16)).astype(np.float32)
+    there, back = getattr(mnp.fft, f"{kind}fftn"), getattr(mnp.fft, f"i{kind}fftn")
+    f = lambda x: back(there(x) ** 2, s=x.shape).real  # noqa: E731
+    options = {"in_specs": LAID.spec, "out_specs": LAID.spec, "objective": "communication"}
+    split = ms.jit(ms.shard(f, mesh=MESH, **options))
+    piece = there(x).nbytes / 8
+    assert sent(split.lower(x).compile()) == 2 * piece * 7 / 8
+    assert split.plan(x).redundancy < 1.01
+    np.testing.assert_allclose(split(x), ms.jit(f)(x), rtol=1e-4, atol=1e-3)
 
 
 def test_a_stencil_in_a_loop():

@@ -126,7 +126,7 @@ def donating(step, mesh, **options):
 @pytest.mark.parametrize("name", sorted(NETS))
 def test_the_compiled_step_sends_what_was_planned_and_computes_the_same(name, objective, mesh):
     step, types = NETS[name]()
-    f = donating(step, mesh, objective=objective)
+    f = donating(step, mesh, objective=objective, search_seconds=60)
     plan = f.plan(*types)
     assert plan.solution.exact
     seen = plan.verify(f.lower(*types).compile())

@@ -1,7 +1,8 @@
 """Every legal split of every primitive, stated as constraints and run on two devices.
 
 The compiler's partitioner must compute what NumPy does on the whole operands: this is what
-plans rely on. One program holds all splits of all cases of a primitive.
+plans rely on; where it does not, the program of one device must. One program holds all splits of
+all cases of a primitive.
 """
 
 from __future__ import annotations
@@ -10,17 +11,23 @@ import numpy as np
 import pytest
 
 import ms_func as ms
+from ms_func import lax
+from ms_func.ir.function import Eqn, Var
 from ms_func.ir.notation import make_rule
 from ms_func.ir.primitive import ELEMENTWISE, UNFOLDED, NotSupported
 from ms_func.ir.types import typeof
 from ms_func.parallel.cost import PROFILES
 from ms_func.parallel.nodes import reduces_bits
+from ms_func.parallel.partition import by_device, layout
 from ms_func.parallel.splits import legal_splits
 from ms_func.primitives.sharding import with_sharding_constraint
+from ms_func.primitives.window_geometry import Window
 from ms_func.sharding import Mesh, NamedSharding, P
+from tests.cases.case import of_shapes
 from tests.cases.primitives import CASES, PRIMITIVES
 
 TWO = Mesh(np.array(ms.devices()[:2]), ("a",))
+SQUARE = Mesh(np.array(ms.devices()[:4]).reshape(2, 2), ("a", "b"))
 NAMES = [
     name
     for name, cases in sorted(CASES.items())
@@ -38,16 +45,19 @@ def laid(spec):
     return NamedSharding(TWO, P(*(("a",) * bool(d) for d in spec.dims)))
 
 
-def splits_of(name, case, arrays):
-    """Splits of one use that cut something, as the planner considers them on the CPU."""
+def rule_for(name, case, arrays):
     p = PRIMITIVES[name]
     types = tuple(typeof(a) for a in arrays)
-    outs = p.result_types(types, case.params)
-    rule = make_rule(p, types, outs, case.params)
-    bits = not PROFILES["cpu"].bitwise and outs[0].dtype.kind in "iu"
-    return [
-        s for s in legal_splits(rule, (2,)) if s.parts == 2 and not (bits and reduces_bits(rule, s))
-    ]
+    return make_rule(p, types, p.result_types(types, case.params), case.params)
+
+
+def splits_of(name, case, arrays, axes=(2,)):
+    """Splits of one use that cut something, as the planner considers them on the CPU."""
+    rule = rule_for(name, case, arrays)
+    out = PRIMITIVES[name].result_types(tuple(typeof(a) for a in arrays), case.params)[0]
+    bits = not PROFILES["cpu"].bitwise and out.dtype.kind in "iu"
+    splits = [s for s in legal_splits(rule, axes) if s.parts > 1]
+    return [s for s in splits if not (bits and reduces_bits(rule, s))]
 
 
 def marked(name):
@@ -82,12 +92,85 @@ def test_every_split_computes_the_whole(name):
             )
         return outs
 
-    got = ms.jit(program)([arrays for _, arrays, _ in uses])
+    check(p, uses, ms.jit(program)([arrays for _, arrays, _ in uses]))
+
+
+def check(p, uses, got):
+    """Compare results with those of NumPy on the whole operands."""
     for (case, arrays, split), outs in zip(uses, got, strict=True):
         with np.errstate(all="ignore"):
             want = p.ref(*arrays, **case.params)
         for x, y in zip(outs, want if p.multiple_results else [want], strict=True):
-            compare(np.asarray(x), np.asarray(y), f"{name} {case.params} {split}")
+            compare(np.asarray(x), np.asarray(y), f"{p.name} {case.params} {split}")
+
+
+def kernel_gradient(left, right, strides=(1, 1), padding=((0, 0), (0, 0)), spread=(1, 1),
+                    hole=(1, 1), **groups):  # fmt: skip
+    """A convolution whose kernel is as large as what it slides along."""
+    params = {
+        "window_strides": strides, "padding": padding, "lhs_dilation": spread,
+        "rhs_dilation": hole, "feature_group_count": 1, "batch_group_count": 1, "precision": None,
+        "dimension_numbers": lax.conv_dimension_numbers(left, right, ("CHWN", "IHWO", "HWNC")),
+        "preferred_element_type": None, **groups,
+    }  # fmt: skip
+    return of_shapes(left, right, params=params)
+
+
+def largest(shape, window, strides, padding):
+    params = Window(window, strides, padding, (1, 1), (1, 1))._asdict()
+    scattered = Window(**params).out_shape(shape)
+    return of_shapes(scattered, shape, params={**params, "which": "max"})
+
+
+BEYOND = {
+    "conv_general_dilated": [
+        kernel_gradient((2, 8, 8, 3), (2, 8, 8, 2), padding=((1, 1), (0, 2))),
+        kernel_gradient((2, 8, 6, 2), (2, 4, 3, 2), padding=((1, 1), (2, 0)), hole=(2, 2)),
+        kernel_gradient((2, 4, 4, 2), (2, 8, 8, 2), padding=((1, 1), (2, 3)), spread=(2, 2)),
+        kernel_gradient((2, 8, 8, 2), (2, 8, 8, 2), strides=(2, 1), padding=((-1, 3), (1, 1))),
+    ],
+    "pad": [of_shapes((8, 4), (), params={"padding_config": ((1, 1, 2), (0, 1, 1))})],
+    "slice": [
+        of_shapes((8, 12), params={"start_indices": (1, 2), "limit_indices": (7, 12),
+                                   "strides": (2, 3)})
+    ],
+    "select_and_scatter_add": [
+        largest((8, 8), (3, 3), (1, 1), ((1, 1), (0, 2))),
+        largest((16, 8), (3, 4), (2, 2), ((0, 1), (1, 1))),
+    ],
+}  # fmt: skip
+"""Uses beside those of the tables."""
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if PRIMITIVES[name].local])
+def test_programs_of_one_device_make_the_whole(name):
+    p, uses = PRIMITIVES[name], []
+    for case in (*CASES[name], *BEYOND.get(name, ())):
+        arrays = case.arrays(case.widest, name)
+        uses += [(case, arrays, s) for s in splits_of(name, case, arrays, (2, 2))]
+    uses = [use for use in uses if region_of(p, *use)]
+
+    def program(operands):
+        found = []
+        for use, args in zip(uses, operands, strict=True):
+            region = region_of(p, *use)
+            assert region is not None
+            outs = region.primitive.bind(*args, **region.params)
+            closed = [layout(SQUARE, s._replace(partial=())) for s in use[2].outs]
+            pairs = zip(outs, closed, strict=True)
+            found.append([with_sharding_constraint(x, s) for x, s in pairs])
+        return found
+
+    assert uses
+    check(p, uses, ms.jit(program)([arrays for _, arrays, _ in uses]))
+
+
+def region_of(p, case, arrays, split):
+    """The program of one device for one use, or None where the partitioner does as well."""
+    types = tuple(typeof(a) for a in arrays)
+    outs = [Var(t) for t in p.result_types(types, case.params)]
+    eqn = Eqn(p, [Var(t) for t in types], outs, case.params, None)
+    return by_device(eqn, rule_for(p.name, case, arrays), split, SQUARE)
 
 
 def compare(got, want, what):

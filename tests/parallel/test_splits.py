@@ -129,6 +129,12 @@ DIFFERENCES = {
 
 MORE = {
     "conv_general_dilated": "what moves between neighbours is priced",
+    "pad": "each device lays out its own elements",
+    "slice": "each device takes its own elements",
+    **dict.fromkeys(
+        ("cumlogsumexp", "cummax", "cummin", "cumprod", "cumsum", "linear_recurrence"),
+        "the totals of the devices before are priced",
+    ),
     **dict.fromkeys(
         ("reduce_window", "reduce_window_max", "reduce_window_min", "reduce_window_sum",
          "select_and_gather_add", "select_and_scatter_add"),
