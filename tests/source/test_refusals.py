@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import contextlib
 import re
+from itertools import pairwise
 from collections import deque
 from typing import Any
 
@@ -383,7 +384,8 @@ def test_refusal_names_line_reason_and_remedy(f, kind, words, under):
     assert re.search(words, rest), text
     assert "fix: " in text
     assert "racer" not in text
-    source, carets = text.splitlines()[1:3]
+    lines = text.splitlines()
+    source, carets = next(x for x in pairwise(lines) if set(x[1]) == {" ", "^"})
     column = carets.index("^")
     assert source[column : column + carets.count("^")] == under
 

@@ -250,6 +250,24 @@ class Point(typing.NamedTuple):
     b: typing.Any
 
 
+class Link:
+    """A number, and the link before it."""
+
+    def __init__(self, value, before):
+        self.value = value
+        self.before = before
+
+
+def links(x, n):
+    last, total = None, 0.0
+    for i in range(n):
+        last = Link(x * x * i, last)
+    while last is not None:
+        total = total * 2 + last.value
+        last = last.before
+    return total
+
+
 def stores(x, n):
     account, table, w, count = Account(x), {"k": 0.0}, [x], 0.0
 
@@ -344,8 +362,8 @@ def says_little(x, n):
 
 ACCEPTED = [decides, repeats, goes_through, leaves, joins, matches, comprehends, iterates, sifts,
             grows, keeps_keys, has_traced_keys, indexes, takes_parts, fills_arrays,
-            deletes, compares, chooses, stores, passes_functions, uses_classes, protects, checks,
-            calls_builtins, tells, says_little]  # fmt: skip
+            deletes, compares, chooses, links, stores, passes_functions, uses_classes, protects,
+            checks, calls_builtins, tells, says_little]  # fmt: skip
 
 
 def test_every_accepted_row_has_a_function():
