@@ -325,8 +325,10 @@ def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: Any = None
         Array([False,  True], dtype=bool)
     """
     kind = canonicalize_dtype(dtype or float)
-    if not copy and device is None and type(x) in HANDLES and x.dtype == kind and not x.weak_type:
-        return x
+    given: Any = x
+    may_stay = not copy and device is None and type(x) in HANDLES
+    if may_stay and given.dtype == kind and not given.weak_type:
+        return given
     out = _in_dtype(operand("astype", x), kind)
     return out if device is None else on_device(out, device)
 
