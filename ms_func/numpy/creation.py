@@ -325,11 +325,11 @@ def astype(x: ArrayLike, dtype: Any, /, *, copy: bool = True, device: Any = None
         Array([False,  True], dtype=bool)
     """
     kind = canonicalize_dtype(dtype or float)
-    own = operand("astype", x)
-    same = type(own) in HANDLES and own.dtype == kind and not own.weak_type
-    if same and device is None and not copy:
-        return own
-    out = _in_dtype(own, kind)
+    given: Any = x
+    may_stay = not copy and device is None and type(x) in HANDLES
+    if may_stay and given.dtype == kind and not given.weak_type:
+        return given
+    out = _in_dtype(operand("astype", x), kind)
     return out if device is None else on_device(out, device)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import array
 import contextlib
 import re
-from itertools import pairwise
 from collections import deque
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
