@@ -16,7 +16,7 @@ import numpy as np
 from ms_func import tree
 from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
-from ms_func.source.hooks.choice import Choice
+from ms_func.source.hooks.joining.choice import Choice
 from ms_func.tracing.tracer import Staging, Tracer
 
 _known: WeakKeyDictionary[Any, dict[Any, Any]] = WeakKeyDictionary()

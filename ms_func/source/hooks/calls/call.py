@@ -1,0 +1,300 @@
+"""Calls of converted code: built-in functions of traced values, containers, user functions."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections import deque
+from collections.abc import Callable
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    GeneratorType,
+    MethodDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+    WrapperDescriptorType,
+)
+from typing import Any
+
+import numpy as np
+
+from ms_func.execution.array import Array
+from ms_func.ir.primitive import current
+from ms_func.runtime import extension
+from ms_func.source.build import HOOKS
+from ms_func.source.hooks.calls import builtins, numpy_calls, recursion
+from ms_func.source.hooks.containers import (
+    growing_methods,
+    keyed,
+    lookup,
+    pools,
+    portion_functions,
+    stores,
+    uneven,
+    uneven_dicts,
+    uneven_stores,
+)
+from ms_func.source.hooks.containers.comparisons import holds_traced
+from ms_func.source.hooks.containers.growing import is_growing
+from ms_func.source.hooks.containers.membership import (
+    callable_,
+    count_of,
+    index_of,
+    issubclass_,
+    type_,
+)
+from ms_func.source.hooks.containers.portions import Portion
+from ms_func.source.hooks.flow import iterators, pushing
+from ms_func.source.hooks.handlers import HANDLERS
+from ms_func.source.hooks.heap import native_arrays, views
+from ms_func.source.hooks.heap.aliases import changed
+from ms_func.source.hooks.heap.journal import Contents, journal, same_contents
+from ms_func.source.hooks.joining import complaints
+from ms_func.source.hooks.joining.choice import Choice
+from ms_func.source.hooks.policy import policy
+from ms_func.tracing.tracer import Staging, Tracer
+
+_MUTATING = frozenset(
+    (
+        "append", "extend", "insert", "remove", "pop", "clear", "sort", "reverse", "update",
+        "setdefault", "popitem", "add", "discard", "appendleft", "extendleft", "popleft", "rotate",
+        "intersection_update", "difference_update", "symmetric_difference_update",
+        "__setitem__", "__delitem__", "__iadd__", "__imul__", "fill", "resize", "move_to_end",
+    )
+)  # fmt: skip
+_GENERATOR = 0x20  # CO_GENERATOR
+_IN_C = (type, BuiltinFunctionType, MethodDescriptorType)
+_ONE_BY_ONE = frozenset((GeneratorType, pushing.Generated))
+_LAZY = (iter, zip, map, filter, enumerate, isinstance, type)
+_CHANGEABLE = {"numpy", "array", "builtins"}
+"""Modules whose objects have such methods; of `builtins` it is `bytearray`."""
+_LOOKING_UP = frozenset(("pop", "get", "__getitem__", "setdefault", "rotate", "insert"))
+
+
+def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """`f(*args, **kwargs)`."""
+    if type(current.interpreter) is not Staging:
+        return f(*args, **kwargs)  # nothing is traced: Python as it is
+    if not _ONE_BY_ONE.isdisjoint(map(type, args)) and _takes(f):
+        args = tuple([pushing.given(f, x) for x in args])
+        iterators.advance_all(args)
+    if Portion.exist and (Portion in map(type, args) or _lists_parts(args)):
+        found = portion_functions.call(f, args, kwargs)
+        if found is not NotImplemented:
+            return found
+    handler = HANDLERS.get(id(f))
+    if handler is not None:
+        chosen = _chosen(f, args)
+        return handler(*args, **kwargs) if chosen < 0 else _of_each(f, args, kwargs, chosen)
+    rule = _KINDS.get(type(f))
+    return policy.convert(f)(*args, **kwargs) if rule is None else rule(f, args, kwargs)
+
+
+def native(f: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """A call of a function of this library, which may be given parts of arrays."""
+    if Portion.exist and (Portion in map(type, args) or _lists_parts(args)):
+        found = portion_functions.call(f, args, kwargs)
+        if found is not NotImplemented:
+            return found
+    return f(*args, **kwargs)
+
+
+def _lists_parts(args: Any) -> bool:
+    """Whether the first argument is a list or tuple of parts of arrays."""
+    return bool(args) and type(args[0]) in (list, tuple) and Portion in map(type, args[0])
+
+
+def _takes(f: Any) -> bool:
+    """Whether a function is written in C and takes the elements of what it is given."""
+    return type(f) in _IN_C and not any(f is g for g in _LAZY)
+
+
+def _chosen(f: Any, args: Any) -> int:
+    """Position of an argument that data chose, of functions that work on plain values; else -1."""
+    for i, x in enumerate(args):
+        if type(x) is Choice and not x.are_functions and f not in _TAKES_CHOICES:
+            return i
+    return -1
+
+
+def _of_each(f: Any, args: Any, kwargs: Any, place: int) -> Any:
+    """The call with each of the values that the argument at `place` may be."""
+    before, after = args[:place], args[place + 1 :]
+    return args[place].each(lambda x: call(f, *before, x, *after, **kwargs))
+
+
+def _method(f: Any, args: Any, kwargs: Any) -> Any:
+    inner = f.__func__
+    if type(f.__self__) is Tracer and inner.__name__ in numpy_calls.RESHAPING:
+        return views.reshaped(f.__self__, f(*args, **kwargs))
+    if type(inner) is FunctionType:
+        return _function(inner, (f.__self__, *args), kwargs)
+    return policy.convert(f)(*args, **kwargs)
+
+
+def _partial(f: Any, args: Any, kwargs: Any) -> Any:
+    return call(f.func, *f.args, *args, **{**f.keywords, **kwargs})
+
+
+def _of_object(f: Any, args: Any, kwargs: Any) -> Any:
+    """A function written in C: of a module, or a method of an object."""
+    chosen = _chosen(f, args)
+    if chosen >= 0:
+        return _of_each(f, args, kwargs, chosen)
+    owner = f.__self__
+    if type(owner) is np.ufunc or (type(owner) is ModuleType and numpy_calls.is_numpys(f)):
+        return numpy_calls.call(f, args, kwargs)
+    found = _builtin(f, owner, args, kwargs, args)
+    return native_arrays.noted(found) if type(found) is np.ndarray else found
+
+
+def _of_class(f: Any, args: Any, kwargs: Any) -> Any:
+    """A method written in C, taken from the class: `list.append(x, 1)`."""
+    return _builtin(f, args[0] if args else None, args[1:], kwargs, args)
+
+
+def _function(f: Any, args: Any, kwargs: Any) -> Any:
+    """A call of a function in Python, converted or not."""
+    if f.__code__.co_flags & _GENERATOR:
+        return iterators.generator(policy.convert(f)(*args, **kwargs), (f, args, kwargs))
+    made = policy.convert(f)
+    if (made is f or type(made) is functools.partial) and HOOKS not in f.__code__.co_freevars:
+        if numpy_calls.is_numpys(f):
+            return numpy_calls.call(f, args, kwargs)
+        return watched(made, args, kwargs)
+    return recursion.enter(f, made, args, kwargs)
+
+
+def watched(f: Any, args: Any, kwargs: Any, owner: Any = None) -> Any:
+    """A call of what is not converted; the containers that it changed are journalled afterwards."""
+    given = (owner, *args, *kwargs.values())
+    held = [(x, Contents(x), x.copy()) for x in given if stores.is_journalled(x)]
+    found = f(*args, **kwargs)
+    if type(found) is Array and not any(found is x for x in given):
+        found = native_arrays.noted(found)
+    for x, place, old in held:
+        if not same_contents(old, x):
+            if journal.top is not None:
+                journal.top.entries.setdefault(place.key, (place, old))
+            changed(x)
+    return found
+
+
+def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
+    """A function written in C, a method of `owner` for the most part, called with `given`."""
+    if type(owner) is GeneratorType:
+        iterators.advance(owner)
+    if f.__name__ in ("__setattr__", "__delattr__") and args:
+        return stores.set_plainly(f, owner, args[0], given)
+    if f.__name__ in _MUTATING and not isinstance(owner, ModuleType):
+        if stores.is_journalled(owner) or type(owner).__module__ in _CHANGEABLE:
+            stores.note(owner)
+        if keyed.concerns(f.__name__, owner, args):
+            found = keyed.METHODS[f.__name__](owner, *args, **kwargs)
+        elif uneven.is_uneven(owner) or is_growing(owner):
+            found = _of_uneven(f, owner, args, kwargs)
+        elif f.__name__ == "sort" and isinstance(owner, list):
+            found = list.__setitem__(owner, slice(None), builtins.sorted_(owner, **kwargs))
+        else:
+            found = _looked_up(f, owner, args, kwargs, given)
+        changed(owner)
+        return found
+    return _looked_up(f, owner, args, kwargs, given)
+
+
+def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
+    """A C function; looking for a traced value is a search at run time."""
+    name = f.__name__
+    if keyed.concerns(name, owner, args):
+        return keyed.METHODS[name](owner, *args, **kwargs)
+    if uneven.is_uneven(owner) or is_growing(owner):
+        return _of_uneven(f, owner, args, kwargs)
+    if name in _LOOKING_UP and args and type(args[0]) is Tracer:
+        if name == "__getitem__":
+            return stores.getitem(owner, *args)
+        if name == "get" and isinstance(owner, dict):
+            return lookup.get(owner, *args)
+        if isinstance(owner, list) and name == "insert" and lookup.is_place(args[0]):
+            return Contents(owner).write(lookup.inserted(owner, *args))
+        if isinstance(owner, list) and name == "pop" and lookup.is_place(args[0]):
+            found = lookup.element(owner, args[0])
+            Contents(owner).write(lookup.removed(owner, args[0]))
+            return found
+        if isinstance(owner, (list, dict, tuple, deque)):
+            raise complaints.run_time_index(owner)
+    if (
+        name in ("index", "count", "remove")
+        and len(args) == 1
+        and isinstance(owner, (list, tuple, deque))
+        and any(map(holds_traced, (*args, *owner)))
+    ):
+        if name == "count":
+            return count_of(owner, args[0])
+        missing = f"the value is not in the {type(owner).__name__}"
+        if name == "remove":
+            at = index_of(tuple(owner), args[0], 0, missing)
+            known = type(at) is not Tracer
+            kept = [*owner]
+            if known:
+                del kept[at]
+            return Contents(owner).write(kept if known else lookup.removed(kept, at))
+        return index_of(tuple(owner), args[0], 0, missing)
+    return watched(f, given, kwargs)
+
+
+def _of_uneven(f: Any, owner: Any, args: Any, kwargs: Any) -> Any:
+    """A method of a list whose length data decide."""
+    methods = uneven_dicts.METHODS if isinstance(owner, dict) else uneven_stores.METHODS
+    if is_growing(owner):
+        methods = growing_methods.METHODS
+    method = methods.get(f.__name__)
+    if method is None and not isinstance(owner, dict):
+        method = growing_methods.METHODS.get(f.__name__)
+    if method is None:
+        raise uneven.Perhaps.complaint()
+    return method(owner, *args, **kwargs)
+
+
+Choice.call = staticmethod(call)
+
+
+def _class(f: Any, args: Any, kwargs: Any) -> Any:
+    """A call of a class."""
+    pool = pools.made(f)
+    return policy.convert(f)(*args, **kwargs) if pool is None else pool.new(f, args, kwargs)
+
+
+def _jitted(f: Any, args: Any, kwargs: Any) -> Any:
+    """A compiled function; one that calls itself under its own name is the same recursion."""
+    inner = f.__wrapped__
+    if type(inner) is FunctionType and recursion.is_running(policy.convert(inner)):
+        return _function(inner, args, kwargs)
+    return f(*args, **kwargs)
+
+
+_KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
+    FunctionType: _function,
+    type: _class,
+    MethodType: _method,
+    functools.partial: _partial,
+    BuiltinFunctionType: _of_object,
+    MethodWrapperType: _of_object,
+    MethodDescriptorType: _of_class,
+    WrapperDescriptorType: _of_class,
+    extension.PjitFunction: _jitted,
+    **dict.fromkeys(numpy_calls.KINDS, numpy_calls.call),
+}
+HANDLERS[id(type)] = type_
+HANDLERS[id(issubclass)] = issubclass_
+HANDLERS[id(callable)] = callable_
+_TAKES_CHOICES = frozenset((setattr, getattr, type, isinstance, issubclass, callable))
+HANDLERS[id(getattr)] = stores.getattr_
+HANDLERS[id(setattr)] = stores.setattr_
+HANDLERS[id(delattr)] = stores.delattr_
+HANDLERS[id(operator.getitem)] = stores.getitem
+HANDLERS[id(operator.setitem)] = stores.setitem
+HANDLERS[id(operator.delitem)] = stores.delitem
+for _name in stores.IN_PLACE:
+    HANDLERS[id(getattr(operator, _name))] = getattr(stores, _name)

@@ -1,0 +1,185 @@
+"""Built-in functions of numbers and texts, and `math`, of traced values.
+
+Each takes the arguments of the function it stands for, and does what that does unless one of
+them is traced.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import ms_func.numpy as xp
+from ms_func.dtypes import DEFAULTS, is_inexact
+from ms_func.primitives import elementwise, special
+from ms_func.primitives.cast import convert_element_type
+from ms_func.source.hooks.calls.text import text_of
+from ms_func.source.hooks.flow.branch import ifexp
+from ms_func.source.hooks.handlers import HANDLERS, is_traced, stands_for
+from ms_func.source.hooks.joining.truths import asked, truth
+from ms_func.tracing.tracer import Tracer
+
+# --- numbers ------------------------------------------------------------------------------------
+
+
+def _scalar(x: Tracer, what: str) -> Any:
+    if x.type.size != 1:
+        raise TypeError(
+            "Only scalar arrays can be converted to Python scalars; got an array of shape "
+            f"{x.shape} for a Python {what}"
+        )
+    return x if x.shape == () else xp.reshape(x, ())
+
+
+def _weak(x: Any, kind: type) -> Any:
+    """A traced number like Python's: of weak type, and no narrower than it is."""
+    dtype = DEFAULTS[kind]
+    own = x.dtype
+    if kind is not bool and own.kind == dtype.kind and own.itemsize > dtype.itemsize:
+        dtype = own
+    return convert_element_type(x, dtype, kind is not bool)
+
+
+@stands_for(int)
+def _int(*args: Any, **kwargs: Any) -> Any:
+    if len(args) == 1 and type(args[0]) is Tracer and not kwargs:
+        x = _scalar(args[0], "int")
+        known = x.recorder.value_of(x.variable)
+        if known is not None:
+            return int(known)
+        return _weak(xp.trunc(x) if is_inexact(x.dtype) else x, int)
+    return int(*args, **kwargs)
+
+
+@stands_for(float)
+def _float(*args: Any) -> Any:
+    if len(args) == 1 and type(args[0]) is Tracer:
+        return _weak(_scalar(args[0], "float"), float)
+    return float(*args)
+
+
+@stands_for(complex)
+def _complex(*args: Any, **kwargs: Any) -> Any:
+    if not is_traced(*args, *kwargs.values()):
+        return complex(*args, **kwargs)
+    real = args[0] if args else kwargs.get("real", 0.0)
+    imag = args[1] if len(args) > 1 else kwargs.get("imag", 0.0)
+    total = real + imag * 1j
+    return _weak(_scalar(total, "complex"), complex)
+
+
+@stands_for(str)
+def _str(*args: Any, **kwargs: Any) -> Any:
+    return (
+        text_of((args[0], "s", "")) if len(args) == 1 and is_traced(*args) else str(*args, **kwargs)
+    )
+
+
+@stands_for(repr)
+def _repr(x: Any) -> Any:
+    return text_of((x, "r", "")) if type(x) is Tracer else repr(x)
+
+
+@stands_for(format)
+def _format(x: Any, spec: str = "") -> Any:
+    return text_of((x, "", spec)) if type(x) is Tracer else format(x, spec)
+
+
+@stands_for(bool)
+def _bool(*args: Any) -> Any:
+    if len(args) == 1 and type(x := asked(args[0])) is Tracer:
+        return truth(x)
+    return bool(*args)
+
+
+@stands_for(round)
+def _round(number: Any, ndigits: Any = None) -> Any:
+    if type(number) is not Tracer:
+        return round(number) if ndigits is None else round(number, ndigits)
+    if ndigits is not None:
+        return xp.round(number, ndigits)
+    return _weak(xp.round(number), int) if number.shape == () else xp.round(number)
+
+
+@stands_for(divmod)
+def _divmod(a: Any, b: Any) -> Any:
+    return (a // b, a % b) if is_traced(a, b) else divmod(a, b)
+
+
+@stands_for(pow)
+def _pow(base: Any, exp: Any, mod: Any = None) -> Any:
+    if not is_traced(base, exp, mod):
+        return pow(base, exp, mod)
+    return base**exp if mod is None else _power_mod(base, exp, mod)
+
+
+def _power_mod(base: Any, exp: Any, mod: Any) -> Any:
+    """Square and multiply; each product must fit the integer type."""
+    from ms_func.source.hooks.flow.loops import while_
+
+    def step(b: Any, e: Any, out: Any) -> Any:
+        odd = e % 2 == 1
+        return b * b % mod, e // 2, ifexp(odd, lambda: out * b % mod, lambda: out)
+
+    return while_(lambda b, e, out: e > 0, step, (base % mod, exp, 1 % mod), ("b", "e", "out"))[2]
+
+
+# --- math ---------------------------------------------------------------------------------------
+
+
+def _mathematical(plain: Any, traced: Callable[..., Any]) -> None:
+    """Enter a function of `math`, of traced numbers by one of arrays."""
+
+    def handler(*args: Any, **kwargs: Any) -> Any:
+        if is_traced(*args):
+            return traced(*args, **kwargs)
+        return plain(*args, **kwargs)
+
+    HANDLERS[id(plain)] = handler
+
+
+def _whole(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda x: _weak(f(x), int) if np.ndim(x) == 0 else f(x)
+
+
+def _log(x: Any, *base: Any) -> Any:
+    return xp.log(x) / xp.log(base[0]) if base else xp.log(x)
+
+
+def _isclose(a: Any, b: Any, *, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> Any:
+    limit = xp.maximum(rel_tol * xp.maximum(xp.abs(a), xp.abs(b)), abs_tol)
+    return (a == b) | (xp.abs(a - b) <= limit)
+
+
+_SAME_NAME = (
+    "exp", "expm1", "log2", "log10", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh",
+    "fabs", "copysign", "fmod", "hypot", "isfinite", "isinf", "isnan", "degrees", "radians",
+    "ldexp", "gcd", "lcm", "nextafter", "exp2", "cbrt", "frexp", "modf",
+)  # fmt: skip
+
+
+def _floating(f: Any) -> Any:
+    """`f`, which takes floating arrays, of any number."""
+    return lambda x: f(x * 1.0)
+
+
+def _gamma(x: Any) -> Any:
+    """The gamma function; below zero its sign changes at every integer."""
+    negative = xp.logical_and(x < 0, xp.floor(x) % 2 != 0)
+    return xp.where(negative, -1.0, 1.0) * xp.exp(special.lgamma(x * 1.0))
+
+
+for _name in _SAME_NAME:
+    if hasattr(math, _name) and hasattr(xp, _name):
+        _mathematical(getattr(math, _name), getattr(xp, _name))
+for _name, _traced in {
+    "asin": xp.arcsin, "acos": xp.arccos, "atan": xp.arctan, "atan2": xp.arctan2,
+    "asinh": xp.arcsinh, "acosh": xp.arccosh, "atanh": xp.arctanh, "pow": xp.power,
+    "floor": _whole(xp.floor), "ceil": _whole(xp.ceil), "trunc": _whole(xp.trunc), "log": _log,
+    "isclose": _isclose, "erf": _floating(elementwise.erf),
+    "erfc": _floating(elementwise.erfc), "lgamma": _floating(special.lgamma), "gamma": _gamma,
+}.items():  # fmt: skip
+    _mathematical(getattr(math, _name), _traced)

@@ -1,0 +1,55 @@
+"""Which functions may call themselves, as far as the names in them tell."""
+
+from __future__ import annotations
+
+from types import CodeType, FunctionType
+from typing import Any
+
+from ms_func.ir.loc import is_internal
+from ms_func.source.hooks.heap.journal import Cell
+
+_reaching: dict[CodeType, bool] = {}
+_catches: dict[CodeType, bool] = {}
+"""Whether functions may call themselves, by their code; whether these, or those that they call,
+catch exceptions."""
+
+
+def may_call_itself(f: Any) -> bool:
+    """Whether a function may call itself, as far as the names in it tell."""
+    code = f.__code__
+    found = _reaching.get(code)
+    if found is None:
+        reached = _reached(f)
+        found = _reaching[code] = f.__name__ in _names(code) or code in reached
+        _catches[code] = any(c.co_exceptiontable for c in (code, *reached))
+    return found
+
+
+def catches(f: Any) -> bool:
+    """Whether a function that may call itself, or one that it calls, catches exceptions."""
+    return may_call_itself(f) and _catches[f.__code__]
+
+
+def _reached(f: Any) -> set[CodeType]:
+    """Code of the functions that `f` names, and of those they name."""
+    stack, seen = [f], set()
+    while stack:
+        for g in _named(stack.pop()):
+            if g.__code__ not in seen:
+                seen.add(g.__code__)
+                stack.append(g)
+    return seen
+
+
+def _named(f: Any) -> list[Any]:
+    """Functions of the user's that names in `f` stand for."""
+    found = [f.__globals__.get(n) for n in _names(f.__code__)]
+    found += [Cell(c).read() for c in f.__closure__ or ()]
+    found = [getattr(g, "__wrapped__", g) for g in found]  # behind a cache
+    return [g for g in found if type(g) is FunctionType and not is_internal(g.__code__.co_filename)]
+
+
+def _names(code: CodeType) -> set[str]:
+    """Names of globals and attributes in a function and those inside it."""
+    inner = [c for c in code.co_consts if type(c) is CodeType]
+    return set(code.co_names).union(*map(_names, inner))

@@ -1,0 +1,204 @@
+"""`itertools`, `heapq` and `bisect` of traced values.
+
+What these modules do in C, Python does not see. Their functions are replaced: those that call a
+function for each element by generators that call it as converted code does, those that compare
+elements by the same functions of the standard library in Python, which are converted.
+"""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import heapq
+import importlib.util
+import itertools
+import operator
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
+from typing import Any
+
+from ms_func.ir.primitive import current
+from ms_func.source.hooks.calls import numbers as numbers
+from ms_func.source.hooks.calls.builtins import decide
+from ms_func.source.hooks.calls.call import call, watched
+from ms_func.source.hooks.containers import uneven
+from ms_func.source.hooks.containers.comparisons import eq_, holds_traced
+from ms_func.source.hooks.flow import running
+from ms_func.source.hooks.flow.branch import not_
+from ms_func.source.hooks.flow.elements import Elements, Once
+from ms_func.source.hooks.handlers import stands_for
+from ms_func.source.hooks.joining.choice import Choice
+from ms_func.tracing.tracer import Staging, Tracer
+
+
+def _is_staging() -> bool:
+    return type(current.interpreter) is Staging
+
+
+def _has_end(x: Any) -> bool:
+    """Whether the elements can be looked at now without changing anything."""
+    x = x.part if type(x) is Once else x
+    if isinstance(x, Elements):
+        return isinstance(x.length, int)
+    return isinstance(x, (list, tuple, deque, dict, range, Tracer))
+
+
+# --- itertools ----------------------------------------------------------------------------------
+
+
+def _given(found: list[Any]) -> Any:
+    return found if uneven.is_uneven(found) else iter(found)
+
+
+def _selector(plain: Any, select: Callable[[Any, Any], list[Any]]) -> None:
+    """Enter a function that selects elements by a predicate."""
+
+    def handler(predicate: Any, iterable: Iterable[Any]) -> Any:
+        if not _is_staging():
+            return plain(predicate, iterable)
+        asks = lambda x: Choice.call(predicate or bool, x)  # noqa: E731
+        if _has_end(iterable):
+            return _given(select(asks, iterable))
+        if plain is itertools.takewhile:
+            return running.Taken(asks, iterable)
+        return plain(asks, uneven.without(iterable))
+
+    stands_for(plain)(handler)
+
+
+_selector(itertools.takewhile, lambda asks, xs: uneven.until(asks, xs, True))
+_selector(itertools.dropwhile, lambda asks, xs: uneven.until(asks, xs, False))
+_selector(itertools.filterfalse, lambda asks, xs: uneven.sifted(lambda x: not_(asks(x)), xs))
+
+
+@stands_for(itertools.compress)
+def _compress(data: Any, selectors: Any) -> Any:
+    if not (_is_staging() and _has_end(data) and _has_end(selectors)):
+        return itertools.compress(data, selectors)
+    chosen = uneven.sifted(lambda pair: pair[1], list(zip(data, selectors, strict=False)))
+    return _given(uneven.mapped(lambda pair: pair[0], chosen))
+
+
+@stands_for(itertools.accumulate)
+def _accumulate(iterable: Any, func: Any = None, *, initial: Any = None) -> Any:
+    if not _is_staging():
+        return itertools.accumulate(iterable, func, initial=initial)
+    return _sums(uneven.without(iterable), func or operator.add, initial)
+
+
+def _sums(items: Iterator[Any], func: Any, total: Any) -> Iterator[Any]:
+    if total is None:
+        for total in items:  # noqa: B007
+            break
+        else:
+            return
+    yield total
+    for x in items:
+        total = Choice.call(func, total, x)
+        yield total
+
+
+@stands_for(itertools.groupby)
+def _groupby(iterable: Any, key: Any = None) -> Any:
+    if not _is_staging():
+        return itertools.groupby(iterable, key)
+    items = list(uneven.without(iterable))
+    keys = [x if key is None else Choice.call(key, x) for x in items]
+    alike = [uneven.truth_of(eq_(a, b)) for a, b in itertools.pairwise(keys)]
+    found = [
+        (uneven.opposite(alike[i - 1]) if i else True, (k, _given(_group(items[i:], alike[i:]))))
+        for i, k in enumerate(keys)
+    ]
+    return _given(uneven.laid(found))
+
+
+def _group(items: list[Any], alike: list[Any]) -> list[Any]:
+    """The first of some elements and those behind it that have the same key."""
+    found, together = [(True, items[0])], True
+    for x, same in zip(items[1:], alike, strict=True):
+        together = uneven.both(together, same)
+        if together is False:
+            break
+        found.append((together, x))
+    return uneven.laid(found)
+
+
+@stands_for(itertools.chain)
+def _chain(*iterables: Any) -> Any:
+    if not any(map(uneven.is_uneven, iterables)):
+        return itertools.chain(*iterables)
+    return uneven.laid([pair for x in iterables for pair in uneven.pairs(x)])
+
+
+@stands_for(itertools.starmap)
+def _starmap(function: Any, iterable: Any) -> Any:
+    if not _is_staging():
+        return itertools.starmap(function, iterable)
+    if uneven.is_uneven(iterable):
+        return uneven.mapped(lambda x: Choice.call(function, *x), iterable)
+    return (Choice.call(function, *x) for x in iterable)
+
+
+# --- heapq and bisect ---------------------------------------------------------------------------
+
+
+@functools.cache
+def _in_python(module: ModuleType) -> ModuleType:
+    """A module of the standard library without its parts in C."""
+    name = module.__name__
+    spec: Any = importlib.util.find_spec(name)
+    made = importlib.util.module_from_spec(spec)
+    hidden = f"_{name}"
+    kept = sys.modules.get(hidden)
+    sys.modules[hidden] = None  # type: ignore[assignment]
+    try:
+        spec.loader.exec_module(made)
+    finally:
+        if kept is None:
+            del sys.modules[hidden]
+        else:
+            sys.modules[hidden] = kept
+    return made
+
+
+def _largest(n: int, iterable: Any, key: Any = None) -> list[Any]:
+    return uneven.element(uneven.in_order(iterable, key, True), slice(n))
+
+
+def _smallest(n: int, iterable: Any, key: Any = None) -> list[Any]:
+    return uneven.element(uneven.in_order(iterable, key, False), slice(n))
+
+
+_OF_UNEVEN: dict[str, Callable[..., Any]] = {
+    "nlargest": _largest, "nsmallest": _smallest, "merge": uneven.items,
+}  # fmt: skip
+"""Functions of `heapq` that take elements one by one, for lists whose length data decide."""
+
+
+def _compares(module: ModuleType, name: str) -> None:
+    """Enter a function that compares elements."""
+    plain = getattr(module, name)
+    of_uneven = _OF_UNEVEN.get(name) or (
+        lambda *args, **kwargs: call(getattr(_in_python(module), name), *args, **kwargs)
+    )
+
+    def handler(*args: Any, **kwargs: Any) -> Any:
+        if not _is_staging():
+            return plain(*args, **kwargs)
+        if any(map(uneven.is_uneven, args)):
+            return of_uneven(*args, **kwargs)
+        items = [y for x in args for y in (x if isinstance(x, (list, tuple)) else (x,))]
+        if any(map(holds_traced, items)) or decide(items) or kwargs.get("key") is not None:
+            return call(getattr(_in_python(module), name), *args, **kwargs)
+        return watched(plain, args, kwargs)
+
+    stands_for(plain)(handler)
+
+
+for _name in ("heappush", "heappop", "heapify", "heapreplace", "heappushpop", "nsmallest",
+              "nlargest", "merge"):  # fmt: skip
+    _compares(heapq, _name)
+for _name in ("bisect_left", "bisect_right", "insort_left", "insort_right"):
+    _compares(bisect, _name)

@@ -1,0 +1,1 @@
+"""Lists, dictionaries, sets and parts of arrays whose sizes, keys or places data decide."""

@@ -1,0 +1,235 @@
+"""Loops over generators of the user's, which call the body of the loop; see `source.pushing`."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from types import CellType
+from typing import Any
+
+from ms_func.errors import ConcretizationTypeError, StagingError
+from ms_func.ir.primitive import current
+from ms_func.source.hooks.containers.uneven import truth_of
+from ms_func.source.hooks.flow.branch import and_, if_, not_
+from ms_func.source.hooks.flow.iterators import (
+    advance,
+    call_of,
+    each,
+    generator,
+    held,
+    kept,
+    left_on_data,
+    moves,
+)
+from ms_func.source.hooks.flow.iterators import numbered as each_numbered
+from ms_func.source.hooks.flow.running import Running
+from ms_func.source.hooks.heap.journal import MISSING, Cell, store
+from ms_func.source.hooks.heap.trials import Trial
+from ms_func.source.hooks.joining.choice import Choice
+from ms_func.source.hooks.joining.undefined import UNDEFINED
+from ms_func.source.hooks.policy import policy
+from ms_func.source.hooks.raising import attempts
+from ms_func.tracing.tracer import Staging, Tracer
+
+State = tuple[Any, ...]
+
+
+class Taker:
+    """The body of a loop over a generator, and the local variables that it changes.
+
+    Attributes:
+        stop: position of the flag that ends the loop among the variables.
+        is_endless: whether nothing else ends it.
+    """
+
+    def __init__(
+        self, body: Callable[..., State], state: State, names: Sequence[str], stop: int | None
+    ) -> None:
+        self.body = body
+        self.stop = stop
+        self.is_endless = False
+        self.names = names
+        self.cells = [CellType() for _ in names]
+        self._start = state
+
+    def begin(self) -> None:
+        """The variables have the values they have before the loop."""
+        self._keep(self._start)
+
+    def _keep(self, state: State) -> None:
+        for cell, name, x in zip(self.cells, self.names, state, strict=True):
+            store(Cell(cell, name), MISSING if x is UNDEFINED else x)
+
+    @property
+    def state(self) -> State:
+        """The values of the variables."""
+        found = [Cell(cell).read() for cell in self.cells]
+        return tuple([UNDEFINED if x is MISSING else x for x in found])
+
+    def end(self) -> State:
+        """The values of the variables behind the loop."""
+        found = list(self.state)
+        if self.stop is not None and self.is_endless:
+            found[self.stop] = True
+        return tuple(found)
+
+    def take(self, item: Any) -> Any:
+        """One round of the loop; whether it is left."""
+        given = list(self.state)
+        if self.stop is not None:
+            given[self.stop] = False  # a round only runs while the flag is not set
+        self._keep(self.body(item, *given))
+        return False if self.stop is None else self.state[self.stop]
+
+
+def take(taker: Taker, item: Any) -> Any:
+    """`yield item` of a generator turned inside out; whether it is left there."""
+    return taker.take(item)
+
+
+def endless(taker: Taker) -> None:
+    """A generator turned inside out goes on until it is left."""
+    taker.is_endless = True
+
+
+def _turned(x: Any) -> Callable[..., Any] | None:
+    """A new generator turned inside out, as a function of what takes its values."""
+    call = call_of(x) if type(current.interpreter) is Staging else None
+    if call is None or callable(call):
+        return call
+    made = policy.pushing(call[0])
+    if made is None:
+        return None
+    return functools.partial(_run, made, *call[1:])
+
+
+def _run(made: Callable[..., Any], args: Any, kwargs: Any, taker: Taker) -> None:
+    made(taker, *args, **kwargs)
+
+
+def can_turn(x: Any) -> bool:
+    """Whether a loop over `x` may call its body for each of its values."""
+    return _turned(x) is not None
+
+
+def over(
+    iterable: Any, body: Callable[..., State], state: State, names: Sequence[str],
+    stop: int | None, in_turns: Callable[[], Any],
+) -> Any:  # fmt: skip
+    """A loop over a generator: turned inside out if it is new and can be, else `in_turns()`.
+
+    Raises:
+        StagingError: neither goes, for the reason that the first would not.
+    """
+    run = _turned(iterable)
+    if run is None:
+        return in_turns()
+    trial, why, raised = Trial(), None, None
+    taker = Taker(body, state, names, stop)
+
+    def turn() -> None:
+        nonlocal why, raised
+        try:
+            with trial, held(iterable):
+                taker.begin()
+                raised, _ = attempts.tried(lambda: run(taker))
+        except (StagingError, ConcretizationTypeError) as error:
+            why = error
+
+    consumed = moves.older(turn)
+    left = False if why is not None or stop is None else taker.state[stop]
+    goes_on = type(left) is not Tracer and left is not UNDEFINED and bool(left)
+    if why is None and (consumed or not goes_on):
+        trial.frame.commit()
+        advance(iterable)
+        if left is False:
+            iterable.close()
+        else:
+            left_on_data(iterable)
+        attempts.proceed(raised, ())
+        return taker.end()
+    if why is not None and consumed:  # what it took from other generators is gone
+        raise why
+    trial.rewind()
+    try:
+        return in_turns()
+    except StagingError as error:
+        raise (why if why is not None and "MS180" in str(error) else error) from None
+
+
+# --- functions that use a generator up ----------------------------------------------------------
+
+
+class Generated(Running):
+    """A generator expression over such a generator, used up by a function."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        return each(kept(self.iterable, self.condition), self.element)
+
+    def finds(self, wanted: bool) -> Any:
+        """Whether the truth of an element is `wanted`; those behind it are not asked for."""
+        from ms_func.source.hooks.flow.iteration import for_
+
+        def asks(item: Any) -> Any:
+            found = truth_of(self.element(item))
+            return found if wanted else not_(found)
+
+        def body(item: Any, found: Any) -> tuple[Any]:
+            return (and_(self.condition(item), lambda: asks(item)),)
+
+        return for_(self.iterable, body, (False,), ("<break>",), 0)[0]
+
+
+def given(f: Any, x: Any) -> Any:
+    """What a function of Python's is given for `x`, which it uses up."""
+    if type(x) is not Generated and not can_turn(x):
+        return x
+    if any(f is g for g in _FOLDS):
+        return x if type(x) is Generated else Generated(x, lambda x: x, lambda x: True)
+    return listed(x) if any(f is g for g in _COLLECTIONS) else x
+
+
+def listed(x: Any) -> Any:
+    """The elements of a new generator as a list, whose length data may decide; else `x`."""
+    if type(x) is Generated:
+        kept, made = x, x.iterable
+    elif can_turn(x):
+        kept, made = Generated(x, lambda x: x, lambda x: True), x
+    else:
+        return x
+    out: list[Any] = []
+
+    def body(item: Any) -> tuple[()]:
+        if_(kept.condition(item), lambda: add(item), None, (), ())
+        return ()
+
+    def add(item: Any) -> tuple[()]:
+        Choice.call(out.append, kept.element(item))
+        return ()
+
+    return x if over(made, body, (), (), None, lambda: None) is None else out
+
+
+def numbered(x: Any, start: Any) -> Any:
+    """`enumerate(x, start)` of a generator."""
+    made = each_numbered(x, start)
+    if not can_turn(x):
+        return generator(made)
+
+    def run(taker: Taker) -> None:
+        from ms_func.source.hooks.flow.iteration import for_
+
+        def body(item: Any, i: Any, _: Any) -> State:
+            return i + 1, taker.take((i, item))
+
+        left = for_(x, body, (start, False), ("<position>", "<break>"), 1)[1]
+        taker.is_endless = left is True
+
+    return generator(made, run)
+
+
+_FOLDS = (sum, min, max, any, all, functools.reduce, math.fsum, math.prod)
+_COLLECTIONS = (list, tuple, sorted, set, frozenset, dict)

@@ -1,0 +1,1 @@
+"""Objects and arrays that users store to: undone, redone and told apart."""

@@ -1,0 +1,413 @@
+"""One object that stands for several, one of which the data chose: what stores do to the others.
+
+After `b = a if x > 0 else c` for lists `a` and `c`, the name `b` holds a list of its own, joined
+element by element. In Python it is `a` or `c`, so that a store through any of the three names may
+be seen through others. A `Link` keeps them together: a store to one of them is repeated on the
+others, where the data say that they are the same object. Where that cannot be written (the
+store changed the length of a list; a loop chose, whose steps are not known), the other object is
+*spoiled*: it raises an error as soon as somebody uses it, which nobody does in most programs.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from types import CellType
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from ms_func.errors import StagingError
+from ms_func.ir.loc import user_loc
+from ms_func.ir.primitive import current
+from ms_func.primitives.bits import bitwise_and
+from ms_func.primitives.compare import eq, select
+from ms_func.source.hooks.heap.journal import (
+    MISSING,
+    Cell,
+    Contents,
+    Handle,
+    attribute,
+    journal,
+)
+from ms_func.tracing.tracer import Staging, Tracer
+
+
+class Link:
+    """An object that stands for one of several.
+
+    Attributes:
+        made: the object.
+        origins: what it may be; None for what never changes.
+        index: which of them it is, a traced integer; None where that is not known.
+    """
+
+    __slots__ = ("index", "made", "origins")
+
+    def __init__(self, made: Any, origins: Sequence[Any], index: Any) -> None:
+        self.made = made
+        self.origins = tuple(origins)
+        self.index = index
+
+
+class Links:
+    """What one recording knows of objects that are, or may be, one.
+
+    Attributes:
+        order: the links, in order.
+        table: the same by the objects they hold together.
+        numbers: the numbers of objects in growing lists; see `identity`.
+        holders: containers of such objects.
+        stale: stretches whose elements were changed in another list.
+    """
+
+    __slots__ = ("holders", "numbers", "order", "stale", "table")
+    spread: ClassVar[Callable[[Any], None]]
+    """Repeats a store to an object that has a number; `sharing` supplies it."""
+
+    def __init__(self) -> None:
+        self.order: list[Link] = []
+        self.table: dict[int, list[Link]] = {}
+        self.numbers: dict[int, Any] = {}
+        self.holders: dict[int, Any] = {}
+        self.stale: dict[int, Any] = {}
+
+    def add(self, link: Link) -> None:
+        """Enter a link."""
+        self.order.append(link)
+        for x in (link.made, *link.origins):
+            if x is not None:
+                self.table.setdefault(id(x), []).append(link)
+
+    def cut(self, mark: int) -> list[Link]:
+        """Take out all links but the first `mark`."""
+        gone = self.order[mark:]
+        del self.order[mark:]
+        for link in gone:
+            for x in (link.made, *link.origins):
+                if x is not None:
+                    self.table[id(x)].remove(link)
+        return gone
+
+
+def link(made: Any, origins: Sequence[Any], index: Any) -> None:
+    """Note that `made` stands for one of `origins`."""
+    trace = current.interpreter
+    if type(trace) is Staging:
+        if trace.links is None:
+            trace.links = Links()
+        trace.links.add(Link(made, origins, index))
+
+
+def linked(x: Any) -> list[Link]:
+    """Links of an object in the recordings around this line."""
+    return _linked(id(x))
+
+
+def _linked(identity: int) -> list[Link]:
+    found: list[Link] = []
+    trace = current.interpreter
+    while type(trace) is Staging:
+        if trace.links is not None:
+            found += trace.links.table.get(identity, ())
+        trace = trace.outer
+    return found
+
+
+def any_links() -> bool:
+    """Whether there are links in the recordings around this line."""
+    trace = current.interpreter
+    while type(trace) is Staging:
+        if trace.links is not None and trace.links.order:
+            return True
+        trace = trace.outer
+    return False
+
+
+def choice_of(x: Any, links: Links | None) -> Link | None:
+    """The link that made an object, among those of a recording."""
+    for found in () if links is None else links.table.get(id(x), ()):
+        if found.made is x and found.index is not None:
+            return found
+    return None
+
+
+# --- stores -------------------------------------------------------------------------------------
+
+
+def changed(x: Any) -> None:
+    """Repeat a store that just happened to `x` on what may be the same object."""
+    trace = current.interpreter
+    while type(trace) is Staging:
+        if trace.links is not None and id(x) in trace.links.table:
+            follow(x)
+            break
+        trace = trace.outer
+    if is_numbered(x):
+        Links.spread(x)
+
+
+def is_numbered(x: Any, surely: bool = False) -> bool:
+    """Whether an object has a number; `surely`, whatever the data are."""
+    trace = current.interpreter
+    while type(trace) is Staging:
+        if trace.links is not None and id(x) in trace.links.numbers:
+            return not surely or trace.links.numbers[id(x)].tag.sure
+        trace = trace.outer
+    return False
+
+
+class _Way(NamedTuple):
+    """How links lead from an object to another, none of which it holds itself.
+
+    Attributes:
+        link: the last link.
+        k: the position of the origin at one of its ends.
+        to_made: whether it leads to what the link made, or to the origin.
+        known: indices on the way here and what they are, by variable; by None, if one is unknown.
+    """
+
+    link: Link
+    k: int
+    to_made: bool
+    known: dict[Any, tuple[Any, int]]
+
+    def end(self) -> Any:
+        """The object where it leads."""
+        return self.link.made if self.to_made else self.link.origins[self.k]
+
+
+def follow(x: Any) -> None:
+    """Repeat a store to `x` on all objects still in use that links lead to.
+
+    Objects that have numbers for sure are told apart by these; see `identity`.
+    """
+    numbered = is_numbered(x, surely=True)
+    for w in _ways(x):
+        if _is_used(w) and not (numbered and is_numbered(w.end(), surely=True)):
+            _repeat(x, w.end(), w.known)
+
+
+def _ways(x: Any) -> list[_Way]:
+    """All ways over links that start at `x` and that their indices do not rule out."""
+    found: list[_Way] = []
+    done: set[int] = set()
+    _from(id(x), {}, found, done)
+    for w in found:  # which grows
+        if None not in w.known:
+            _from(id(w.end()), w.known, found, done)
+        elif not w.to_made and _enters(w.link, w.end()):
+            twins = [one for one in linked(w.end()) if _enters(one, w.end())]
+            _from(id(w.end()), w.known, found, done, twins)
+    return found
+
+
+def _enters(link: Link, x: Any) -> bool:
+    """Whether a loop made the object of a link, and entered with `x` in its place.
+
+    Two that enter with one object are one in the first step. Others are not, as long as each step
+    makes them of ones that are not.
+    """
+    return link.index is None and link.origins[0] is x
+
+
+def _from(
+    x: int, known: dict[Any, Any], found: list[_Way], done: set[int], links: Any = None
+) -> None:
+    """Add the ways over the links, or some of them, of the object with this identity."""
+    for one in _linked(x) if links is None else links:
+        if id(one) in done:
+            continue
+        done.add(id(one))
+        index = one.index.variable if type(one.index) is Tracer else None
+        made = id(one.made) == x
+        for k, y in enumerate(one.origins):
+            fits = index is None or index not in known or known[index][1] == k
+            if y is not None and (made or id(y) == x) and fits:
+                found.append(_Way(one, k, not made, {**known, index: (one.index, k)}))
+
+
+def _is_used(w: _Way) -> bool:
+    """Whether anybody but links and the journal knows the object where a step leads."""
+    identity = id(w.end())
+    held, frame = len(_linked(identity)), journal.top
+    while frame is not None:
+        for kind in (Contents, Handle):
+            held += (kind, identity, None) in frame.entries
+        frame = frame.outer
+    return sys.getrefcount(w.end()) > held + 1
+
+
+def _repeat(source: Any, target: Any, known: dict[Any, tuple[Any, int]]) -> None:
+    """Make `target` what `source` is, where the data say that they are one."""
+    if None in known:
+        spoil(target)
+        return
+    conditions = [eq(index, np.int32(k)) for index, k in known.values()]
+    repeat(source, target, functools.reduce(bitwise_and, conditions))
+
+
+def repeat(source: Any, target: Any, here: Any) -> None:
+    """Make `target` what `source` is, where a condition holds."""
+    from ms_func.source.hooks.flow.branch import ifexp
+
+    if type(target) is Tracer:
+        _rebind(target, source, here)
+        return
+    try:
+        ifexp(here, lambda: _take(source, target), lambda: None)
+    except StagingError as error:
+        error.__traceback__ = None  # its frames would keep objects that nobody else knows
+        spoil(target)
+
+
+def _rebind(target: Tracer, source: Tracer, here: Any) -> None:
+    from ms_func.control_flow.bodies import as_type
+
+    new = select(here, as_type(source, target.type), target)
+    top = journal.top
+    if top is not None and target.recorder is not top.trace:
+        top.touch(Handle(target))
+    target.recorder, target.variable, target.type = new.recorder, new.variable, new.type
+
+
+def _take(source: Any, target: Any) -> None:
+    """Store to `target` what `source` holds; parts of it that are the same objects stay."""
+    if type(source) is CellType:
+        place: Any = Cell(target)
+        _write(place, _own(Cell(source).read(), place.read()))
+    elif isinstance(source, (list, deque)):
+        old = list(target) if len(target) == len(source) else [MISSING] * len(source)
+        _write(Contents(target), [_own(x, y) for x, y in zip(source, old, strict=True)])
+    elif isinstance(source, dict):
+        _write(Contents(target), {k: _own(x, target.get(k)) for k, x in source.items()})
+    elif isinstance(source, set):
+        _write(Contents(target), source)
+    else:
+        from ms_func.source.hooks.joining.anatomy import own_names
+
+        for name in dict.fromkeys((*own_names(source), *own_names(target))):
+            place = attribute(target, name)
+            new, old = attribute(source, name).read(), place.read()
+            if new is not old:
+                _write(place, _own(new, old))
+
+
+def _own(new: Any, old: Any) -> Any:
+    """`old` where a link says that it and `new` are kept alike, else `new`."""
+    for one in linked(new):
+        if old is one.made or any(old is x for x in one.origins):
+            return old
+    return new
+
+
+def _write(place: Any, value: Any) -> None:
+    if journal.top is not None:
+        journal.top.touch(place)
+    place.write(value)
+
+
+# --- identity -----------------------------------------------------------------------------------
+
+
+def same(a: Any, b: Any) -> list[Any]:
+    """Traced conditions under any of which `a` and `b`, two objects, are one."""
+    found: list[Any] = []
+    if a is None or b is None:
+        return found
+    for x, y in ((a, b), (b, a)):
+        for one in linked(x):
+            for k, origin in enumerate(one.origins):
+                if one.made is x and origin is y:
+                    if one.index is None:
+                        raise _complaint("whether it is another object")
+                    found.append(eq(one.index, k))
+    return found or _same_by_choice(a, b)
+
+
+def _same_by_choice(a: Any, b: Any) -> list[Any]:
+    """Two objects that stand for one of several each, some of which both may be."""
+    found = []
+    for one in linked(a):
+        for other in linked(b):
+            if one.made is a and other.made is b and None not in (one.index, other.index):
+                found += [
+                    eq(one.index, i) & eq(other.index, k)
+                    for i, x in enumerate(one.origins)
+                    for k, y in enumerate(other.origins)
+                    if x is y and x is not None
+                ]
+    return found
+
+
+# --- objects that nobody may use any more ------------------------------------------------------
+
+
+def _complaint(what: str) -> StagingError:
+    return StagingError(
+        f"MS102 branches disagree: {what} depends on a choice at run time, after which one name "
+        "holds one of several objects, and one of these was stored to\n"
+        "fix: bind the name to a copy (`b = list(a)`), or store to it before the choice",
+        user_loc(2),
+    )
+
+
+class Spoiled:
+    """What an object holds that may have been changed in a way that no program can hold."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<MS102 part of one of several objects, chosen at run time and then changed>"
+
+    def complain(self, *args: Any, **kwargs: Any) -> Any:
+        """Raise the error.
+
+        Raises:
+            StagingError: MS102.
+        """
+        raise _complaint("what this object holds")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name != "__jax_array__":
+            raise AttributeError(name)
+        return self.complain()
+
+
+for _name in (
+    "add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "floordiv", "rfloordiv",
+    "mod", "rmod", "pow", "rpow", "matmul", "rmatmul", "and", "rand", "or", "ror", "xor", "rxor",
+    "lt", "le", "gt", "ge", "eq", "ne", "neg", "pos", "abs", "invert", "bool", "int", "float",
+    "index", "len", "iter", "getitem", "setitem", "call", "contains",
+):  # fmt: skip
+    setattr(Spoiled, f"__{_name}__", Spoiled.complain)
+Spoiled.__hash__ = object.__hash__  # type: ignore[method-assign]
+
+
+_SPOILED = Spoiled()
+
+
+def refuse_spoiled(x: Any) -> None:
+    """Raise an error for a container that may have been changed, before its length is taken."""
+    if isinstance(x, (list, deque, dict, set)) and len(x) and next(iter(x)) is _SPOILED:
+        _SPOILED.complain()
+
+
+def spoil(x: Any) -> None:
+    """Make an object raise an error when it is used; journalled."""
+    held = _SPOILED
+    if type(x) is CellType:
+        _write(Cell(x), held)
+    elif isinstance(x, (list, deque)):
+        _write(Contents(x), [held])
+    elif isinstance(x, dict):
+        _write(Contents(x), {held: held, **dict.fromkeys(x, held)})
+    elif isinstance(x, set):
+        _write(Contents(x), {held})
+    elif not isinstance(x, Tracer):
+        from ms_func.source.hooks.joining.anatomy import own_names
+
+        for name in own_names(x):
+            _write(attribute(x, name), held)

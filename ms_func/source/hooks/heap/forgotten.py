@@ -1,0 +1,83 @@
+"""Objects that were made in a region and are gone with it, so that nobody outside sees them."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Container, Sequence
+from typing import Any
+
+from ms_func.source.hooks.heap import identity
+from ms_func.source.hooks.heap.journal import Location
+from ms_func.source.hooks.heap.region import Region
+from ms_func.source.hooks.joining.join_nodes import walk
+
+
+def held(regions: Sequence[Region]) -> Counter[int]:
+    """How often the journals of the regions hold each object, by identity."""
+    return Counter(id(x.owner) for r in regions for x in r.entries.values())
+
+
+def is_forgotten(location: Location, known: Counter[int]) -> bool:
+    """Whether only the journal still knows the object, which was then made in a region.
+
+    Values and overlays of the regions must have been let go; `known` counts who else holds it.
+    """
+    others = known[id(location.owner)] + identity.held(location.owner)
+    return sys.getrefcount(location.owner) <= others + 1
+
+
+def unlink(nodes: Sequence[Any], held: Counter[int], between: bool = True) -> Counter[int]:
+    """Forget which objects the nodes stand for where nobody else knows these any more.
+
+    Args:
+        nodes: nodes of a plan that was released.
+        held: how often each object is held by the journal, by identity.
+        between: whether objects that two nodes stand for count as known.
+
+    Returns:
+        How often the nodes hold each object.
+    """
+    mentioned = {id(n): n for n in walk(nodes) if n.origins}.values()
+    count = Counter(id(x) for n in mentioned for x in n.origins if x is not None)
+    for n in mentioned:
+        kept: list[Any] = []
+        for x in n.origins:
+            own = count[id(x)]
+            others = own + held[id(x)] + identity.held(x)
+            is_known = sys.getrefcount(x) > others + 2 or (between and own > 1)
+            kept.append(x if is_known and x is not None else None)
+        x = None
+        is_known = any(y is not None for y in kept)
+        n.origins, n.which = (tuple(kept), n.which) if is_known else ((), None)
+    return Counter(id(x) for n in mentioned for x in n.origins if x is not None)
+
+
+def forget(
+    regions: Sequence[Region], places: dict[Any, Location], nodes: Sequence[Any],
+    stores: dict[Any, Any], keep: Container[Any] = (), between: bool = False,
+) -> None:  # fmt: skip
+    """Leave out what is stored to objects that were made in the regions, and are gone with them.
+
+    Where one of these holds another, that one is known to nobody once the first is gone.
+
+    Args:
+        regions: the regions.
+        places: their locations by key.
+        nodes: how values are joined, by a plan that was released.
+        stores: the same for what is stored to the locations.
+        keep: keys of locations that stay.
+        between: see `unlink`.
+    """
+    for r in regions:
+        r.let_go()
+    linked = unlink([*nodes, *stores.values()], held(regions), between)
+    while True:
+        known = held(regions) + linked
+        gone = [k for k in places if k not in keep and is_forgotten(places[k], known)]
+        for key in gone:
+            del stores[key], places[key]
+            for r in regions:
+                r.entries.pop(key, None)
+        if not gone:
+            return

@@ -1,0 +1,1 @@
+"""Exceptions that data raise, and who catches them."""

@@ -1,0 +1,310 @@
+"""Exceptions on values known only at run time, which become checks.
+
+If an exception of the user's program leaves a branch that is being recorded - by `raise`, `assert`
+or because of what Python does: `[].pop()`, a key that is not there - the branch ends in a check
+that always fails, and the value of the choice is that of the other branches. Errors of the
+recording itself, which have classes of their own, and errors of array operations end it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+from ms_func.errors import LocatedError, StagingError, UnsupportedError
+from ms_func.ir.host import identity_of
+from ms_func.ir.loc import Loc, is_internal, user_loc
+from ms_func.ir.primitive import current
+from ms_func.primitives.effects import check_raising
+from ms_func.source.hooks.joining import choice
+from ms_func.source.hooks.joining.truths import asked, at_hand, truth
+from ms_func.tracing.tracer import Tracer
+
+
+class _Raised(threading.local):
+    """What is raised in this thread, and the `try` statements around the line that runs."""
+
+    marked: Any = None
+
+    def __init__(self) -> None:
+        self.catchers: list[Catcher] = []
+
+
+class Catcher:
+    """A `try` around what is being run.
+
+    Args:
+        kinds: gives the exceptions that its handlers catch; None for a border, across which no
+            handler can get at an exception that data decide.
+        native: whether Python runs it.
+    """
+
+    __slots__ = ("kinds", "native")
+
+    def __init__(self, kinds: Callable[[], Any] | None, native: bool = False) -> None:
+        self.kinds = kinds
+        self.native = native
+
+    def __enter__(self) -> None:
+        _raised.catchers.append(self)
+
+    def __exit__(self, *exc: object) -> None:
+        around = _raised.catchers
+        del around[max(i for i, x in enumerate(around) if x is self)]
+
+    def catches(self, error: Exception) -> bool:
+        """Whether a handler means to catch it."""
+        return self.kinds is not None and isinstance(error, self.kinds())
+
+
+_raised = _Raised()
+catching = Catcher(lambda: BaseException, native=True)
+"""Context of the body of a `try` with handlers that Python runs."""
+passing = Catcher(tuple, native=True)
+"""Context of the body of a `with` that Python runs, whose end has to be told of exceptions."""
+catching_all = Catcher(lambda: Exception)
+"""Context of what is recorded without knowing by whom its exceptions are caught."""
+border = Catcher(None)
+"""Context of a program that is recorded by itself."""
+
+
+def may_catch() -> bool:
+    """Whether a `try` around this line may catch what data raise."""
+    around = _raised.catchers
+    return bool(around) and around[-1] is not border
+
+
+def is_caught(error: Exception) -> bool:
+    """Whether a `try` around this line catches an exception that data raise.
+
+    Raises:
+        UnsupportedError: one means to catch it, but cannot.
+    """
+    beyond = False
+    for catcher in reversed(_raised.catchers):
+        beyond = beyond or catcher.native or catcher is border
+        if any(map(catcher.catches, alternatives(error))):
+            if beyond:
+                raise _uncatchable(error)
+            return True
+    return False
+
+
+def alternatives(error: Exception) -> Sequence[Exception]:
+    """What an exception stands for where data chose one of several."""
+    if type(error) is not Chosen:
+        return (error,)
+    return [x for x in error.choice.left().values() if x is not None]
+
+
+def _uncatchable(error: Exception) -> UnsupportedError:
+    return UnsupportedError(
+        f"a {type(alternatives(error)[0]).__name__} raised under a run-time condition cannot be "
+        "caught by the `try` around it: whether it is raised is known only when the program runs\n"
+        "fix: put the `try` inside the branch, or return a value that tells",
+        user_loc(4),
+    )
+
+
+class Chosen(Exception):
+    """One of several exceptions, known only at run time.
+
+    Attributes:
+        choice: the exceptions.
+    """
+
+    def __init__(self, choice: Any) -> None:
+        self.choice = choice
+
+
+def raise_(exception: Any) -> Any:
+    """The exception that a `raise` statement of converted code raises, marked as such."""
+    made = exception() if isinstance(exception, type) else exception
+    if type(made) is choice.Choice:
+        made = Chosen(made)
+    if isinstance(made, Exception):
+        _raised.marked = made
+    return made
+
+
+class Unreachable(Exception):
+    """The program raises on every way to this line."""
+
+
+def unreachable(errors: Sequence[Exception]) -> Exception:
+    """What leaves a choice all of whose branches raise: the exception itself where it is one."""
+    first = errors[0]
+    if all(type(e) is type(first) and _same(e.args, first.args) for e in errors):
+        return again(first)
+    made = Unreachable(
+        "this function raises whatever its arguments are, so that it has no result to compile"
+    )
+    made.__cause__ = first
+    return raise_(made)
+
+
+def _same(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
+    """Whether two exceptions say the same, as far as that is known while recording."""
+    return len(a) == len(b) and all(x is y or (type(x) is str and x == y) for x, y in zip(a, b))  # noqa: B905
+
+
+def leave(error: Exception) -> bool:
+    """Record that a region ends by raising `error`; False where the recording itself failed.
+
+    Raises:
+        UnsupportedError: a `try` around the region means to catch it.
+    """
+    if not is_users(error):
+        return False
+    _raised.marked = None
+    if isinstance(error, Unreachable):
+        return True
+    if is_caught(error):
+        raise _uncatchable(error) from error
+    if isinstance(error, StopIteration) and _function_of(error) == "__next__":
+        raise StagingError(
+            "MS180 whether this iterator ends is known only when the program runs, and it is "
+            "Python that takes its elements here\nfix: go through it with a `for` loop",
+            user_loc(3),
+        ) from error
+    with _placed(error):
+        fail(error)
+    return True
+
+
+def is_users(error: Exception) -> bool:
+    """Whether the user's program raised an exception, and not the recording of it."""
+    return is_raised(error) or _is_pythons(error)
+
+
+def is_taken(error: Exception) -> bool:
+    """Whether an exception of the user's program is what a `try` around this line waits for."""
+    return is_users(error) and not isinstance(error, Unreachable) and is_caught(error)
+
+
+def again(error: Exception) -> Exception:
+    """An exception that left a region, to be raised around it."""
+    _raised.marked = error
+    return error
+
+
+def is_raised(error: Exception) -> bool:
+    """Whether a `raise` of converted code raised this exception, the last one to do so."""
+    return _raised.marked is error
+
+
+_HOOKS = __file__.rpartition("/raising/")[0] + "/"
+_OWN = (
+    "'Choice'", "'Perhaps'", "'Portion'", "'Growing'", "'_Rows'", "'Running'", "'Once'", "'Taken'",
+    "'Generated'", "'Nested'",
+)  # fmt: skip
+"""What Python calls our stand-ins; where it does not take one, it is we who fall short."""
+_OPERANDS = ("unsupported operand type", "not supported between")
+
+
+def _is_pythons(error: Exception) -> bool:
+    """Whether Python, or the user's program, raised an exception because of what it computes."""
+    if isinstance(error, (LocatedError, RecursionError, MemoryError, SyntaxError)):
+        return False
+    if isinstance(error, (TypeError, AttributeError, ValueError)):
+        shown = str(error)
+        if current.interpreter.strict or any(x in shown for x in _OWN):
+            return False
+        if "'Tracer'" in shown and not any(x in shown for x in _OPERANDS):
+            return False
+    file = _innermost(error.__traceback__)
+    return not is_internal(file) or file.startswith(_HOOKS) or type(error) is IndexError
+
+
+def _function_of(error: Exception) -> str:
+    """Name of the user's function that raised an exception."""
+    tb, name = error.__traceback__, ""
+    while tb is not None:
+        code, tb = tb.tb_frame.f_code, tb.tb_next
+        name = name if is_internal(code.co_filename) else code.co_name
+    return name
+
+
+def _innermost(tb: TracebackType | None) -> str:
+    """File of the line that raised an exception."""
+    file = ""
+    while tb is not None:
+        file, tb = tb.tb_frame.f_code.co_filename, tb.tb_next
+    return file
+
+
+@contextmanager
+def _placed(error: Exception) -> Iterator[None]:
+    """What is recorded inside comes from the user's line that raised an exception."""
+    trace, tb, found = current.interpreter, error.__traceback__, None
+    while tb is not None:
+        code = tb.tb_frame.f_code
+        found = found if is_internal(code.co_filename) else Loc(code, tb.tb_lasti)
+        tb = tb.tb_next
+    error.__traceback__ = None  # it holds the values of this recording
+    outer, trace.loc = trace.loc, trace.loc or found
+    try:
+        yield
+    finally:
+        trace.loc = outer
+
+
+def fail(error: Exception) -> None:
+    """Record that the program raises `error` when it gets here."""
+    if type(error) is Chosen:
+        error.choice.each(fail)
+        return
+    kind = type(error)
+    args = tuple([_in_words(a) for a in error.args])
+    check_raising(False, _maker(error), args, key=("raise", identity_of(kind), len(args)))
+
+
+def _in_words(x: Any) -> Any:
+    """What Python says, in words that users know."""
+    return x.replace("'Tracer'", "'Array'") if type(x) is str else x
+
+
+def _maker(error: Exception) -> Callable[[Any], BaseException]:
+    kind = type(error)
+
+    def make(args: Any) -> BaseException:
+        try:
+            return kind(*args)
+        except TypeError:  # a class with an `__init__` of its own
+            return error
+
+    return make
+
+
+unless: Any = None
+"""Raises under a traced condition; `attempts` supplies it."""
+
+
+def assert_raising(holds: Any, error: Exception) -> None:
+    """Raise `error` at run time where a traced condition does not hold."""
+    if may_catch() and is_caught(error):
+        unless(holds, lambda: error)
+        return
+    kind, text = type(error), str(error)
+    check_raising(holds, lambda: kind(text), key=(kind.__name__, text))
+
+
+def assert_(test: Any, message: Callable[[], Any] | None = None) -> None:
+    """`assert test, message`."""
+
+    def error() -> Exception:
+        return AssertionError() if message is None else AssertionError(message())
+
+    test = at_hand(asked(test))
+    if type(test) is not Tracer:
+        if not test:
+            raise raise_(error())
+        return
+    if may_catch() and is_caught(AssertionError()):
+        unless(truth(test), error)
+        return
+    args = () if message is None else (message(),)
+    check_raising(truth(test), lambda args: AssertionError(*args), args, key="assert")
