@@ -435,9 +435,9 @@ _BINARY: int = opcode.opmap["BINARY_OP"]
 _OF_NUMBERS = frozenset(
     i
     for i, (_, name) in enumerate(opcode._nb_ops)  # pyright: ignore[reportAttributeAccessIssue]
-    if name in {*"+*/%@", "//", "**", "<<", ">>"}
+    if name in {*"+-*/%@", "//", "**", "<<", ">>"}
 )
-"""Operators that are neither those of sets nor in place."""
+"""Operators that are neither those of sets, but for the difference, nor in place."""
 
 
 def _may_decide(code: CodeType) -> bool:

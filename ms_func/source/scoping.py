@@ -208,7 +208,10 @@ class Names:
         self.visit(node.slice)
 
     def _operation(self, node: ast.BinOp) -> None:
-        self._indexed = self._indexed or may_be_of_sets(node)
+        if type(node.op) is ast.Sub:  # mostly of numbers: no reason to convert a function
+            self._indexed = self._indexed or may_be_of_sets(node)
+        else:
+            self._hooked = self._hooked or may_be_of_sets(node)
         self.visit(node.left)
         self.visit(node.right)
 

@@ -96,9 +96,10 @@ def no_attribute(name: str, type: ArrayType) -> Exception:
 
 def escaped(x: Any) -> Exception:
     """Describe the use of a traced value after its recording has ended."""
+    shown = getattr(x.type, "str_short", x.type.__repr__)()
     return UnexpectedTracerError(
         "Encountered an unexpected tracer. A transformed function had a side effect, allowing for "
-        f"a reference to an intermediate value with type {x.type.str_short()} to escape: a traced "
+        f"a reference to an intermediate value with type {shown} to escape: a traced "
         f"value, made while recording `{x.recorder.name}`, was used after that recording had ended"
         "\nIt was kept by a side effect, such as a global, an attribute or a list outside the "
         "function.\nfix: return the value from the function instead",

@@ -70,7 +70,10 @@ def test_trees_of_layouts_are_prefixes():
     assert out["s"].sharding == on("data")
     assert out["t"][0].sharding.is_fully_replicated
     np.testing.assert_array_equal(np.asarray(out["t"][1]), W)
-    with pytest.raises(ShardingError, match=r"in_shardings.*length 1 for 2 arguments"):
+    with pytest.raises(
+        ShardingError,
+        match=r"in_shardings specification must be a tree prefix of the positional arguments",
+    ):
         ms.jit(lambda x, y: x, in_shardings=(on(),))(X, X)
     with pytest.raises(ShardingError, match="out_shardings"):
         ms.jit(lambda x: x, out_shardings=(on(), on()))(X)
@@ -112,9 +115,9 @@ def test_arrays_from_their_pieces():
     pieces = [piece.data for piece in x.addressable_shards]
     again = ms.make_array_from_single_device_arrays(X.shape, rows, pieces)
     np.testing.assert_array_equal(np.asarray(again), X)
-    with pytest.raises(ValueError, match="one array on each of 8 devices"):
+    with pytest.raises(ValueError, match="Expected 8 per-device arrays .* but got 3"):
         ms.make_array_from_single_device_arrays(X.shape, rows, pieces[:3])
-    with pytest.raises(ValueError, match="holds"):
+    with pytest.raises(ValueError, match="Expected shard shape"):
         ms.make_array_from_callback(X.shape, rows, lambda at: X)
 
 

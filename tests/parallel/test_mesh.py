@@ -61,7 +61,7 @@ def test_mesh_errors():
         Mesh(np.array(ms.devices()[:4]), ("x", "y"))
     with pytest.raises(ShardingError, match="positive"):
         Mesh((0,), ("x",))
-    with pytest.raises(ShardingError, match="axis type"):
+    with pytest.raises(ShardingError, match="should match the number of axis_types"):
         Mesh((2,), ("x",), (AxisType.Auto, AxisType.Auto))
     with pytest.raises(ShardingError, match="16 devices"):
         ms.make_mesh((16,), ("x",))
