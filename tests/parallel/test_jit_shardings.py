@@ -115,7 +115,7 @@ def test_arrays_from_their_pieces():
     pieces = [piece.data for piece in x.addressable_shards]
     again = ms.make_array_from_single_device_arrays(X.shape, rows, pieces)
     np.testing.assert_array_equal(np.asarray(again), X)
-    with pytest.raises(ValueError, match="Expected 8 per-device arrays .* but got 3"):
+    with pytest.raises(ValueError, match=r"Expected 8 per-device arrays .* but got 3"):
         ms.make_array_from_single_device_arrays(X.shape, rows, pieces[:3])
     with pytest.raises(ValueError, match="Expected shard shape"):
         ms.make_array_from_callback(X.shape, rows, lambda at: X)
