@@ -10,7 +10,7 @@ from ms_func.tracing.policy import slots as _slots
 
 _convert.connect(_hooks)
 _hooks.policy.convert = _convert.for_call
-_hooks.policy.pushing = _convert.pushing
+_hooks.policy.variant = _convert.variant
 _hooks.policy.is_users = _classes.Ways.is_users
 _slots.convert = _convert.user_function
 _slots.number = _choice.number_among

@@ -34,8 +34,9 @@ runtime: Any = None
 """The module of run-time hooks, see `connect`."""
 
 
-Turn = Literal["loop", "with", None]
-"""What a generator is turned inside out for; see `source.pushing`."""
+Turn = Literal["loop", "with", "sets", None]
+"""What a generator is turned inside out for, see `source.pushing`; "sets" converts any function as
+one whose operators are those of sets with traced elements."""
 
 
 class Entry(NamedTuple):
@@ -481,8 +482,8 @@ def _entry(f: FunctionType, turn: Turn = None) -> Entry:
 _ASYNC = 0x80 | 0x200  # CO_COROUTINE, CO_ASYNC_GENERATOR
 
 
-def pushing(f: FunctionType, turn: Turn = "loop") -> FunctionType | None:
-    """A generator function turned inside out, see `source.pushing`; None where it cannot be."""
+def variant(f: FunctionType, turn: Turn = "loop") -> FunctionType | None:
+    """A function converted for a use of its own; None where it cannot be."""
     code = f.__code__
     entry = _known.get(id(code))
     if entry is None or entry.reason is not None or config.convert.value is False:
@@ -517,15 +518,16 @@ def _rewritten(f: FunctionType, turn: Turn = None) -> tuple[Source, dict[str, st
         node.decorator_list, node.returns = [], None
         if hasattr(node, "type_params"):
             node.type_params = []  # type: ignore[attr-defined]
-        if turn and not turned(node, turn == "with"):
+        if turn in ("loop", "with") and not turned(node, turn == "with"):
             raise Refused("it cannot be turned inside out")
         if not source.plain:
             desugar(node)
-    elif turn:
+    elif turn in ("loop", "with"):
         raise Refused("it is a lambda")
     shown: dict[str, str] = {}
     rewriter = Rewriter(node, Resolver(f.__globals__, frozenset(_local_names(code))),
                         source.class_name, shown)  # fmt: skip
+    rewriter.converts = rewriter.converts or turn == "sets"
     found = rewriter.names.dynamic
     if found is not None:
         line = found.lineno + source.shift

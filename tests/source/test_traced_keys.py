@@ -30,6 +30,24 @@ def test_a_dictionary_leaves_a_program_as_what_it_is(kind):
     assert f._cache_size() == 1
 
 
+@pytest.mark.parametrize(
+    "of_both",
+    [lambda a, b: a - b, lambda a, b: a | b, lambda a, b: a & b, lambda a, b: a ^ b],
+    ids=["-", "|", "&", "^"],
+)
+def test_a_function_that_does_no_more_than_an_operator_of_sets(of_both):
+    def f(n):
+        a, b = set(), set()
+        for i in range(n):
+            a.add(i % 3)
+            b.add(i * i % 4)
+        return len(of_both(a, b)), len(of_both(b, a))
+
+    jitted = ms.jit(f)
+    for n in (0, 1, 3, 7):
+        assert tuple(map(int, jitted(n))) == f(n)
+
+
 def test_keys_may_be_tuples_and_values_trees():
     def f(x, n):
         d = {}

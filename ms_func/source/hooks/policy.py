@@ -12,13 +12,13 @@ class Policy:
     Attributes:
         is_users: whether a file is the user's own.
         convert: from a function to its converted form, or to itself where it stays as it is.
-        pushing: from a generator function to the function that it is turned inside out, or None;
-            "with" for one under `contextmanager`.
+        variant: from a function to its form for a use of its own, or None: a generator function
+            turned inside out for a "loop" or a "with"; any whose operators are those of "sets".
     """
 
     is_users: Callable[[str], bool] = staticmethod(lambda file: False)
     convert: Callable[[Any], Any] = staticmethod(lambda f: f)
-    pushing: Callable[..., Any] = staticmethod(lambda f, turn="loop": None)
+    variant: Callable[..., Any] = staticmethod(lambda f, turn="loop": None)
 
 
 policy = Policy()

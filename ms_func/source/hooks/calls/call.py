@@ -37,7 +37,7 @@ from ms_func.source.hooks.containers import (
     uneven_stores,
 )
 from ms_func.source.hooks.containers.comparisons import holds_traced
-from ms_func.source.hooks.containers.growing import is_growing
+from ms_func.source.hooks.containers.growing import is_growing, is_keyed
 from ms_func.source.hooks.containers.membership import (
     callable_,
     count_of,
@@ -163,6 +163,8 @@ def _function(f: Any, args: Any, kwargs: Any) -> Any:
     if (made is f or type(made) is functools.partial) and HOOKS not in f.__code__.co_freevars:
         if numpy_calls.is_numpys(f):
             return numpy_calls.call(f, args, kwargs)
+        if any(type(x) is set and is_keyed(x) for x in args):
+            made = policy.variant(f, "sets") or made
         return watched(made, args, kwargs)
     return recursion.enter(f, made, args, kwargs)
 

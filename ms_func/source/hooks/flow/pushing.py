@@ -98,7 +98,7 @@ def _turned(x: Any) -> Callable[..., Any] | None:
     call = call_of(x) if type(current.interpreter) is Staging else None
     if call is None or callable(call):
         return call
-    made = policy.pushing(call[0])
+    made = policy.variant(call[0])
     if made is None:
         return None
     return functools.partial(_run, made, *call[1:])

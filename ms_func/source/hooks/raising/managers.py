@@ -28,7 +28,7 @@ def managed(
     if type(f) is not FunctionType:
         return None
     policy.convert(f)
-    made = policy.pushing(f, "with")
+    made = policy.variant(f, "with")
     if made is None:
         return None
     block = _Block(body, state, names)
