@@ -213,7 +213,8 @@ WORK: dict[str, Callable[[], Callable[[], object]]] = {
 
 @pytest.mark.parametrize("name", WORK)
 def test_repeated_work_leaves_nothing_behind(name):
-    assert grown(WORK[name](), 1_000) <= 200
+    work = WORK[name]()
+    assert min(grown(work, 1_000) for _ in range(2)) <= 200  # a table of names grows but once
 
 
 @pytest.mark.slow

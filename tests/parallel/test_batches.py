@@ -162,7 +162,7 @@ def test_gradients_of_networks_on_one_large_image_exchange_borders_only(mesh, sp
     for got, want in zip(
         ms.tree.leaves(split(ws, x)), ms.tree.leaves(ms.jit(f)(ws, x)), strict=True
     ):
-        np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-5 * (1 + np.abs(want).max()))
 
 
 def test_prefixes_of_a_long_sequence_exchange_ends_of_pieces_only():
