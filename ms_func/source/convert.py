@@ -462,7 +462,7 @@ classes.Ways.learn = staticmethod(_learn_anyway)
 
 
 def _entry(f: FunctionType, turn: Turn = None) -> Entry:
-    """Convert a function, a generator function also turned inside out."""
+    """Convert a function, also for a use of its own."""
     code = f.__code__
     try:
         with _uncollected():
@@ -491,15 +491,15 @@ def variant(f: FunctionType, turn: Turn = "loop") -> FunctionType | None:
     if entry.code is None and _kind_of(code.co_filename) != "user":
         return None
     with _lock:
-        made = _turned.get((id(code), turn))
+        made = _variants.get((id(code), turn))
         if made is None:
-            made = _turned[id(code), turn] = _entry(f, turn)
+            made = _variants[id(code), turn] = _entry(f, turn)
             if made.code is not None:
                 _settle(made.code, Entry(made.code))
     return None if made.code is None else instantiate(made.code, made.places, f, _hooks)
 
 
-_turned: dict[tuple[int, Turn], Entry] = {}
+_variants: dict[tuple[int, Turn], Entry] = {}
 
 
 def _rewritten(f: FunctionType, turn: Turn = None) -> tuple[Source, dict[str, str], bool]:

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-CASES: list[Any] = []
+from tests.support.python_programs import table
 
-
-def case(*points: Any) -> Any:
-    """Enter a function into the table."""
-
-    def enter(f: Any) -> Any:
-        f.points = points
-        CASES.append(f)
-        return f
-
-    return enter
+CASES, case = table()
 
 
 class Link:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import linecache
 import random
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 NAMES = ("p", "q", "r", "s", "t")
@@ -380,3 +381,18 @@ def comparable(x: Any) -> Any:
     if isinstance(x, (int, float, type(None), type)):
         return x
     return type(x).__name__
+
+
+def table() -> tuple[list[Any], Callable[..., Any]]:
+    """An empty table of functions, and the decorator that enters one with its arguments."""
+    entries: list[Any] = []
+
+    def case(*points: Any) -> Any:
+        def enter(f: Any) -> Any:
+            f.points = points
+            entries.append(f)
+            return f
+
+        return enter
+
+    return entries, case

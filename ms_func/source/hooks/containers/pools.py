@@ -114,6 +114,7 @@ class Pool:
     Attributes:
         kind: the class.
         schema: its attributes.
+        rows: of each array; the first is that of None.
         cells: how many objects there are, and an array for each attribute.
         owner: the class itself, once one of its objects was made.
         making: the object that is being made.
@@ -127,18 +128,18 @@ class Pool:
         self.making: Ref | None = None
         self.fresh: dict[str, Any] = {}
         self.names = list(schema.types)
-        rows = config.list_capacity.value + 1
-        arrays = [xp.zeros((rows, *t.shape), t.dtype) for t in schema.types.values()]
+        self.rows = config.list_capacity.value + 1
+        arrays = [xp.zeros((self.rows, *t.shape), t.dtype) for t in schema.types.values()]
         self.cells: list[Any] = [0, *arrays]
 
     def new(self, cls: type, args: Any, kwargs: Any) -> Ref:
         """A new object."""
         self.owner = cls
         row = self._store(0, self.cells[0] + 1)
-        full = f"more than {config.list_capacity.value} objects of `{cls.__name__}`"
+        full = f"more than {self.rows - 1} objects of `{cls.__name__}`"
         if type(row) is Tracer:
-            failures.assert_raising(xp.less(row, len(self)), MemoryError(full))
-        elif row >= len(self):
+            failures.assert_raising(xp.less(row, self.rows), MemoryError(full))
+        elif row >= self.rows:
             raise failures.raise_(MemoryError(full))
         outer, self.making = self.making, Ref(self, row)
         for name in self.names:
@@ -151,9 +152,6 @@ class Pool:
             raise Again
         made, self.making = self.making, outer
         return made
-
-    def __len__(self) -> int:
-        return config.list_capacity.value + 1
 
     def _store(self, place: int, value: Any) -> Any:
         cells = [*self.cells]
@@ -220,7 +218,7 @@ class Ref:
     Attributes:
         pool: where it is.
         row: its number; 0 for None.
-        check: see `binding.checked`.
+        check: see `binding.was_checked`.
     """
 
     __slots__ = ("check", "pool", "row")
