@@ -24,7 +24,7 @@ from ms_func.source.resolver import Resolver, Set
 from ms_func.source.scoping import SET_OPERATORS, Names, may_be_of_sets, target_names
 
 _PLAIN_BUILTINS = (
-    object, super, isinstance, issubclass, callable, hasattr, id, dict, slice,
+    object, super, isinstance, issubclass, callable, hasattr, id, slice,
     property, staticmethod, classmethod, globals,
 )  # fmt: skip
 
@@ -54,6 +54,8 @@ class Expressions:
         bound: names certainly bound here; None where control cannot come.
         depth: number of generated functions around this place.
         unsure: names that must hold UNBOUND until they are bound.
+        doubted: variables of functions around this one that may have no value when it runs.
+        loose: those that have one, but may hold `Unsure` because data decide that elsewhere.
         jumped: names certainly bound where control gets without a jump; they may hold `Unsure`
             because the ways that jump come this way, too.
         class_name: class for private names.
@@ -67,6 +69,8 @@ class Expressions:
     bound: Set | None
     depth: int
     unsure: set[str]
+    doubted: Set
+    loose: Set
     jumped: Set
     class_name: str | None
     first_argument: str | None
@@ -99,7 +103,7 @@ class Expressions:
             stays = False
         else:
             stays = (bound is None or self.local & found.reads <= bound) and not (
-                self.jumped & found.reads
+                (self.jumped | self.doubted | self.loose) & found.reads
             )
         self.touched = self.touched or not stays
         return stays
@@ -127,7 +131,14 @@ class Expressions:
     def _name(self, node: ast.Name) -> ast.expr:
         name = node.id
         known = self.bound is None or name in self.bound
-        if name in self._hidden or name not in self.local or self._deferred:
+        if name in self._hidden:
+            return node
+        doubted, loose = self.inherited() if self._deferred else (self.doubted, self.loose)
+        if name in doubted:
+            return hook("bound_free", node, node, constant(name, node))
+        if name in loose:
+            return hook("held", node, node)
+        if name not in self.local or self._deferred:
             return node
         if known:
             return hook("held", node, node) if name in self.jumped else node

@@ -14,7 +14,10 @@ import numpy as np
 import ms_func.numpy as xp
 from ms_func import config
 from ms_func.numpy.protocol import counterpart
+from ms_func.source.hooks.containers import portion_functions
 from ms_func.source.hooks.containers.growing import Growing
+from ms_func.source.hooks.containers.portion_functions import of_list
+from ms_func.source.hooks.containers.portions import Portion
 from ms_func.source.hooks.containers.stores import rebind
 from ms_func.source.hooks.heap import native_arrays, views
 from ms_func.source.hooks.joining.perhaps import Perhaps
@@ -37,6 +40,10 @@ def is_numpys(f: Any) -> bool:
 
 def call(f: Any, args: Any, kwargs: Any) -> Any:
     """`f(*args, **kwargs)`."""
+    if Perhaps.exist and not config.jax_rules():
+        given = list(map(of_list, args))
+        if Portion in map(type, given):
+            return portion_functions.call(f, given, kwargs)
     if not (_is_traced(args) or _is_traced(tuple(kwargs.values()))) or config.jax_rules():
         return native_arrays.noted(f(*args, **kwargs))
     name = f.__name__

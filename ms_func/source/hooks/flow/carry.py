@@ -418,7 +418,7 @@ def _binds(slot: Slot) -> bool:
 def finals_at_entry(place: Location) -> Any:
     """What a location holds before the loop."""
     found = place.read()
-    return UNDEFINED if found is MISSING else found
+    return place.nothing if found is MISSING else found
 
 
 def shapes(nodes: Sequence[Any], stores: dict[Any, Any], state: State) -> Any:
