@@ -15,7 +15,7 @@ import time
 from types import CodeType
 from typing import Any, NamedTuple
 
-from ms_func.source.build import HOOKS, compile_function, same_code
+from ms_func.source.build import HOOKS, bare, compile_function, same_code
 
 _STARTED = time.time()
 _SHARED = {"<string>", "<stdin>"}
@@ -293,18 +293,8 @@ def _changed(
     if any(name.startswith("@py") for name in (*code.co_varnames, *code.co_names)):
         return False  # rewritten by pytest: its asserts differ from the source
     imports = _parsed(code.co_filename, lines).imports
-    again = compile_function(_bare(node), code, class_name, imports=imports)
+    again = compile_function(bare(copied(node)), code, class_name, imports=imports)
     return not same_code(again, code)
-
-
-def _bare(node: Any) -> Any:
-    """A copy without what is evaluated where the function is defined, not in it."""
-    new = copied(node)
-    new.args.defaults = []
-    new.args.kw_defaults = [None] * len(new.args.kwonlyargs)
-    if isinstance(new, ast.FunctionDef):
-        new.decorator_list = []
-    return new
 
 
 def _class_name(qualname: str) -> str | None:
