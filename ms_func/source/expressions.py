@@ -20,7 +20,7 @@ from ms_func.source.nodes import (
     placed,
     thunk,
 )
-from ms_func.source.resolver import Resolver, Set
+from ms_func.source.resolver import EMPTY, Resolver, Set
 from ms_func.source.scoping import SET_OPERATORS, Names, may_be_of_sets, target_names
 
 _PLAIN_BUILTINS = (
@@ -54,6 +54,8 @@ class Expressions:
         bound: names certainly bound here; None where control cannot come.
         depth: number of generated functions around this place.
         unsure: names that must hold UNBOUND until they are bound.
+        sure: names bound outside of generated functions, so that no data decided it.
+        unbinding: variables that inner functions share and that a statement unbinds.
         doubted: variables of functions around this one that may have no value when it runs.
         loose: those that have one, but may hold `Unsure` because data decide that elsewhere.
         jumped: names certainly bound where control gets without a jump; they may hold `Unsure`
@@ -69,6 +71,8 @@ class Expressions:
     bound: Set | None
     depth: int
     unsure: set[str]
+    sure: Set
+    unbinding: Set
     doubted: Set
     loose: Set
     jumped: Set
@@ -148,6 +152,13 @@ class Expressions:
             return hook("bound_cell", node, thunk(load(name, node), node), constant(name, node))
         self.unsure.add(name)
         return hook("bound", node, node, constant(name, node))
+
+    def inherited(self, name: str | None = None) -> tuple[Set, Set]:
+        """What a function made here, of this name, inherits as `doubted` and as `loose`."""
+        unbound = EMPTY if self.bound is None else self.cells - self.bound - {name}
+        doubted = self.doubted | unbound | self.unbinding
+        own = {name} if not self.depth else EMPTY
+        return doubted, (self.loose | (self.cells - self.sure - own)) - doubted
 
     def writer(self, name: str, piece: bool = False) -> str | None:
         """Hook that binds `name` here; None where plain binding will do."""

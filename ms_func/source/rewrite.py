@@ -459,13 +459,6 @@ class Rewriter(Stores):
         """Names that these statements may unbind."""
         return deleted(stmts) if self.names.unbinds else EMPTY
 
-    def inherited(self, name: str | None = None) -> tuple[Set, Set]:
-        """What a function made here, of this name, inherits as `doubted` and as `loose`."""
-        unbound = EMPTY if self.bound is None else self.cells - self.bound - {name}
-        doubted = self.doubted | unbound | self.unbinding
-        own = {name} if not self.depth else EMPTY
-        return doubted, (self.loose | (self.cells - self.sure - own)) - doubted
-
     def inner(self, node: ast.FunctionDef, class_name: str | None) -> None:
         """Rewrite a function inside this one."""
         self.touched = True

@@ -15,6 +15,7 @@ import functools
 import itertools
 import operator
 import random
+import statistics
 from collections import Counter, OrderedDict, defaultdict, deque
 from dataclasses import dataclass, replace
 from typing import Any
@@ -1763,3 +1764,40 @@ def an_attribute_of_one_of_several_objects_with_a_default(x, n):
     except (Low, High) as e:
         return getattr(e, "extra", 0.5) + x
     return x
+
+
+@case
+def sets_of_numbers_that_data_put_in(x, n):
+    seen, grid = set(), {(0, 0)}
+    s = 0.0
+    for k in (1, 2, 1, 3, 2):
+        if k in seen:
+            continue
+        if x * k > 0.5:
+            seen.add(k)
+        s += k * x
+    for r in range(2):
+        for c in range(2):
+            if (r + c) * x > 1 and (r, c - 1) not in grid:
+                grid.add((r, c))
+    if n > 1:
+        grid.clear()
+    s += 10 if seen else 20
+    while seen:
+        s += seen.pop()
+    return s + len(grid) + ((1, 1) in grid) - (100 if not grid else 0)
+
+
+@case
+def numpy_and_statistics_of_elements(x, n):
+    f = np.vectorize(lambda a, b: a * 2 if a > b else b * x)
+    s = f(np.array([x, 1.0, -x]), n).sum() + f([x, 2.0], 0.5)[0]
+    for (i, j), v in np.ndenumerate(np.array([[x, 1.0], [2.0, -x]])):
+        if v > 0:
+            s += v * (i + 2 * j)
+    for i, j in np.ndindex(2, 2):
+        s += i * j * x
+    w = [v for v in (x, 1.0, -x, 2.0) if v > 0]
+    a = np.fromiter((v * x for v in range(4)), dtype=float)
+    s += statistics.fmean(w) + statistics.variance((x, 1.0, 3.0)) + statistics.mean([1, 2, 4])
+    return s + statistics.median([x, 0.0, 1.0]) + a.sum() + a[n % 4]

@@ -145,6 +145,10 @@ def _partial(f: Any, args: Any, kwargs: Any) -> Any:
     return call(f.func, *f.args, *args, **{**f.keywords, **kwargs})
 
 
+LATE: dict[str, Callable[..., Any]] = {}
+"""What takes the calls of functions of modules that are not loaded before users load them."""
+
+
 def _of_object(f: Any, args: Any, kwargs: Any) -> Any:
     """A function written in C: of a module, or a method of an object."""
     chosen = _chosen(f, args)
@@ -170,6 +174,8 @@ def _function(f: Any, args: Any, kwargs: Any) -> Any:
     if (made is f or type(made) is functools.partial) and HOOKS not in f.__code__.co_freevars:
         if numpy_calls.is_numpys(f):
             return numpy_calls.call(f, args, kwargs)
+        if f.__module__ in LATE:
+            return LATE[f.__module__](f, *args, **kwargs)
         if Perhaps.exist and (f.__module__ or "").startswith("ms_func.numpy"):
             return native(f, *args, **kwargs)
         if any(type(x) is set and is_keyed(x) for x in args):
@@ -307,6 +313,7 @@ _KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
     WrapperDescriptorType: _of_class,
     extension.PjitFunction: _jitted,
     **dict.fromkeys(numpy_calls.KINDS, numpy_calls.call),
+    np.vectorize: numpy_calls.vectorized,
 }
 HANDLERS[id(np.random.default_rng)] = lambda *args: born(np.random.default_rng(*args))
 HANDLERS[id(type)] = type_

@@ -19,10 +19,12 @@ from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from ms_func.ir.primitive import current
 from ms_func.source.hooks.calls import numbers as numbers
 from ms_func.source.hooks.calls.builtins import decide
-from ms_func.source.hooks.calls.call import call, watched
+from ms_func.source.hooks.calls.call import LATE, call, watched
 from ms_func.source.hooks.containers import uneven
 from ms_func.source.hooks.containers.comparisons import eq_, holds_traced
 from ms_func.source.hooks.flow import running
@@ -219,6 +221,33 @@ def _starmap(function: Any, iterable: Any) -> Any:
     if uneven.is_uneven(iterable):
         return uneven.mapped(lambda x: Choice.call(function, *x), iterable)
     return (Choice.call(function, *x) for x in iterable)
+
+
+# --- statistics ---------------------------------------------------------------------------------
+
+
+_STATISTICS: dict[str, tuple[Callable[..., Any], dict[str, int]]] = {
+    "mean": (np.mean, {}),
+    "fmean": (np.mean, {}),
+    "median": (np.median, {}),
+    "pvariance": (np.var, {}),
+    "variance": (np.var, {"ddof": 1}),
+    "pstdev": (np.std, {}),
+    "stdev": (np.std, {"ddof": 1}),
+}
+
+
+def statistic(f: Any, data: Any, *args: Any, **kwargs: Any) -> Any:
+    """A function of `statistics`, which computes with fractions what NumPy does with arrays."""
+    items = uneven.listed(data)
+    known = args or kwargs or f.__name__ not in _STATISTICS
+    if known or not (uneven.is_uneven(items) or any(map(holds_traced, items))):
+        return f(items, *args, **kwargs)
+    of_array, options = _STATISTICS[f.__name__]
+    return call(of_array, items, **options)
+
+
+LATE["statistics"] = statistic
 
 
 # --- heapq and bisect ---------------------------------------------------------------------------
