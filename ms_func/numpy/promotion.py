@@ -6,8 +6,9 @@ dtype of the other operand; operands of one type, the common case, pass untouche
 
 from __future__ import annotations
 
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -233,6 +234,15 @@ def common_shape(name: str, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...
     return tuple(out)
 
 
+class _Lists(threading.local):
+    """How lists among the operands become arrays in this thread; None where they are refused."""
+
+    convert: Callable[[Any], Any] | None = None
+
+
+lists = _Lists()
+
+
 def admit(name: str, x: Any, position: int = 0) -> Any:
     """`x`, checked to be an array or a number.
 
@@ -254,6 +264,8 @@ def admit(name: str, x: Any, position: int = 0) -> Any:
     inner = getattr(x, "__jax_array__", None)
     if inner is not None:
         return admit(name, inner(), position)
+    if lists.convert is not None and isinstance(x, (list, tuple)):
+        return lists.convert(x)
     raise ArgumentTypeError(
         f"{name} requires ndarray or scalar arguments, got {kind} at position {position}."
     )

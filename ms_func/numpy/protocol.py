@@ -16,6 +16,7 @@ import ms_func.numpy as namespace
 from ms_func import config
 from ms_func.errors import TracerArrayConversionError
 from ms_func.ir.loc import user_loc
+from ms_func.numpy.promotion import lists
 from ms_func.tracing.known import PLAIN, level
 from ms_func.tracing.tracer import Tracer
 
@@ -44,7 +45,7 @@ def array_ufunc(self: Tracer, ufunc: Any, method: str, *inputs: Any, **kwargs: A
     if found is None or refused or kwargs.get("out") is not None:
         what = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
         raise _unknown(what, self)
-    return found(*inputs, **kwargs)
+    return asked(found, inputs, kwargs)
 
 
 def array_function(self: Tracer, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -54,7 +55,25 @@ def array_function(self: Tracer, func: Any, types: Any, args: Any, kwargs: Any) 
     found = counterpart(func)
     if found is None:
         raise _unknown(func.__name__, self)
-    return found(*args, **kwargs)
+    return asked(found, args, kwargs)
+
+
+def asked(f: Any, args: Any, kwargs: Any) -> Any:
+    """`f(*args, **kwargs)` in place of NumPy's function, for which lists are arrays."""
+    before, lists.convert = lists.convert, None if config.jax_rules() else _of_list
+    try:
+        return f(*args, **kwargs)
+    finally:
+        lists.convert = before
+
+
+def _of_list(x: Any) -> Any:
+    """A list of numbers as NumPy's array, or of traced values as one of these."""
+    return namespace.array(x) if _holds_traced(x) else np.asarray(x)
+
+
+def _holds_traced(x: Any) -> bool:
+    return any(map(_holds_traced, x)) if isinstance(x, (list, tuple)) else type(x) is Tracer
 
 
 def counterpart(func: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 import ms_func.numpy as xp
 from ms_func import config
-from ms_func.numpy.protocol import counterpart
+from ms_func.numpy.protocol import asked, counterpart
 from ms_func.source.hooks.containers import portion_functions
 from ms_func.source.hooks.containers.growing import Growing
 from ms_func.source.hooks.containers.portion_functions import of_list
@@ -59,7 +59,7 @@ def call(f: Any, args: Any, kwargs: Any) -> Any:
         return f(*args, **kwargs)
     args = [x if name in _LISTS else _as_array(x) for x in args]
     if out is None:
-        found = own(*args, **kwargs)
+        found = asked(own, args, kwargs)
         if name in RESHAPING and type(args[0]) is Tracer:
             return views.reshaped(args[0], found)
         return found if any(found is x for x in args) else views.made_by_numpy(found)
@@ -113,7 +113,7 @@ def _put_out(own: Any, args: Sequence[Any], kwargs: dict[str, Any], out: Any) ->
     """A call with `out=`, which is given the result."""
     where = kwargs.pop("where", True)
     kwargs.pop("casting", None)
-    found = own(*args, **kwargs)
+    found = asked(own, args, kwargs)
     return filled(out, found, where)
 
 
