@@ -169,7 +169,8 @@ def var(
 
     Raises:
         NotImplementedError: `out` is given.
-        ValueError: `dtype` is real where `a` is complex, or `a` has no such dimension.
+        ValueError: `dtype` is real where `a` is complex, `a` has no such dimension, or `ddof` and
+            `correction` are both given.
 
     Example:
         >>> a = np.array([1.0, 3.0])
@@ -185,6 +186,8 @@ def var(
             f"var: complex numbers have no variance of a real dtype, as {kind.name}"
         )
     axes = axes_and_names(axis, typeof(a).ndim)
+    if ddof and correction is not None:
+        raise ArgumentValueError("ddof and correction can't be provided simultaneously")
     free = ddof if correction is None else correction
     return _var_program(a, axes, keepdims, kind, free, where, mean)
 
@@ -238,7 +241,8 @@ def std(
 
     Raises:
         NotImplementedError: `out` is given.
-        ValueError: `dtype` is real where `a` is complex, or `a` has no such dimension.
+        ValueError: `dtype` is real where `a` is complex, `a` has no such dimension, or `ddof` and
+            `correction` are both given.
 
     Example:
         >>> np.std(np.array([[1.0, 3.0], [2.0, 8.0]]), axis=1)

@@ -22,6 +22,7 @@ from ms_func.numpy.manipulation import broadcast_shapes, broadcast_to
 from ms_func.numpy.promotion import (
     HANDLES,
     ArrayLike,
+    admit,
     as_handle,
     convert,
     fill,
@@ -84,7 +85,7 @@ def _reduce(
         out = sh.reshape_p.bind(out, new_sizes=sizes)
     if initial is None:
         return out
-    initial = operand(name, initial)
+    initial = admit(name, initial)
     if np.shape(initial):
         raise ArgumentValueError(
             f"initial value must be a scalar. Got array of shape {np.shape(initial)}"
@@ -169,6 +170,8 @@ def accumulator(name: str, a: Any, dtype: Any, widen: bool) -> tuple[Any, np.dty
         out = wide if issubdtype(own, np.signedinteger) else np.dtype(f"u{wide.itemsize}")
     else:
         out = own
+    if out == _BOOL:  # some, or all, of them
+        return convert(convert(a, out), DEFAULTS[int]), out
     inner = np.dtype(np.float32) if is_inexact(out) and out.itemsize < 4 else out
     return convert(a, inner), out
 

@@ -142,9 +142,10 @@ class ufunc:
         if self._sums is None or (logical and initial is not None):
             return _reduce(self, a, axis, dtype, keepdims, initial, where)
         options = {k: v for k, v in (("initial", initial), ("where", where)) if v is not None}
-        a = a if dtype is None else asarray(operand("reduce", a)).astype(dtype)
         if self._sums in (reductions.sum, reductions.prod):
-            options["promote_integers"] = False
+            options |= {"promote_integers": False, "dtype": dtype}
+        elif dtype is not None:
+            a = asarray(operand("reduce", a)).astype(dtype)
         return self._sums(a, axis, keepdims=keepdims, **options)
 
     def accumulate(self, a: ArrayLike, axis: int = 0, dtype: Any = None, out: None = None) -> Array:

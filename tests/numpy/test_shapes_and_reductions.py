@@ -87,6 +87,9 @@ def test_shapes_must_be_known():
 
 def test_dtype_names_make_arrays():
     assert mnp.float32(2).dtype == np.float32
+    same(mnp.float32("1.5"), np.float32("1.5"))
+    with pytest.raises(ValueError, match="could not convert"):
+        mnp.float32("a")
     assert mnp.bfloat16 == mnp.zeros(2, mnp.bfloat16).dtype
     assert mnp.float32 == np.float32
     assert np.dtype(mnp.int8) == np.int8
@@ -245,6 +248,17 @@ def test_result_dtypes_of_reductions():
     assert ones["int8"].mean().dtype == np.float32
     assert ones["int8"].cumsum().dtype == np.int8
     assert ones["float16"].sum(dtype=np.float32).dtype == np.float32
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "cumsum", "cumprod", "nansum", "add.reduce"])
+def test_sums_as_booleans(name):
+    both(name, np.array([2, 0, 1]), dtype=bool)
+    both(name, np.array([True, True]), dtype=bool)
+
+
+def test_degrees_of_freedom_are_given_once():
+    with pytest.raises(ValueError, match="simultaneously"):
+        mnp.std(X, ddof=1, correction=1)
 
 
 def test_half_precision_sums_do_not_stall():
