@@ -317,13 +317,18 @@ def _weighted(
 
 def _prepared(a: Any, q: Any, name: str, axis: Axis, top: int) -> tuple[Any, Any, tuple[int, ...]]:
     """Elements and parts of 1, both of a floating dtype, and the dimensions to reduce."""
-    a = strong(inexact(name, settled(name, a)))
-    if typeof(a).dtype.kind == "c":
+    a, q = strong(inexact(name, settled(name, a))), settled(name, q)
+    if "c" in (typeof(a).dtype.kind, typeof(q).dtype.kind):
         raise ArgumentValueError(
             "quantile does not support complex input, as the operation is poorly defined."
         )
-    q = strong(inexact(name, q))
+    q = convert(q, _fine(typeof(a).dtype))
     return a, q if top == 1 else ar.divide(q, top), axes_tuple(axis, typeof(a).ndim)
+
+
+def _fine(dtype: np.dtype) -> np.dtype:
+    """The floating dtype that holds parts, and places among many elements of `dtype`."""
+    return join(dtype, False, np.dtype(np.float32), False)[0]
 
 
 def _weights(name: str, w: Any, shape: tuple[int, ...], axis: Axis, axes: Any) -> Any:
@@ -365,7 +370,7 @@ def _quantile_program(
     rows, lead = _rows(a, axes)
     n, dtype = typeof(rows).shape[-1], typeof(a).dtype
     rows = sorting.sort(rows)
-    fine = join(dtype, False, np.dtype(np.float32), False)[0]  # holds places among many elements
+    fine = _fine(dtype)
     if skip_nan:
         numbers = logic.logical_not(logic.isnan(rows))
         count = convert(reductions.sum(numbers, -1, np.int32), fine)

@@ -41,7 +41,7 @@ _BOOL = np.dtype(np.bool_)
 # --- the common way ---------------------------------------------------------------------
 
 
-def _mask(name: str, where: Any) -> Any:
+def mask_of(name: str, where: Any) -> Any:
     """The elements to count, as booleans.
 
     Raises:
@@ -69,7 +69,7 @@ def _reduce(
 ) -> Any:
     """Reduce `a`: masked elements become `identity`, `initial` is combined at the end."""
     if where is not None:
-        a = _masked(a, _mask(name, where), identity)
+        a = masked(a, mask_of(name, where), identity)
     shape = typeof(a).shape
     names = axis_names(axis)
     axes = axes_and_names(axis, len(shape))
@@ -93,7 +93,7 @@ def _reduce(
     return combine(out, convert(initial, typeof(out).dtype))
 
 
-def _masked(a: Any, mask: Any, identity: Any) -> Any:
+def masked(a: Any, mask: Any, identity: Any) -> Any:
     """`a` with `identity` where `mask` does not hold, at the shape that the two broadcast to."""
     if np.shape(mask) != typeof(a).shape:
         shape = broadcast_shapes(typeof(a).shape, np.shape(mask))

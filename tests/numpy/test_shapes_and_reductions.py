@@ -283,6 +283,23 @@ def test_reductions_without_nan(name):
     both(name, x, tol=1e-4)
 
 
+def test_what_does_not_count_has_no_derivative():
+    x = np.array([1.0, np.nan, 5.0, 6.0])
+    known = ~np.isnan(x)
+    for f in (mnp.nanvar, mnp.nanstd, lambda v: mnp.std(v, where=known, ddof=1)):
+        want = np.zeros(4)
+        plain = mnp.var if f is mnp.nanvar else mnp.std
+        ddof = int(f not in (mnp.nanvar, mnp.nanstd))
+        want[known] = ms.grad(lambda v, p=plain, d=ddof: p(v, ddof=d))(x[known])
+        np.testing.assert_allclose(ms.grad(f)(x), want)
+        np.testing.assert_allclose(ms.jacfwd(f)(x), want)
+
+
+def test_masked_means_count_beyond_the_whole_numbers_of_float32():
+    ones = mnp.ones(2**24 + 1, "float64")
+    assert float(mnp.mean(ones, where=True)) == 1
+
+
 @pytest.mark.parametrize("name", ["cumsum", "cumprod", "nancumsum"])
 @pytest.mark.parametrize("axis", [None, 0, 1])
 def test_running(name, axis):
