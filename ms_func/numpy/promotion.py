@@ -184,13 +184,17 @@ def convert(x: Any, dtype: np.dtype, weak: bool = False) -> Any:
     if isinstance(x, np.ndarray):
         if x.dtype == dtype and x.ndim:
             return x
-        with np.errstate(all="ignore"):
-            x = x.astype(dtype)
+        x = _converted(x, dtype)
         return x if x.ndim else Literal(x[()], ArrayType((), dtype))
     if isinstance(x, np.generic):
-        with np.errstate(all="ignore"):
-            return Literal(np.asarray(x).astype(dtype)[()], ArrayType((), dtype, weak))
+        return Literal(_converted(np.asarray(x), dtype)[()], ArrayType((), dtype, weak))
     return _beside(x, ArrayType((), dtype, weak))
+
+
+def _converted(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """What a device makes of `x`: floats that an integer cannot hold saturate."""
+    with np.errstate(all="ignore"):
+        return np.asarray(convert_p.ref(x, new_dtype=dtype, weak_type=False))
 
 
 def broadcast(x: Any, shape: tuple[int, ...]) -> Any:

@@ -186,6 +186,27 @@ def over_devices(where: Any) -> Any:
     return named_sharding(where) if isinstance(where, PartitionSpec) else where
 
 
+def destination(name: str, where: Any) -> Any:
+    """`over_devices` of the place for arrays that the function `name` was given.
+
+    Raises:
+        ValueError: it is no device and no sharding, or a bare spec, and no mesh is in force.
+    """
+    if isinstance(where, PartitionSpec) and current_mesh() is None:
+        raise ArgumentValueError(
+            f"{name} got the spec {where}, but no mesh is in force. Please set a mesh via "
+            f"`jax.set_mesh` if a PartitionSpec is passed to {name}\n"
+            "fix: use `with mesh:` or set_mesh, or pass a NamedSharding"
+        )
+    where = over_devices(where)
+    if where is None or isinstance(where, Sharding) or hasattr(where, "platform"):
+        return where
+    raise ArgumentValueError(
+        f"`{name}` only accepts `None`, `jax.sharding.Sharding`, `jax.Device`, `Format` "
+        f"or a pytree of these values. Received invalid value: {where}"
+    )
+
+
 def named_sharding(
     sharding: Any, what: str = "with_sharding_constraint", argument: str = "shardings"
 ) -> NamedSharding:
