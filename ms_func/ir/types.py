@@ -423,7 +423,8 @@ def typeof(x: Any) -> ArrayType:
         _refuse_masked(x)
         shape = np.shape(x)
     if dtype.kind in "OSUM":
-        raise TypeError(f"{x!r} of type {type(x).__name__} is not a number or an array of numbers")
+        kind = "JAX type" if jax_rules() else "array or number"
+        raise TypeError(f"Argument {x!r} of type {type(x)} is not a valid {kind}")
     return ArrayType(shape, dtype, weak)
 
 

@@ -200,6 +200,22 @@ def test_custom_vjp_over_a_traced_value():
     assert "fix: pass the value to `h` as an argument" in str(info.value)
 
 
+def test_cotangents_of_another_precision_are_converted():
+    f = custom_vjp(lambda x: x)
+    f.defvjp(lambda x: (x, None), lambda _, ct: ((2 * ct).astype(np.float16),))
+    slope = ms.grad(f)(np.float32(3))
+    assert (float(slope), slope.dtype) == (2.0, np.float32)
+
+
+def test_converted_closures_take_the_types_of_the_examples():
+    def f(y):
+        g, hoisted = closure_convert(lambda x: x * y, np.ones(2))
+        return g(np.ones(3), *hoisted)
+
+    with pytest.raises(TypeError, match="of the types of the examples"):
+        ms.grad(f)(2.0)
+
+
 def test_closure_convert():
     def solve(f, x):
         g, hoisted = closure_convert(f, x)
