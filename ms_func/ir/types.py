@@ -389,7 +389,7 @@ TYPES = frozenset((ArrayType, RefType))
 def _refuse_masked(x: Any) -> None:
     if type(x).__name__ == "MaskedArray" and isinstance(x, np.ndarray):
         raise ValueError(
-            "a masked array of NumPy is no operand: its mask would be lost\n"
+            "numpy masked arrays are not supported as direct inputs: the mask would be lost\n"
             "fix: x.filled(value), and pass the mask as an array of its own"
         )
 

@@ -216,6 +216,17 @@ def test_converted_closures_take_the_types_of_the_examples():
         ms.grad(f)(2.0)
 
 
+def test_rules_may_close_over_what_is_differentiated_where_the_arguments_are_not():
+    def outer(y, x):
+        f = custom_vjp(lambda x: 2 * x)
+        f.defvjp(lambda x: (2 * x, x), lambda r, ct: (ct * y,))
+        return f(x) * y
+
+    np.testing.assert_allclose([ms.grad(outer)(2.0, 3.0), ms.grad(outer, 1)(2.0, 3.0)], [6, 4])
+    with pytest.raises(NotImplementedError, match="with respect to a value it closes over"):
+        ms.grad(outer, (0, 1))(2.0, 3.0)
+
+
 def test_closure_convert():
     def solve(f, x):
         g, hoisted = closure_convert(f, x)
