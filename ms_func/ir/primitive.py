@@ -388,8 +388,10 @@ class Primitive:
     def _refuse_keys(self, types: tuple[ArrayType, ...], params: dict[str, Any]) -> None:
         """Operations that carry programs take what these take; any other says so itself."""
         if any(t.key is not None for t in types) and not any(map(_carries, params.values())):
+            i = next(i for i, t in enumerate(types) if t.key is not None)
+            where = f" at position {i}" if len(types) > 1 else ""
             raise TypeError(
-                f"{self.name} does not accept dtypes {', '.join(t.face.name for t in types)}"
+                f"{self.name} does not accept dtype {types[i].face.name}{where}: a key is no number"
             )
 
     def _explicit_types(

@@ -117,6 +117,9 @@ def promote_all(name: str, args: Sequence[Any], inexact: bool = False) -> list[A
         _check_dtypes(name, types)
     found = _joined.get((types, inexact, x64.value))
     if found is None:
+        if any(t.key is not None for t in types) and len({t.face for t in types}) > 1:
+            faces = ", ".join(t.face.name for t in types)
+            raise ArgumentTypeError(f"{name} does not accept dtypes {faces}.")
         dtype, weak = _joined_types(types)
         dtype = to_inexact(dtype) if inexact else dtype
         shape = common_shape(name, [t.shape for t in types])
