@@ -196,7 +196,7 @@ class Graph:
         a, b = self.nodes[way.source], self.nodes[way.target]
         t = way.value.type
         k = -1 if a.eqn is None else list(self.eqns[a.eqn].outputs).index(way.value)
-        key = (t.shape, t.dtype.itemsize, id(a.choices), k, id(b.choices), *way[3:])
+        key = (t.shape, self.model.width(t), id(a.choices), k, id(b.choices), *way[3:])
         found = self._tables.get(key)
         if found is None:
             found = self._tables[key] = way.weight * self._prices(way.value, *self.ends(way))
@@ -205,7 +205,7 @@ class Graph:
     def _prices(self, value: Var, have: Sequence[Spec], want: Sequence[Spec]) -> np.ndarray:
         """Prices between layouts, worked out once for equal ones."""
         rows, cols = list(dict.fromkeys(have)), list(dict.fromkeys(want))
-        table = self.model.matrix(value.type.shape, value.type.dtype.itemsize, rows, cols)
+        table = self.model.matrix(value.type.shape, self.model.width(value.type), rows, cols)
         i, j = {s: k for k, s in enumerate(rows)}, {s: k for k, s in enumerate(cols)}
         return table[np.ix_([i[s] for s in have], [j[s] for s in want])]
 
@@ -225,7 +225,7 @@ def talk_inside(model: Model, eqn: Eqn, rule: Rule, s: Split) -> Iterator[Talk]:
     """
     for v, spec, axes in zip(eqn.outputs, s.outs, s.finish, strict=True):
         if axes:
-            held = model.local_bytes(v.type.nbytes, spec)
+            held = model.local_bytes(v.type.size * model.width(v.type), spec)
             yield Talk("all_reduce", axes, model.all_reduce(held, axes))
     for f, low, high, k in rule.halos:
         if axes := s.cuts[f]:
@@ -237,12 +237,18 @@ def talk_inside(model: Model, eqn: Eqn, rule: Rule, s: Split) -> Iterator[Talk]:
             for k in range(len(eqn.inputs)):
                 row = _row(model, eqn, rule, s, f, k)
                 yield Talk("all_gather", axes, model.all_gather(row, axes))
+        elif kind == "chosen" and (axes := s.cuts[f]):
+            offered = model.local_bytes(eqn.outputs[-1].type.size, s.outs[-1])
+            places = max(4, eqn.outputs[-1].type.dtype.itemsize)
+            for size in (model.width(eqn.inputs[0].type), places):
+                yield Talk("all_gather", axes, model.all_gather(offered * size, axes))
 
 
 def _row(model: Model, eqn: Eqn, rule: Rule, s: Split, f: int, operand: int) -> float:
     """Bytes of an operand on each device for one element along index `f`."""
     extent = local_extent(rule, f, model.group(s.cuts[f])[0], operand)
-    return model.local_bytes(eqn.inputs[operand].type.nbytes, s.ins[operand]) / extent
+    t = eqn.inputs[operand].type
+    return model.local_bytes(t.size * model.width(t), s.ins[operand]) / extent
 
 
 def flops_of(eqn: Eqn) -> float:

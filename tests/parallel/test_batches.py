@@ -210,3 +210,25 @@ def test_the_diagonal_of_a_matrix_split_by_rows_is_read_in_place():
     split = ms.jit(ms.shard(mnp.diag, mesh=MESH, in_specs=(LAID.spec,), out_specs=LAID.spec))
     assert sent(split.lower(x).compile()) == 0
     np.testing.assert_array_equal(split(x), np.diag(x))
+
+
+CHOICES = {
+    # function of the columns of an array, bytes of what a device offers of each column
+    "argmax": (lambda x: mnp.argmax(x, 0), 8),
+    "argmin of bytes": (lambda x: mnp.argmin(x.astype(np.int8), 0), 5),
+    "argmax of bfloat16": (lambda x: mnp.argmax(x.astype("bfloat16"), 0), 8),  # sent as float32
+    "three largest": (lambda x: lax.top_k(x, 3, axis=0), 24),
+    "more than in a piece": (lambda x: lax.top_k(x, 600, axis=0)[1], 8 * 512),
+}
+
+
+@pytest.mark.parametrize("name", sorted(CHOICES))
+def test_extrema_along_a_dimension_that_is_cut_are_chosen_among_those_of_the_pieces(name):
+    f, offered = CHOICES[name]
+    x = np.random.default_rng(1).integers(-9, 9, (4096, 16)).astype(np.float32)  # many are equal
+    x[[7, 900, 4000], 3] = np.nan
+    split = ms.jit(ms.shard(f, mesh=MESH, in_specs=LAID.spec, objective="communication"))
+    got, compiled = split(x), split.lower(x).compile()
+    assert split.plan(x).wire_bytes == sent(compiled) <= 7 * 16 * offered
+    for a, b in zip(ms.tree.leaves(got), ms.tree.leaves(ms.jit(f)(x)), strict=True):
+        np.testing.assert_array_equal(a, b)
