@@ -127,6 +127,7 @@ WINDOWS = {
         lambda x, w: lax.cummax(x, axis=1, reverse=True) + w[0, 0, 0],
         7,
     ),
+    "turned around": (lambda x, w: x + x[:, ::-1] + w[0, 0, 0], 8),  # all of a piece
     "roll": (lambda x, w: mnp.roll(x, 1, 1) + mnp.roll(x, -2, 1) + w[0, 0, 0], 3),
     "roll by more than a piece": (lambda x, w: mnp.roll(x, 20, 2) + w[0, 0, 0], 0),
 }
@@ -161,6 +162,23 @@ def test_gradients_of_networks_on_one_large_image_exchange_borders_only(mesh, sp
     assert plan.redundancy < 1.05
     for got, want in zip(
         ms.tree.leaves(split(ws, x)), ms.tree.leaves(ms.jit(f)(ws, x)), strict=True
+    ):
+        np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-5 * (1 + np.abs(want).max()))
+
+
+@pytest.mark.parametrize("spec", [P(None, ("a", "b")), P(None, "b"), P(None, "a", "b")])
+def test_gradients_of_networks_laid_out_by_hand_are_those_of_one_device(spec):
+    """Rows by devices, also where a layer has fewer rows than devices, or some only repeat."""
+
+    def loss(ws, x):
+        for w in ws:
+            x = mnp.tanh(convolved(x, w, window_strides=(2, 2)))
+        return (x**2).mean()
+
+    f, ws = ms.value_and_grad(loss), [KERNEL] * 5
+    by_hand = ms.jit(f, in_shardings=(NamedSharding(MESH, P()), NamedSharding(MESH, spec)))
+    for got, want in zip(
+        ms.tree.leaves(by_hand(ws, IMAGE)), ms.tree.leaves(ms.jit(f)(ws, IMAGE)), strict=True
     ):
         np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-5 * (1 + np.abs(want).max()))
 
