@@ -460,7 +460,7 @@ def _rev_shard(
     ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, dimensions: tuple[int, ...]
 ) -> str:
     names = letters(ins[0].ndim)
-    kinds = ", ".join(f"{names[d]}: whole" for d in dimensions)
+    kinds = ", ".join(f"{names[d]}: turned" for d in dimensions)
     term = " ".join(names)
     return f"{term} -> {term}" + (f"; {kinds}" if kinds else "")
 
