@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ms_func import config
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
-from ms_func.tracing.arguments import function_name
+from ms_func.tracing.arguments import function_name, signature
 
 
 class Options(NamedTuple):
@@ -61,18 +60,16 @@ def names_and_numbers(
     fun: Callable[..., Any], numbers: Any, names: Any, what: str
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Argument numbers from the front and argument names, each completed from the other."""
-    try:
-        parameters = list(inspect.signature(fun).parameters.values())
-    except (TypeError, ValueError):
-        parameters = None
+    known = signature(fun)
     given = () if names is None else (names,) if isinstance(names, str) else tuple(names)
     if numbers is None:
         found = ()
     else:
         listed = numbers if isinstance(numbers, Iterable) else (numbers,)
         found = tuple(operator.index(n) for n in listed)
-    if parameters is None:
+    if known is None:
         return found, given
+    parameters = list(known.parameters.values())
     positional = [
         p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]

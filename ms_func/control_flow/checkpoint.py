@@ -38,6 +38,7 @@ from ms_func.tracing.arguments import (
     function_name,
     leaf_types,
     normalize_argnums,
+    parameters,
     wraps,
 )
 from ms_func.tracing.origins import Source
@@ -286,12 +287,8 @@ def checkpoint(
 
 def _positions(fun: Callable[..., Any], names: Sequence[str]) -> list[int]:
     """Positions of parameters by name, where they have one."""
-    try:
-        parameters = list(inspect.signature(fun).parameters.values())
-    except (TypeError, ValueError):
-        return []
     by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return [i for i, p in enumerate(parameters) if p.kind in by_place and p.name in names]
+    return [i for i, p in enumerate(parameters(fun)) if p.kind in by_place and p.name in names]
 
 
 def _static(static_argnums: Any, count: int, name: str) -> frozenset[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ from ms_func import tree
 from ms_func.control_flow.bodies import described, joined_type
 from ms_func.errors import ShapeError
 from ms_func.ir.types import ArrayType
+from ms_func.tracing.arguments import parameters
 from ms_func.tracing.stage import Staged
 
 
@@ -124,11 +124,8 @@ def leaf_paths(treedef: Any) -> list[str]:
 
 def argument_name(fun: Any, position: int, default: str) -> str:
     """Name of a parameter of a user function."""
-    try:
-        names = list(inspect.signature(fun).parameters)
-    except (TypeError, ValueError):
-        return default
-    return names[position] if position < len(names) else default
+    known = parameters(fun)
+    return known[position].name if position < len(known) else default
 
 
 def carry_tree_differs(what: str, name: str, tree_in: Any, tree_out: Any, loc: Any) -> Exception:

@@ -8,7 +8,6 @@ for it; until then the program holds a `Deferred` in its place.
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.cast import convert_element_type
 from ms_func.tracing import leaks
-from ms_func.tracing.arguments import leaf_types, normalize_argnums
+from ms_func.tracing.arguments import leaf_types, normalize_argnums, parameters, signature
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import Staging, Tracer
@@ -244,12 +243,7 @@ class Call(NamedTuple):
 leaks.internal.add(Call)
 
 
-@lru_cache(maxsize=1024)
-def _signature(fun: Any) -> inspect.Signature | None:
-    try:
-        return inspect.signature(fun)
-    except (TypeError, ValueError):
-        return None
+_signature = lru_cache(maxsize=1024)(signature)
 
 
 def positional(fun: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -258,14 +252,14 @@ def positional(fun: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any
     Raises:
         TypeError: keyword arguments that have no position.
     """
-    signature = _signature(fun)
-    if signature is None:
+    known = _signature(fun)
+    if known is None:
         if kwargs:
             raise ArgumentTypeError(
                 f"the signature of `{name}` is not known; pass all arguments by position"
             )
         return args
-    bound = signature.bind(*args, **kwargs)
+    bound = known.bind(*args, **kwargs)
     bound.apply_defaults()
     if bound.kwargs:
         raise ArgumentTypeError(
@@ -280,8 +274,8 @@ def fixed_places(fun: Any, argnums: Any, argnames: Any) -> tuple[int, ...]:
     numbers = [argnums] if isinstance(argnums, int) else list(argnums)
     names = [argnames] if isinstance(argnames, str) else list(argnames)
     if names:
-        parameters = list(inspect.signature(fun).parameters)
-        numbers += [parameters.index(n) for n in names]
+        known = [p.name for p in parameters(fun)]
+        numbers += [known.index(n) for n in names]
     return tuple(numbers)
 
 

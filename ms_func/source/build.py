@@ -5,6 +5,7 @@ import __future__
 
 import ast
 from collections.abc import Sequence
+from functools import WRAPPER_ASSIGNMENTS
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
@@ -17,6 +18,23 @@ for _name in __future__.all_feature_names:
     _FUTURE |= getattr(__future__, _name).compiler_flag
 
 
+def bare(node: Any) -> Any:
+    """A definition or lambda, changed to one without what is evaluated outside of it.
+
+    That is decorators, defaults, annotations and parameters of types, which may be code themselves.
+    """
+    args = node.args
+    args.defaults, args.kw_defaults = [], [None] * len(args.kwonlyargs)
+    for a in (*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg):
+        if a is not None:
+            a.annotation = None
+    if isinstance(node, ast.FunctionDef):
+        node.decorator_list, node.returns = [], None
+        if "type_params" in node._fields:
+            node.type_params = []  # pyright: ignore[reportAttributeAccessIssue]
+    return node
+
+
 def compile_function(
     node: ast.FunctionDef | ast.Lambda, like: CodeType, class_name: str | None,
     names: dict[str, str] | None = None, shift: int = 0,
@@ -24,7 +42,7 @@ def compile_function(
     """Code object of `node`, compiled where the names that are free in `like` are free.
 
     Args:
-        node: a definition without decorators and defaults, or a lambda.
+        node: a definition or lambda that is `bare`.
         like: code object of the original: file, free names, qualified name, `__future__` flags.
         class_name: class whose name private names are mangled with.
         names: names of generated functions and the user's names to show in their place.
@@ -109,8 +127,8 @@ def instantiate(
 
 def dress(made: FunctionType, f: FunctionType) -> FunctionType:
     """`made` with what tools ask a function for: its names, documentation and annotations."""
-    made.__qualname__, made.__module__, made.__doc__ = f.__qualname__, f.__module__, f.__doc__
-    made.__annotations__ = f.__annotations__
+    for attribute in WRAPPER_ASSIGNMENTS:
+        setattr(made, attribute, getattr(f, attribute))
     return made
 
 

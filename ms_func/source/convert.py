@@ -7,6 +7,7 @@ import gc
 import opcode
 import os
 import sys
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from ms_func.errors import (
 )
 from ms_func.ir import loc
 from ms_func.source import caches, classes
-from ms_func.source.build import HOOKS, cell_places, compile_function, dress, instantiate
+from ms_func.source.build import HOOKS, bare, cell_places, compile_function, dress, instantiate
 from ms_func.source.desugar import desugar
 from ms_func.source.pushing import turned
 from ms_func.source.reader import Source, SourceMissing, read
@@ -336,7 +337,8 @@ def converted_source(f: Any) -> str:
     if type(f) is not FunctionType:
         raise UnsupportedError(f"{f!r} is not a function written in Python")
     try:
-        node = _rewritten(f)[0].node
+        with _quietly():
+            node = _rewritten(f)[0].node
     except (SourceMissing, Refused) as error:
         raise UnsupportedError(f"MS104 `{f.__name__}` cannot be converted: {error}") from None
     return ast.unparse(ast.fix_missing_locations(node))
@@ -465,7 +467,7 @@ def _entry(f: FunctionType, turn: Turn = None) -> Entry:
     """Convert a function, also for a use of its own."""
     code = f.__code__
     try:
-        with _uncollected():
+        with _quietly():
             found, shown, changed = _rewritten(f, turn)
             if not changed:
                 return Entry(code)
@@ -509,15 +511,8 @@ def _rewritten(f: FunctionType, turn: Turn = None) -> tuple[Source, dict[str, st
         raise Refused("it is an `async` function, which runs outside of the recording\n"
                       "fix: make it an ordinary function, and await outside of it")  # fmt: skip
     source = read(code, f.__globals__)
-    node, args = source.node, source.node.args
-    args.defaults, args.kw_defaults = [], [None] * len(args.kwonlyargs)
-    for a in (*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg):
-        if a is not None:
-            a.annotation = None
+    node = bare(source.node)
     if isinstance(node, ast.FunctionDef):
-        node.decorator_list, node.returns = [], None
-        if hasattr(node, "type_params"):
-            node.type_params = []  # type: ignore[attr-defined]
         if turn in ("loop", "with") and not turned(node, turn == "with"):
             raise Refused("it cannot be turned inside out")
         if not source.plain:
@@ -554,12 +549,16 @@ def _room() -> Iterator[None]:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """No search for cycles: trees are many objects without any, and gone when they are used."""
+def _quietly() -> Iterator[None]:
+    """No search for cycles: trees are many objects without any, and gone when they are used.
+
+    Nor what Python has warned of before, when it compiled the original.
+    """
     collects = gc.isenabled()
     gc.disable()
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            yield
     finally:
         if collects:
             gc.enable()

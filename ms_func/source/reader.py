@@ -15,7 +15,7 @@ import time
 from types import CodeType
 from typing import Any, NamedTuple
 
-from ms_func.source.build import HOOKS, compile_function, same_code
+from ms_func.source.build import HOOKS, bare, compile_function, same_code
 
 _STARTED = time.time()
 _SHARED = {"<string>", "<stdin>"}
@@ -264,17 +264,7 @@ def _changed(code: CodeType, node: ast.FunctionDef | ast.Lambda, class_name: str
     """Whether `node`, compiled again, does something else than `code`."""
     if any(name.startswith("@py") for name in (*code.co_varnames, *code.co_names)):
         return False  # rewritten by pytest: its asserts differ from the source
-    return not same_code(compile_function(_bare(node), code, class_name), code)
-
-
-def _bare(node: Any) -> Any:
-    """A copy without what is evaluated where the function is defined, not in it."""
-    new = copied(node)
-    new.args.defaults = []
-    new.args.kw_defaults = [None] * len(new.args.kwonlyargs)
-    if isinstance(new, ast.FunctionDef):
-        new.decorator_list = []
-    return new
+    return not same_code(compile_function(bare(copied(node)), code, class_name), code)
 
 
 def _class_name(qualname: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import operator
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import WRAPPER_ASSIGNMENTS
@@ -36,6 +37,30 @@ def wraps(fun: Any) -> Callable[[Any], Any]:
         return call
 
     return named
+
+
+def signature(fun: Any) -> inspect.Signature | None:
+    """The parameters of a function; None where Python cannot tell.
+
+    Annotations may name what is not there at run time: from Python 3.14 they are left alone.
+    """
+    try:
+        return inspect.signature(fun, **_UNEVALUATED)
+    except (TypeError, ValueError):
+        return None
+
+
+_UNEVALUATED: dict[str, Any] = {}
+if sys.version_info >= (3, 14):
+    import annotationlib
+
+    _UNEVALUATED["annotation_format"] = annotationlib.Format.FORWARDREF
+
+
+def parameters(fun: Any) -> list[inspect.Parameter]:
+    """The parameters of a function; none where Python cannot tell."""
+    known = signature(fun)
+    return [] if known is None else list(known.parameters.values())
 
 
 def check_callable(what: str, fun: Any) -> None:
@@ -91,14 +116,11 @@ def argument_paths(
     fun: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
 ) -> list[str]:
     """Where each leaf of the arguments comes from: `x`, `params['w']`, `args[2]`, `kwargs['k']`."""
-    try:
-        parameters = list(inspect.signature(fun).parameters.values())
-    except (TypeError, ValueError):
-        parameters = []
-    named = [p.name for p in parameters if p.kind in _POSITIONAL]
-    rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "args")
-    more = next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), "kwargs")
-    own = {p.name for p in parameters}
+    known = parameters(fun)
+    named = [p.name for p in known if p.kind in _POSITIONAL]
+    rest = next((p.name for p in known if p.kind is p.VAR_POSITIONAL), "args")
+    more = next((p.name for p in known if p.kind is p.VAR_KEYWORD), "kwargs")
+    own = {p.name for p in known}
     heads = [
         *(named[i] if i < len(named) else f"{rest}[{i - len(named)}]" for i in range(len(args))),
         *(k if k in own else f"{more}[{k!r}]" for k in sorted(kwargs)),

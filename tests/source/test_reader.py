@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import warnings
 import zipfile
 from typing import Any
 
@@ -189,12 +190,12 @@ def module(path: Any, text: str) -> Any:
 def test_a_file_changed_after_it_was_loaded_is_not_believed(tmp_path):
     path = tmp_path / "changing.py"
     old = module(path, "def f(x):\n    return x + 1 if x > 0 else x\n")
-    path.write_text("def f(x):\n    return x - 1 if x > 0 else x\n")
+    path.write_text("def f(x):\n    return x - 10 if x > 0 else x\n")
     linecache.checkcache(str(path))
     with pytest.raises(UnsupportedError, match="has changed since `f` was loaded"):
         ms.convert(old.f)
-    new = module(path, "def f(x):\n    return x - 1 if x > 0 else x\n")
-    assert float(ms.jit(new.f)(3.0)) == 2
+    new = module(path, "def f(x):\n    return x - 10 if x > 0 else x\n")  # pyc files know sizes
+    assert float(ms.jit(new.f)(3.0)) == -7
 
 
 def test_a_file_changed_and_loaded_again(tmp_path):
@@ -254,3 +255,40 @@ def test_functions_read_once_are_found_by_their_code():
     first = convert.for_call(f)
     assert convert.for_call(f).__code__ is first.__code__
     assert convert.for_call(first) is first
+
+
+def test_what_python_warned_of_is_said_once(tmp_path):
+    with warnings.catch_warnings(action="ignore"):  # a sequence without meaning, a jump like that
+        f = module(tmp_path / "warned.py", """
+            def f(x):
+                '\\d'
+                try:
+                    x = -x if x > 0 else x
+                finally:
+                    return x
+        """).f  # fmt: skip
+    assert float(ms.jit(f)(3.0)) == -3
+    assert "return x" in ms.converted_source(f)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="functions have no type parameters")
+def test_parameters_of_types_are_no_part_of_the_function(tmp_path):
+    f = module(tmp_path / "generic.py", """
+        def f[T](x: T, y: T = 2.0) -> T:
+            return x * y if x > 0 else x
+    """).f  # fmt: skip
+    assert float(ms.jit(f)(3.0)) == 6
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="annotations are evaluated at once")
+def test_annotations_may_name_what_is_not_there(tmp_path):
+    f = module(tmp_path / "later.py", """
+        def f(x: Missing, flag: Missing = True, n: Missing = 2.0) -> Missing:
+            return x * n if x > 0 and flag else x
+    """).f  # fmt: skip
+    assert float(ms.convert(f)(3.0)) == 6
+    assert float(ms.jit(f, static_argnames="flag")(3.0, flag=False)) == 3
+    assert float(ms.grad(ms.checkpoint(f, static_argnums=1))(3.0, True)) == 2
+    held = ms.custom_vjp(f, nondiff_argnames=("flag",))
+    held.defvjp(lambda x, flag, n: (f(x, flag, n), n), lambda flag, n, g: (g * n, g * 0))
+    assert float(ms.grad(held)(3.0)) == 2

@@ -10,7 +10,7 @@ from ms_func import tree
 from ms_func.compat.jax.extend.linear_util import WrappedFun, transformation_with_aux2
 from ms_func.compat.programs import DebugInfo
 from ms_func.ir.types import typeof
-from ms_func.tracing.arguments import function_name
+from ms_func.tracing.arguments import function_name, signature
 
 __all__ = [
     "argnums_partial", "debug_info", "flatten_axes", "flatten_fun", "flatten_fun_nokwargs",
@@ -60,9 +60,12 @@ def debug_info(
     code = getattr(inspect.unwrap(fun), "__code__", None)
     name = function_name(fun)
     where = name if code is None else f"{name} at {code.co_filename}:{code.co_firstlineno}"
+    known = signature(fun)
     try:
-        bound = inspect.signature(fun).bind(*args, **(kwargs or {})).arguments
-    except (TypeError, ValueError):  # nothing is known of how it is called
+        bound = None if known is None else known.bind(*args, **(kwargs or {})).arguments
+    except TypeError:  # it is not called so
+        bound = None
+    if bound is None:
         return DebugInfo(traced_for, where, None, result_paths)
     static = {list(bound)[i] for i in static_argnums if i < len(bound)} | set(static_argnames)
     names = [
