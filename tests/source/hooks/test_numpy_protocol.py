@@ -124,3 +124,27 @@ def test_what_a_function_stored_before_it_was_recorded_anew_is_taken_back():
 
 def test_arrays_with_values_still_answer_with_numpy_arrays():
     assert type(np.sin(ms.numpy.ones(2))) is np.ndarray
+
+
+LISTS = [
+    lambda a, x: np.add(a, [1, 2, 3]),
+    lambda a, x: np.interp(x, [0, 1, 2], [1.0, 2.0, 5.0]),
+    lambda a, x: np.where(a > 1, [1, 2, 3], 0) + np.clip(a, [0, 0, 0], [1, 1, 1]),
+    lambda a, x: np.dot(a, [1, 2, 3]) * np.searchsorted([0, 1, 2], x),
+    lambda a, x: np.isin(np.digitize(a, [0, 1, 2]), [1, 3]),
+    lambda a, x: np.append(a, [1, x]),
+    lambda a, x: np.stack([a, [1, 2, x]]) + np.polyval([1, 2, 3], x),
+    lambda a, x: np.outer(a, [1, 2]) + np.power([1.0, 2.0], x),
+    lambda a, x: np.tile(np.reshape(a, [3, 1]), [2, 1]) + np.percentile(a, [25, 75]),
+    lambda a, x: np.select([a > 1, a > 0], [a, [1, 2, 3]], 0) + np.average(a, weights=[1, x, 2]),
+]
+
+
+@pytest.mark.parametrize("f", LISTS)
+def test_lists_given_to_numpy_are_arrays(f):
+    a, x = np.array([0.5, 1.5, 2.5]), np.float64(1.25)
+    np.testing.assert_allclose(ms.jit(f)(a, x), f(a, x), rtol=1e-12)
+    if f in LISTS[:5]:  # the elements of a list NumPy asks itself, unless the call is converted
+        np.testing.assert_allclose(ms.jit(f, convert=False)(a, x), f(a, x), rtol=1e-12)
+    lanes = ms.vmap(f, (None, 0))(a, np.array([1.25, 0.5]))
+    np.testing.assert_allclose(lanes, [f(a, y) for y in (1.25, 0.5)], rtol=1e-12)
