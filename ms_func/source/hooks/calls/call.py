@@ -172,16 +172,23 @@ def _function(f: Any, args: Any, kwargs: Any) -> Any:
         return iterators.generator(policy.convert(f)(*args, **kwargs), (f, args, kwargs))
     made = policy.convert(f)
     if (made is f or type(made) is functools.partial) and HOOKS not in f.__code__.co_freevars:
-        if numpy_calls.is_numpys(f):
-            return numpy_calls.call(f, args, kwargs)
-        if f.__module__ in LATE:
-            return LATE[f.__module__](f, *args, **kwargs)
-        if Perhaps.exist and (f.__module__ or "").startswith("ms_func.numpy"):
-            return native(f, *args, **kwargs)
-        if any(type(x) is set and is_keyed(x) for x in args):
-            made = policy.variant(f, "sets") or made
-        return watched(made, args, kwargs)
+        return _unconverted(f, made, args, kwargs)
     return recursion.enter(f, made, args, kwargs)
+
+
+def _unconverted(f: Any, made: Any, args: Any, kwargs: Any) -> Any:
+    """A call of a function that stays as it is, or of a library's, which is tried as it is."""
+    if numpy_calls.is_numpys(f):
+        return numpy_calls.call(f, args, kwargs)
+    if f.__module__ in LATE:
+        return LATE[f.__module__](f, *args, **kwargs)
+    if Perhaps.exist and (f.__module__ or "").startswith("ms_func.numpy"):
+        args = tuple(map(portion_functions.of_list, args))
+        if Portion in map(type, args):
+            return native(f, *args, **kwargs)
+    if any(type(x) is set and is_keyed(x) for x in args):
+        made = policy.variant(f, "sets") or made
+    return watched(made, args, kwargs)
 
 
 def watched(f: Any, args: Any, kwargs: Any, owner: Any = None) -> Any:
