@@ -255,8 +255,9 @@ def _join(a: np.dtype, a_weak: bool, b: np.dtype, b_weak: bool) -> tuple[np.dtyp
         return a, a_weak and b_weak
     if a.names is not None or b.names is not None:
         raise TypePromotionError(
-            f"{dtype_name(a)} and {dtype_name(b)} do not promote: float0 and keys have no "
-            "common dtype with others"
+            f"{dtype_name(a)} and {dtype_name(b)} do not promote: "
+            f"dtype={dtype_name(a if a.names else b)} is not a valid dtype for "
+            f"{'JAX ' if x64.value is not None else ''}type promotion"
         )
     one, two = _node(a, a_weak), _node(b, b_weak)
     common = _above(one) & _above(two)

@@ -43,7 +43,8 @@ def array(
     """Array with the elements of `object`.
 
     Args:
-        object: array, number, anything with a buffer or `__array__`, or nested sequences of them.
+        object: array, number, anything with a buffer, `__array__` or
+            `__array_interface__`, or nested sequences of them.
         dtype: element type; by default that of the elements promoted together, where Python
             numbers count as int32, float32 and complex64. Arrays of NumPy keep their 64 bits.
         copy: arrays are values: the result never shares what assignment could reach.
@@ -71,7 +72,7 @@ def array(
         'bfloat16'
     """
     if order not in ("K", "C", "A", None):
-        raise NotImplementedError(f"only order 'K', 'C' and 'A' are supported, got {order!r}")
+        raise NotImplementedError(f"Only implemented for order='K', 'C' and 'A', got {order!r}")
     target = None if dtype is None else canonicalize_dtype(dtype)
     out = _from_object(object, target)
     eager = current.interpreter is bottom
@@ -102,14 +103,16 @@ def _from_object(x: Any, dtype: np.dtype | None) -> Any:
         if isinstance(x, plain):  # a class derived from it, such as an `IntEnum`
             return _from_object(plain(x), dtype)
     if x is None:
-        raise ArgumentValueError("None is not a valid value for array")
+        raise ArgumentValueError("None is not a valid value for jnp.array")
     if hasattr(x, "__jax_array__"):
         return _from_object(x.__jax_array__(), dtype)
     if isinstance(x, (list, tuple)):
         return _from_sequence(x, dtype)
     if isinstance(x, (str, bytes)) or callable(x):
         raise ArgumentTypeError(_NO_ARRAY.format(x, kind.__name__))
-    if hasattr(x, "__array__") or isinstance(x, (memoryview, bytearray)) or _has_buffer(x):
+    if isinstance(x, (memoryview, bytearray)) or _has_buffer(x) or any(
+        hasattr(x, name) for name in ("__array__", "__array_interface__")
+    ):  # fmt: skip
         return _from_numpy(np.asarray(x), dtype)
     if isinstance(x, Sequence):
         return _from_sequence(list(x), dtype)
@@ -185,7 +188,7 @@ def _measure(x: Any, leaves: list[Any]) -> tuple[int, ...]:
     """Shape of nested sequences down to their leaves, which are collected in order."""
     if not isinstance(x, (list, tuple)):
         if x is None:
-            raise ArgumentValueError("None is not a valid value for array")
+            raise ArgumentValueError("None is not a valid value for jnp.array")
         if isinstance(x, (str, bytes)):
             raise ArgumentTypeError(_NO_ARRAY.format(x, type(x).__name__))
         leaves.append(x)
