@@ -18,7 +18,7 @@ from ms_func.numpy.axes import axes_tuple, axis_index
 from ms_func.numpy.elementwise import conjugate
 from ms_func.numpy.frequencies import fftfreq, fftshift, ifftshift, rfftfreq
 from ms_func.numpy.joining import part
-from ms_func.numpy.promotion import ArrayLike, convert, inexact
+from ms_func.numpy.promotion import ArrayLike, as_handle, convert, inexact
 from ms_func.primitives import pieces
 from ms_func.primitives.fft import fft_p
 
@@ -43,19 +43,29 @@ def _transform(kind: str, a: Any, sizes: Any, axes: Sequence[int] | None, norm: 
         count = ndim if sizes is None else len(sizes)
         axes = tuple(range(ndim - count, ndim))
     axes = axes_tuple(tuple(axes), ndim) if len(set(axes)) == len(tuple(axes)) else _repeated(axes)
-    shape = [typeof(a).shape[i] for i in axes]
+    if not axes and kind in ("FFT", "IFFT"):
+        return as_handle(a)
+    if not axes:
+        raise ArgumentValueError("fft: at least 1 axis must be transformed")
+    points = _points(kind, [typeof(a).shape[i] for i in axes], sizes)
+    return fusion.run(_program, (a,), kind, tuple(axes), points, norm or "backward")
+
+
+def _points(kind: str, shape: Sequence[int], sizes: Any) -> tuple[int, ...]:
+    """Numbers of points along dimensions of the sizes `shape`; None and -1 take those."""
     if sizes is None:
         sizes = list(shape)
         if kind == "IRFFT":
             sizes[-1] = 2 * (shape[-1] - 1)
-    sizes = [shape[i] if n is None or n == -1 else operator.index(n) for i, n in enumerate(sizes)]
-    if len(sizes) != len(axes):
-        raise ArgumentValueError(f"fft: {len(sizes)} sizes for {len(axes)} axes")
-    if any(n < 1 for n in sizes):
-        raise ArgumentValueError(
-            f"fft: the number of data points must be positive, got {tuple(sizes)}"
-        )
-    return fusion.run(_program, (a,), kind, tuple(axes), tuple(sizes), norm or "backward")
+    if len(sizes) != len(shape):
+        raise ArgumentValueError(f"fft: {len(sizes)} sizes for {len(shape)} axes")
+    found = tuple(
+        own if n is None or n == -1 else operator.index(n)
+        for own, n in zip(shape, sizes, strict=True)
+    )
+    if any(n < 1 for n in found):
+        raise ArgumentValueError(f"fft: the number of data points must be positive, got {found}")
+    return found
 
 
 def _repeated(axes: Sequence[int]) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
-from ms_func.numpy import diagonals, fusion, logic, manipulation, reductions
+from ms_func.numpy import diagonals, fusion, logic, manipulation, reductions, searching
 from ms_func.numpy import elementwise as el
 from ms_func.numpy.axes import axes_tuple, axis_index
 from ms_func.numpy.creation import asarray
@@ -309,8 +309,11 @@ def cond(x: ArrayLike, p: Any = None) -> Array:
         raise ArgumentValueError(f"cond: the matrices must not be empty, got shape {shape}")
     if p in (None, 2, -2):
         s = svd(x, compute_uv=False)
-        return ar.divide(s[..., -1], s[..., 0]) if p == -2 else ar.divide(s[..., 0], s[..., -1])
-    return ar.multiply(norm(x, p, axis=(-2, -1)), norm(inv(x), p, axis=(-2, -1)))
+        found = ar.divide(s[..., -1], s[..., 0]) if p == -2 else ar.divide(s[..., 0], s[..., -1])
+    else:
+        found = ar.multiply(norm(x, p, axis=(-2, -1)), norm(inv(x), p, axis=(-2, -1)))
+    known = logic.logical_not(reductions.any(logic.isnan(x), (-2, -1)))
+    return searching.where(logic.logical_and(logic.isnan(found), known), math.inf, found)
 
 
 # --- products -----------------------------------------------------------------------------------

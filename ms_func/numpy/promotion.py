@@ -23,7 +23,7 @@ from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.basis import broadcast_in_dim_p
-from ms_func.primitives.cast import convert_p
+from ms_func.primitives.cast import convert_p, converted
 from ms_func.primitives.sharding import constrained
 from ms_func.tracing.tracer import Tracer
 
@@ -198,7 +198,7 @@ def convert(x: Any, dtype: np.dtype, weak: bool = False) -> Any:
 def _converted(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """What a device makes of `x`: floats that an integer cannot hold saturate."""
     with np.errstate(all="ignore"):
-        return np.asarray(convert_p.ref(x, new_dtype=dtype, weak_type=False))
+        return np.asarray(converted(x, new_dtype=dtype))
 
 
 def broadcast(x: Any, shape: tuple[int, ...]) -> Any:

@@ -86,8 +86,11 @@ def _unique(rows: Any, equal_nan: bool, size: int | None, fill_value: Any) -> tu
         rows = asarray(concrete("unique without a size", rows, "give the argument size"))
         rows = convert_p.bind(rows, new_dtype=rows.dtype, weak_type=weak) if weak else rows
     n = typeof(rows).shape[0]
-    if not n or not typeof(rows).size:
+    if not n:
         return _unique_of_nothing(rows, size, fill_value)
+    if not typeof(rows).size:  # rows without elements are equal
+        one, *places = _unique(zeros((n,)), equal_nan, size, fill_value)
+        return zeros((len(one), *typeof(rows).shape[1:]), typeof(rows).dtype), *places
     rows = _one_nan(rows)
     order, first = fusion.run(_runs, (rows,), bool(equal_nan))
     rank = pa.sub(running.cumsum(first, 0, np.int32), 1)

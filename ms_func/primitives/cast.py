@@ -34,7 +34,7 @@ def _convert_abstract(x: ArrayType, *, new_dtype: np.dtype, weak_type: bool) -> 
     return ArrayType(x.shape, new_dtype, weak_type)
 
 
-def _convert_ref(x: np.ndarray, *, new_dtype: np.dtype, weak_type: bool) -> np.ndarray:
+def converted(x: np.ndarray, *, new_dtype: np.dtype, weak_type: bool = False) -> np.ndarray:
     """Floats go to integers by truncation, saturating; NaN becomes 0."""
     if new_dtype.kind == "b":
         return x != 0
@@ -100,7 +100,7 @@ convert_p = register(
     Primitive(
         "convert",
         abstract=_convert_abstract,
-        ref=_convert_ref,
+        ref=converted,
         lower=_convert_lower,
         jvp=_convert_jvp,
         jet=PIECEWISE_LINEAR,

@@ -43,6 +43,7 @@ from ms_func.primitives.matrices import (
     triangle,
 )
 from ms_func.primitives.pieces import concatenate
+from ms_func.primitives.shape import broadcasted_iota
 from ms_func.primitives.sort import take_along
 
 
@@ -250,8 +251,11 @@ def qr(
     """
     if not pivoting:
         return tuple(qr_p.bind(x, full_matrices=bool(full_matrices)))
-    order = qr_pivots_p.bind(x)
     t = typeof(x)
+    if t.size:
+        order = qr_pivots_p.bind(x)
+    else:  # no column adds anything, and LAPACK takes no matrix without elements
+        order = broadcasted_iota(np.dtype(np.int32), (*t.shape[:-2], t.shape[-1]), t.ndim - 2)
     places = broadcast_in_dim(order, t.shape, (*range(t.ndim - 2), t.ndim - 1))
     q, r = qr_p.bind(take_along(x, places, t.ndim - 1), full_matrices=bool(full_matrices))
     return q, r, order

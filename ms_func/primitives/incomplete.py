@@ -232,10 +232,10 @@ def _expansions(a: Any, x: Any, series: Sequence[Any], fraction: Sequence[Any]) 
 
 
 def _with_limits(a: Any, x: Any, y: Any, at_zero: float, at_infinity: float) -> Any:
-    """`y`, its limits at x = 0 and infinity and at a = 0; NaN for other a <= 0 and for x < 0."""
-    y = select(eq(x, 0.0), at_zero, y)
-    y = select(bitwise_or(eq(x, np.inf), eq(a, 0.0)), at_infinity, y)
-    wrong = bitwise_or(lt(x, 0.0), bitwise_or(lt(a, 0.0), bitwise_and(eq(a, 0.0), eq(x, 0.0))))
+    """`y`, and its limits where one of a and x is 0 or infinite; NaN where one is below 0."""
+    low, high = (bitwise_or(eq(p, 0.0), eq(q, np.inf)) for p, q in ((x, a), (a, x)))
+    y = select(high, at_infinity, select(low, at_zero, y))
+    wrong = bitwise_or(bitwise_or(lt(x, 0.0), lt(a, 0.0)), bitwise_and(low, high))
     unknown = bitwise_or(ne(x, x), ne(a, a))
     return select(bitwise_or(wrong, unknown), np.nan, y)
 

@@ -7,7 +7,7 @@ import pytest
 
 import ms_func as ms
 import ms_func.numpy as mnp
-from tests.support.numpy_oracle import both, compiled, sample
+from tests.support.numpy_oracle import both, compiled, same, sample
 
 X = sample("float32", 3, 4, 5)
 Z = sample("complex64", 3, 4, 5)
@@ -31,6 +31,12 @@ def test_several_dimensions(name, options):
 @pytest.mark.parametrize("name", ["fft2", "ifft2", "rfft2", "irfft2"])
 def test_two_dimensions(name):
     compiled(f"fft.{name}", X if name == "rfft2" else Z, tol=1e-4)
+
+
+def test_no_dimension():
+    for name in ("fftn", "ifftn"):
+        same(getattr(mnp.fft, name)(Z, axes=()), getattr(np.fft, name)(Z, axes=()))
+        same(getattr(mnp.fft, name)(np.complex64(3)), np.complex64(3))
 
 
 def test_more_than_three_dimensions():
@@ -65,7 +71,9 @@ def test_inverse_and_derivative():
 @pytest.mark.parametrize(
     ("call", "text"),
     [(lambda: mnp.fft.fft(X, 0), "must be positive"), (lambda: mnp.fft.fft(X, norm="x"), "norm"),
-     (lambda: mnp.fft.rfft(Z), "real valued"), (lambda: mnp.fft.fftn(X, axes=(0, 0)), "repeated")],
+     (lambda: mnp.fft.rfft(Z), "real valued"), (lambda: mnp.fft.fftn(X, axes=(0, 0)), "repeated"),
+     (lambda: mnp.fft.irfftn(Z, axes=()), "at least 1 axis"),
+     (lambda: mnp.fft.fftn(X, s=(1, 2), axes=(0,)), "2 sizes for 1 axes")],
 )  # fmt: skip
 def test_refusals(call, text):
     with pytest.raises(ValueError, match=text):

@@ -138,6 +138,13 @@ def test_eigenvectors_without_derivative():
         ms.jvp(lambda a: mnp.linalg.eig(a)[1], (A[0],), (A[0],))
 
 
+@pytest.mark.parametrize("order", [None, 1, -2, "fro"])
+def test_condition_of_singular_matrices(order):
+    x = np.array([[[0.0, 0.0], [0.0, 0.0]], [[2.0, 0.0], [0.0, 4.0]], [[np.nan, 1.0], [1.0, 2.0]]])
+    found = mnp.linalg.cond(x, order)
+    same(found, np.array([np.inf, np.linalg.cond(x[1], order), np.nan]))
+
+
 def test_batches():
     same(ms.vmap(mnp.linalg.inv)(A), np.linalg.inv(A), 1e-10)
     same(ms.vmap(lambda a, b: mnp.linalg.solve(a, b), in_axes=(None, 0))(A[0], B), np.linalg.solve(

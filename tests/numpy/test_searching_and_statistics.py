@@ -144,6 +144,7 @@ def test_unique():
     same(mnp.unique(WITH_NAN), np.unique(WITH_NAN))
     rows = sample("int32", 7, 2, low=0, high=1)
     same(mnp.unique(rows, axis=0), np.unique(rows, axis=0))
+    same(mnp.unique(np.zeros((3, 0)), True, axis=0), np.unique(np.zeros((3, 0)), True, axis=0))
     found = ms.jit(lambda y: mnp.unique(y, size=6, fill_value=-1))(Y)
     known = np.unique(Y)
     same(found, np.concatenate([known, np.full(6 - len(known), -1)]))

@@ -92,3 +92,26 @@ def test_sizes_of_right_sides():
         ml.qr_multiply(np.ones((3, 2)), np.ones(2))
     with pytest.raises(ValueError, match="do not fit on the left"):
         ml.qr_multiply(np.ones((3, 2)), np.ones(3), "left")
+
+
+def test_matrices_without_elements():
+    assert [v.shape for v in ml.qr(np.zeros((0, 3)), pivoting=True)] == [(0, 0), (0, 3), (3,)]
+    assert ml.sqrtm(np.zeros((0, 0))).shape == (0, 0)
+    factors = ml.lu_factor(np.zeros((0, 0)))
+    assert ml.lu_solve(factors, np.zeros((0, 2))).shape == (0, 2)
+
+
+def test_the_permutation_of_a_complex_matrix_is_real():
+    a = RNG.normal(size=(4, 3)) + 1j
+    p, low, up = ml.lu(a)
+    assert p.dtype == sl.lu(a)[0].dtype
+    np.testing.assert_allclose(np.asarray(p) @ np.asarray(low) @ np.asarray(up), a, atol=1e-12)
+
+
+def test_factors_of_batches_are_those_of_the_matrices():
+    a = RNG.normal(size=(2, 4, 4))
+    for f in (ml.polar, lambda a: ml.rsf2csf(*ml.schur(a))):
+        for got, *want in zip(f(a), f(a[0]), f(a[1]), strict=True):
+            np.testing.assert_allclose(got, want, atol=1e-12)
+    with pytest.raises(ValueError, match="2-D"):
+        ml.polar(a[0, 0])

@@ -60,6 +60,12 @@ def test_derivatives(name):
             np.testing.assert_allclose(ms.vmap(lifted)(x), numeric, rtol=1e-6, atol=1e-8)
 
 
+def test_incomplete_gamma_functions_at_the_limits():
+    a, x = (v.ravel() for v in np.meshgrid([0.0, 2.0, np.inf, -1.0], [0.0, 2.0, np.inf, -1.0]))
+    for name in ("gammainc", "gammaincc"):
+        np.testing.assert_allclose(getattr(special, name)(a, x), getattr(ss, name)(a, x))
+
+
 def test_bessel_functions_at_the_ends():
     x = np.array([np.nan, 700.0, -700.0, 1e5, -1e5])
     for name in ("i0", "i1"):

@@ -12,9 +12,9 @@ import ms_func.scipy.stats as st
 from ms_func.ir.evaluate import Reference
 
 RNG = np.random.default_rng(0)
-X = np.concatenate([RNG.normal(size=20) * 2, [0.0, 1.0, 2.0, -1.0, 3.5]])
-COUNTS = np.array([-1.0, 0, 1, 2, 3, 5, 0.5])
-Q = np.array([0.0, 0.01, 0.3, 0.5, 0.9, 0.999, 1.0])
+X = np.concatenate([RNG.normal(size=20) * 2, [0.0, 1.0, 2.0, -1.0, 3.5, np.nan]])
+COUNTS = np.array([-1.0, 0, 1, 2, 3, 5, 0.5, np.nan])
+Q = np.array([0.0, 0.01, 0.3, 0.5, 0.9, 0.999, 1.0, -0.1, 1.1, np.nan])
 SHAPES = {
     "beta": (2.3, 1.4), "cauchy": (), "chi2": (3.1,), "expon": (), "gamma": (2.2,),
     "gennorm": (1.3,), "gumbel_l": (), "gumbel_r": (), "laplace": (), "logistic": (), "norm": (),

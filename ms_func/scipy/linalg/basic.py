@@ -244,6 +244,9 @@ def _order(pivots: Any, n: int) -> Any:
     start = manipulation.broadcast_to(intervals.arange(n), (*lead, n))
     place = intervals.arange(n)
 
+    if not n:
+        return start
+
     def exchange(k: Any, order: Any) -> Any:
         there = pivots[..., k][..., None]
         mine = order[..., k][..., None]
@@ -267,7 +270,8 @@ def lu(
         check_finite: accepted.
 
     Returns:
-        `P` `[..., m, m]`, `L` `[..., m, k]` and `U` `[..., k, n]`, k = min(m, n), of one dtype.
+        `P` `[..., m, m]`, `L` `[..., m, k]` and `U` `[..., k, n]`, k = min(m, n); `P` is
+        real, the others of the dtype of `a`.
         Pivots are the entries of the greatest magnitude. `L` and `U` have derivatives, at regular
         leading blocks.
 
@@ -287,8 +291,8 @@ def lu(
     low = tril(factors, -1)[..., :k] + eye(m, k, dtype=factors.dtype)
     up = triu(factors)[..., :k, :]
     rows = order[..., None, :] == intervals.arange(m)[:, None]
-    p = convert(rows, factors.dtype)
-    return (mm(p, low), up) if permute_l else (p, low, up)
+    p = convert(rows, el.real(factors).dtype)
+    return (mm(convert(p, factors.dtype), low), up) if permute_l else (p, low, up)
 
 
 # --- other functions --------------------------------------------------------------------------

@@ -8,6 +8,7 @@ elements of functions of triangular matrices", 1976; Higham, "Functions of Matri
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ms_func import numpy as np
@@ -105,8 +106,8 @@ def rsf2csf(T: ArrayLike, Z: ArrayLike, check_finite: bool = True) -> tuple[Arra
     """Complex Schur form from a real one, by a plane rotation for each block of two rows.
 
     Args:
-        T: real Schur form `[n, n]`.
-        Z: its unitary factor `[n, n]`.
+        T: real Schur form `[..., n, n]`.
+        Z: its unitary factor `[..., n, n]`.
         check_finite: accepted.
 
     Returns:
@@ -118,6 +119,11 @@ def rsf2csf(T: ArrayLike, Z: ArrayLike, check_finite: bool = True) -> tuple[Arra
         [2. 2.] 0j
     """
     t, z = _complex(np.asarray(T)), _complex(np.asarray(Z))
+    return vectorize(_triangular_form, signature="(n,n),(n,n)->(n,n),(n,n)")(t, z)
+
+
+def _triangular_form(t: Array, z: Array) -> tuple[Array, Array]:
+    """`rsf2csf` of one matrix."""
     n = t.shape[0]
 
     def rotate(step: Any, state: Any) -> Any:
@@ -202,7 +208,7 @@ def polar(
     """Polar factors: `a = u p` ("right") or `a = p u` ("left"), `p` positive semidefinite.
 
     Args:
-        a: `[m, n]`.
+        a: `[..., m, n]`.
         side: on which side `p` stands.
         method: "qdwh", for m >= n on the right and m <= n on the left, or "svd".
         eps: precision of "qdwh".
@@ -212,7 +218,7 @@ def polar(
         `(u, p)`.
 
     Raises:
-        ValueError: there is no such side or method.
+        ValueError: there is no such side or method, or `a` is no matrix.
         NotImplementedError: "qdwh" does not apply to the shape.
 
     Reference:
@@ -232,17 +238,19 @@ def polar(
     if method not in ("qdwh", "svd"):
         raise ArgumentValueError(f"Unknown polar decomposition method {method}.")
     a = np.asarray(a)
+    if a.ndim < 2:
+        raise ArgumentValueError(f"polar: `a` must be at least a 2-D array, got {a.shape}")
     if side == "left":
         u, p = polar(adjoint(a), "right", method=method, eps=eps, max_iterations=max_iterations)
         return adjoint(u), p
     if method == "qdwh":
-        if a.shape[0] < a.shape[1]:
+        if a.shape[-2] < a.shape[-1]:
             raise NotImplementedError(
                 "method='qdwh' only supports m >= n where m, n = a.shape on the right, and m <= n "
                 "on the left\nfix: use method='svd'"
             )
-        u, p, _, _ = _qdwh(a, max_iterations=max_iterations, eps=eps)
-        return u, p
+        factors = partial(_qdwh, max_iterations=max_iterations, eps=eps)
+        return vectorize(lambda a: factors(a)[:2], signature="(m,n)->(m,n),(n,n)")(a)
     left, s, right = np.linalg.svd(a, full_matrices=False)
     return mm(left, right), mm(adjoint(right) * s[..., None, :].astype(a.dtype), right)
 
@@ -417,6 +425,8 @@ def sqrtm(A: ArrayLike, blocksize: int = 1) -> Array:
     if blocksize > 1:
         raise NotImplementedError("Blocked version is not implemented yet.")
     a = np.asarray(fa.square("sqrtm", A))
+    if not a.size:
+        return _complex(a)
     return vectorize(_sqrtm, signature="(n,n)->(n,n)")(_complex(a))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from ms_func import numpy as np
 from ms_func.scipy import special
 from ms_func.scipy.operands import of_numbers
-from ms_func.scipy.stats.distribution import exp_of
+from ms_func.scipy.stats.distribution import exp_of, whole_from
 
 __all__ = ["cdf", "logpmf", "pmf", "ppf"]
 __dir__ = __all__.copy
@@ -38,7 +38,7 @@ def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
     """
     k = k - loc
     value = special.xlogy(k, p) + special.xlog1py(1 - k, -p)
-    return np.where((k == 0) | (k == 1), value, -math.inf)
+    return np.where(whole_from(k, 0) & ~(k > 1), value, -math.inf)
 
 
 @of_numbers

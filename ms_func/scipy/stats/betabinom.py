@@ -8,7 +8,7 @@ from typing import Any
 from ms_func import numpy as np
 from ms_func.scipy import special
 from ms_func.scipy.operands import of_numbers
-from ms_func.scipy.stats.distribution import exp_of
+from ms_func.scipy.stats.distribution import exp_of, whole_from
 
 __all__ = ["logpmf", "pmf"]
 __dir__ = __all__.copy
@@ -39,10 +39,10 @@ def logpmf(k: Any, n: Any, a: Any, b: Any, loc: Any = 0) -> Any:
         >>> print(f"{logpmf(2, 4, 1.0, 3.0):.4f}")
         -1.7636
     """
-    y = np.floor(k) - loc
+    y = k - loc
     choices = -np.log1p(n) - special.betaln(n - y + 1, y + 1)
     value = choices + special.betaln(y + a, n - y + b) - special.betaln(a, b)
-    value = np.where((k == np.floor(k)) & (y >= 0) & (y <= n), value, -math.inf)
+    value = np.where(whole_from(y, 0) & ~(y > n), value, -math.inf)
     return np.where((n >= 0) & (a > 0) & (b > 0), value, math.nan)
 
 

@@ -132,10 +132,10 @@ def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
 
 
 def _cotangent(q: Any) -> Any:
-    """cot(pi q), infinite at both ends of [0, 1]."""
+    """cot(pi q), infinite at both ends of [0, 1] and NaN outside."""
     low = q <= 0.5
     value = 1 / np.tan(math.pi * np.where(low, q, 1 - q))
-    return np.where(low, value, -value)
+    return np.where((q < 0) | (q > 1), math.nan, np.where(low, value, -value))
 
 
 pdf = exp_of(logpdf, "pdf", "pdf(1.0)", "0.1592")

@@ -9,12 +9,18 @@ from typing import Any
 
 from ms_func.execution.array import Array
 from ms_func.numpy import elementwise as el
+from ms_func.numpy.rounding import floor
 
 _SUMMARIES = {
     "pdf": "Density at `x`", "pmf": "Probability of `k`", "cdf": "Probability of a value up to `x`",
     "sf": "Probability of a value above `x`", "logcdf": "Logarithm of `cdf`",
     "logsf": "Logarithm of `sf`",
 }  # fmt: skip
+
+
+def whole_from(y: Any, low: int) -> Any:
+    """Whether `y` is a whole number from `low` on. NaN passes, so that it shows in the result."""
+    return (y >= low) & (y - floor(y) == 0) | (y != y)  # that of infinity is NaN
 
 
 def exp_of(

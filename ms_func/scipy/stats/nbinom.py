@@ -8,7 +8,7 @@ from typing import Any
 from ms_func import numpy as np
 from ms_func.scipy import special
 from ms_func.scipy.operands import of_numbers
-from ms_func.scipy.stats.distribution import exp_of
+from ms_func.scipy.stats.distribution import exp_of, whole_from
 
 __all__ = ["logpmf", "pmf"]
 __dir__ = __all__.copy
@@ -41,7 +41,7 @@ def logpmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     y = k - loc
     choices = special.gammaln(y + n) - special.gammaln(y + 1) - special.gammaln(n)
     value = choices + special.xlogy(n, p) + special.xlog1py(y, -p)
-    return np.where((y >= 0) & (y == np.floor(y)), value, -math.inf)
+    return np.where(whole_from(y, 0), value, -math.inf)
 
 
 pmf = exp_of(logpmf, "pmf", "pmf(2, 3, 0.5)", "0.1875")

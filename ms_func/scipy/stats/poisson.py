@@ -10,7 +10,7 @@ from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike
 from ms_func.scipy import special
 from ms_func.scipy.operands import of_numbers
-from ms_func.scipy.stats.distribution import exp_of
+from ms_func.scipy.stats.distribution import exp_of, whole_from
 
 __all__ = ["cdf", "entropy", "logpmf", "pmf"]
 __dir__ = __all__.copy
@@ -40,7 +40,7 @@ def logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
     """
     y = k - loc
     value = special.xlogy(y, mu) - special.gammaln(y + 1) - mu
-    return np.where((y >= 0) & (y == np.floor(y)), value, -math.inf)
+    return np.where(whole_from(y, 0), value, -math.inf)
 
 
 @of_numbers

@@ -59,7 +59,7 @@ def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     z = (x - loc) / scale
     value = norm.logpdf(z) - np.log(scale) - _log_mass(a, b)
     value = np.where((z < a) | (z > b), -math.inf, value)
-    return np.where(a >= b, math.nan, value)
+    return np.where((a >= b) | np.isnan(z), math.nan, value)
 
 
 @of_numbers
@@ -87,7 +87,7 @@ def logcdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     z = (x - loc) / scale
     inside = np.clip(z, a, b)
     value = np.where(z <= a, -math.inf, _log_mass(a, inside) - _log_mass(a, b))
-    return np.where(a >= b, math.nan, np.where(z >= b, 0, value))
+    return np.where((a >= b) | np.isnan(z), math.nan, np.where(z >= b, 0, value))
 
 
 @of_numbers
@@ -115,7 +115,7 @@ def logsf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     z = (x - loc) / scale
     inside = np.clip(z, a, b)
     value = np.where(z >= b, -math.inf, _log_mass(inside, b) - _log_mass(a, b))
-    return np.where(a >= b, math.nan, np.where(z <= a, 0, value))
+    return np.where((a >= b) | np.isnan(z), math.nan, np.where(z <= a, 0, value))
 
 
 pdf = exp_of(logpdf, "pdf", "pdf(1.0, 0.0, 2.0)", "0.5070")

@@ -35,7 +35,8 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
         >>> print(f"{logpdf(0.5, 0.0, 4.0):.4f}")
         -1.3863
     """
-    return np.where((x < loc) | (x > loc + scale), -math.inf, -np.log(scale))
+    value = np.where(np.isnan(x), math.nan, -np.log(scale))
+    return np.where((x < loc) | (x > loc + scale), -math.inf, value)
 
 
 @of_numbers

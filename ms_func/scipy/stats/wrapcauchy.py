@@ -35,7 +35,7 @@ def logpdf(x: Any, c: Any) -> Any:
         -1.7826
     """
     shape = np.log1p(-c * c) - np.log1p(c * c - 2 * c * np.cos(x))
-    value = np.where((x >= 0) & (x <= 2 * math.pi), shape - math.log(2 * math.pi), -math.inf)
+    value = np.where((x < 0) | (x > 2 * math.pi), -math.inf, shape - math.log(2 * math.pi))
     return np.where((c > 0) & (c < 1), value, math.nan)
 
 
