@@ -66,7 +66,8 @@ def jit(
         backend: name of the backend to run on, or of a platform, whose first device it then is;
             None is the one that holds the arrays.
         inline: when called while recording, splice the operations in instead of a call.
-        compiler_options: options of XLA by name, such as {"xla_cpu_enable_fast_math": True};
+        compiler_options: options of XLA by name, such as {"xla_cpu_enable_fast_math": True}, or
+            settings of the other backend that `backend` names (those of Ascend: `docs/ascend.md`);
             only for a function that is not called by another jitted one.
         convert: what to do about Python control flow on traced values in `fun` and what it
             calls: "auto" converts it as far as `config.convert` allows, True insists on it,

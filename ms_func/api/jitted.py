@@ -331,8 +331,9 @@ class Jitted:
         assert self.options.backend is not None
         staged = recorded.staged
         program = compiled_elsewhere(
-            recorded.job(staged.fn), described(operands), self.name, self.options.backend
-        )
+            recorded.job(staged.fn), described(operands), self.name, self.options.backend,
+            self.options.compiler_options,
+        )  # fmt: skip
         values = [
             np.asarray(x, v.type.dtype) for x, v in zip(operands, staged.fn.params, strict=True)
         ]

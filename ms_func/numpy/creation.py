@@ -16,6 +16,7 @@ from ms_func.execution.buffers import put
 from ms_func.execution.dispatch import bottom, fresh
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import current
+from ms_func.ir.sharding import NamedSharding
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy.promotion import (
     HANDLES,
@@ -29,7 +30,7 @@ from ms_func.numpy.promotion import (
     strong,
 )
 from ms_func.primitives import cast, shape
-from ms_func.primitives.sharding import constrained
+from ms_func.primitives.sharding import constrained, destination
 from ms_func.tracing.tracer import Tracer
 
 _NO_ARRAY = "Value {!r} of type {} is not a valid JAX array type: it is not an array or a number"
@@ -274,10 +275,15 @@ def placed(x: Any, device: Any = None, out_sharding: Any = None) -> Any:
 
 
 def on_device(x: Any, device: Any) -> Any:
-    """`x` on a device or with a sharding; traced values stay where the program runs."""
+    """`x` on a device or with a sharding; traced values stay where the program runs.
+
+    Raises:
+        ValueError: `device` is neither.
+    """
+    where = destination("device", device)
     if type(x) is Tracer:
-        return x
-    return wrap(put(np.asarray(x), x.type, device))
+        return constrained(x, where) if isinstance(where, NamedSharding) else x
+    return wrap(put(np.asarray(x), x.type, where))
 
 
 def copy(a: ArrayLike, order: str | None = None) -> Array:

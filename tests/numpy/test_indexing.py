@@ -228,6 +228,12 @@ def test_refusals(index, error, text):
         mnp.asarray(X)[index]
 
 
+def test_values_that_an_integer_cannot_hold_saturate():
+    for value in (1e20, np.float32(1e20), np.float32([1e20]), mnp.float32(1e20)):
+        with pytest.warns(FutureWarning, match="incompatible"):
+            same(mnp.int32([1, 2]).at[:1].set(value), np.int32([2**31 - 1, 2]))
+
+
 def test_values_that_do_not_fit():
     with pytest.raises(ValueError, match="Incompatible shapes"):
         mnp.asarray(X).at[0].set(np.ones(3, np.float32))
