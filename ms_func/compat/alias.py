@@ -150,10 +150,18 @@ def _public(source: ModuleType) -> dict[str, Any]:
     """Names a module offers: those of its `__all__`, else all without underscore; no modules."""
     names = getattr(source, "__all__", None)
     if names is None:
-        names = [n for n in vars(source) if not n.startswith("_")]
+        names = [n for n, x in vars(source).items() if n[0] != "_" and not _is_tool(n, x)]
     found = {n: vars(source)[n] for n in names if n in vars(source)}  # the others when asked for
     found.update((n, x) for n, x in vars(source).items() if n.startswith("__version"))
     return {n: x for n, x in found.items() if not isinstance(x, ModuleType)}
+
+
+_TOOLS = frozenset(("__future__", "collections.abc", "contextlib", "types", "typing"))
+
+
+def _is_tool(name: str, x: Any) -> bool:
+    """Whether a module imported an object to be written with it, such as `Any`."""
+    return getattr(x, "__module__", "") in _TOOLS and getattr(x, "__name__", name) == name
 
 
 _made: dict[str, AliasModule | None] = {}

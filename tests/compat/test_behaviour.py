@@ -237,6 +237,8 @@ def test_what_libraries_lean_on():
         assert jnp.expand_dims(jnp.float32(2), range(2)).shape == (1, 1)
         assert jnp.einsum("1d,d->1", np.ones((2, 3)), np.ones(3)).tolist() == [3.0, 3.0]
         assert isinstance(jnp.finfo("float16").max, np.float16)
+        assert isinstance(jnp.iinfo("int8"), jnp.iinfo)
+        assert not isinstance(1.5, jax.dtypes.bfloat16)
         keys = jax.random.split(jax.random.key(0))
         assert bool(jnp.allclose(keys, keys))
         assert not bool(jnp.allclose(keys[0], keys[1]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,9 @@ def test_array():
     same(ms.jit(lambda x, y: mnp.array([[x, y], [y, 1]]))(2.0, 3.0),
          np.array([[2, 3], [3, 1]], np.float32))  # fmt: skip
     same(mnp.asarray(memoryview(b"ab")), np.array([97, 98], np.uint8))
+    pixels = np.eye(2)
+    image = SimpleNamespace(__array_interface__=pixels.__array_interface__)  # as those of Pillow
+    same(mnp.asarray(image), pixels)
 
 
 @pytest.mark.parametrize("dtype", [float, int, "float64", "int16"])

@@ -22,15 +22,17 @@ import ms_func
 from ms_func import config as _settings
 from ms_func.api.compile import clear_caches
 from ms_func.api.shard_map import INFER as _INFER
-from ms_func.compat.flags import config, context
-from ms_func.compat.jax.api_util import debug_info
-from ms_func.compat.rules import closed
+from ms_func.compat.flags import config
+from ms_func.compat.flags import context as _context
+from ms_func.compat.jax.api_util import debug_info as _debug_info
+from ms_func.compat.rules import closed as _closed
 from ms_func.control_flow.custom_gradient import custom_gradient
 from ms_func.dtypes import float0
 from ms_func.execution.eager import ensure_compile_time_eval
 from ms_func.execution.shards import Shard
-from ms_func.ir.axes import Axis, bound
-from ms_func.ir.mesh import AxisType
+from ms_func.ir.axes import Axis as _Axis
+from ms_func.ir.axes import bound as _bound
+from ms_func.ir.mesh import AxisType as _AxisType
 from ms_func.runtime import extension as _extension
 
 __version__ = "0.10.2"
@@ -40,50 +42,50 @@ custom_gradient, float0, Shard, config = custom_gradient, float0, Shard, config
 clear_caches, ensure_compile_time_eval = clear_caches, ensure_compile_time_eval
 make_user_context = _settings.make_user_context
 
-enable_x64 = context("enable_x64", "Within a `with` block, 64-bit dtypes are on or off.")
-default_device = context("default_device", "Device of new arrays within a `with` block.")
-default_matmul_precision = context(
+enable_x64 = _context("enable_x64", "Within a `with` block, 64-bit dtypes are on or off.")
+default_device = _context("default_device", "Device of new arrays within a `with` block.")
+default_matmul_precision = _context(
     "default_matmul_precision", "Precision of products within a `with` block."
 )
-log_compiles = context("log_compiles", "Log each compilation within a `with` block.")
-debug_nans = context("debug_nans", "Raise where a NaN appears, within a `with` block.")
-debug_infs = context("debug_infs", "Raise where an infinity appears, within a `with` block.")
-debug_key_reuse = context("debug_key_reuse", "Raise where a key is used twice, in a block.")
-numpy_rank_promotion = context(
+log_compiles = _context("log_compiles", "Log each compilation within a `with` block.")
+debug_nans = _context("debug_nans", "Raise where a NaN appears, within a `with` block.")
+debug_infs = _context("debug_infs", "Raise where an infinity appears, within a `with` block.")
+debug_key_reuse = _context("debug_key_reuse", "Raise where a key is used twice, in a block.")
+numpy_rank_promotion = _context(
     "numpy_rank_promotion", "'allow', 'warn' or 'raise' on operands of different rank."
 )
-numpy_dtype_promotion = context(
+numpy_dtype_promotion = _context(
     "numpy_dtype_promotion", "'standard' or 'strict' promotion of dtypes within a block."
 )
-check_tracer_leaks = context("check_tracer_leaks", "Look for escaped traced values in a block.")
+check_tracer_leaks = _context("check_tracer_leaks", "Look for escaped traced values in a block.")
 checking_leaks = functools.partial(check_tracer_leaks, True)
-default_prng_impl = context("default_prng_impl", "Kind of new keys within a `with` block.")
-threefry_partitionable = context(
+default_prng_impl = _context("default_prng_impl", "Kind of new keys within a `with` block.")
+threefry_partitionable = _context(
     "threefry_partitionable", "Newer or older layout of the numbers drawn with Threefry."
 )
-enable_custom_prng = context("enable_custom_prng", "Whether `PRNGKey` makes typed keys.")
-enable_checks = context("enable_checks", "Accepted; programs are always checked.")
-explain_cache_misses = context("explain_cache_misses", "Not available.")
-legacy_prng_key = context("legacy_prng_key", "Whether old-style keys are allowed.")
-no_tracing = context("no_tracing", "Raise where a function would be recorded, in a block.")
-no_execution = context("no_execution", "Not available.")
-softmax_custom_jvp = context("softmax_custom_jvp", "Accepted; softmax has its own derivative.")
-transfer_guard = context("transfer_guard", "What happens to copies between host and device.")
-transfer_guard_host_to_device = context(
+enable_custom_prng = _context("enable_custom_prng", "Whether `PRNGKey` makes typed keys.")
+enable_checks = _context("enable_checks", "Accepted; programs are always checked.")
+explain_cache_misses = _context("explain_cache_misses", "Accepted; see `log_compiles`.")
+legacy_prng_key = _context("legacy_prng_key", "Whether old-style keys are allowed.")
+no_tracing = _context("no_tracing", "Raise where a function would be recorded, in a block.")
+no_execution = _context("no_execution", "Not available.")
+softmax_custom_jvp = _context("softmax_custom_jvp", "Accepted; softmax has its own derivative.")
+transfer_guard = _context("transfer_guard", "What happens to copies between host and device.")
+transfer_guard_host_to_device = _context(
     "transfer_guard_host_to_device", "What happens to copies to devices."
 )
-transfer_guard_device_to_device = context(
+transfer_guard_device_to_device = _context(
     "transfer_guard_device_to_device", "What happens to copies between devices."
 )
-transfer_guard_device_to_host = context(
+transfer_guard_device_to_host = _context(
     "transfer_guard_device_to_host", "What happens to copies to the host."
 )
-array_garbage_collection_guard = context("array_garbage_collection_guard", "Only 'allow'.")
-allow_f16_reductions = context("allow_f16_reductions", "Only False.")
-auto_pcast = context("auto_pcast", "Only True.")
-thread_guard = context("thread_guard", "Only False.")
-remove_size_one_mesh_axis_from_type = context("remove_size_one_mesh_axis_from_type", "Only False.")
-jax2tf_associative_scan_reductions = context("jax2tf_associative_scan_reductions", "Only False.")
+array_garbage_collection_guard = _context("array_garbage_collection_guard", "Only 'allow'.")
+allow_f16_reductions = _context("allow_f16_reductions", "Only False.")
+auto_pcast = _context("auto_pcast", "Only True.")
+thread_guard = _context("thread_guard", "Only False.")
+remove_size_one_mesh_axis_from_type = _context("remove_size_one_mesh_axis_from_type", "Only False.")
+jax2tf_associative_scan_reductions = _context("jax2tf_associative_scan_reductions", "Only False.")
 
 
 def disable_jit(disable: bool = True) -> AbstractContextManager[None]:
@@ -105,16 +107,16 @@ def make_jaxpr(
     """
     if abstracted_axes is not None:
         raise NotImplementedError("make_jaxpr takes no abstracted_axes here")
-    axes = [Axis(name, size) for name, size in axis_env or ()]
+    axes = [_Axis(name, size) for name, size in axis_env or ()]
     ms_func.jit(fun)  # raises TypeError on what is no function
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
 
     @functools.wraps(fun, updated=())
     def recorded(*args: Any, **kwargs: Any) -> Any:
-        with bound(*axes):
+        with _bound(*axes):
             traced = ms_func.jit(fun, static_argnums=numbers).trace(*args, **kwargs)
-        program = closed(traced.ir, traced.captured)
-        program.jaxpr.memo["debug_info"] = debug_info(
+        program = _closed(traced.ir, traced.captured)
+        program.jaxpr.memo["debug_info"] = _debug_info(
             "jit", fun, args, kwargs, static_argnums=numbers,
             result_paths=tuple(
                 f"result{ms_func.tree.keystr(path)}"
@@ -218,5 +220,5 @@ def make_mesh(
     axis_shapes: Any, axis_names: Any, axis_types: Any = None, *, devices: Any = None
 ) -> ms_func.Mesh:
     """Mesh over the first devices; its axes are explicit unless others are asked for, as in JAX."""
-    kinds = AxisType.Explicit if axis_types is None else axis_types
+    kinds = _AxisType.Explicit if axis_types is None else axis_types
     return ms_func.make_mesh(axis_shapes, axis_names, kinds, devices=devices)
