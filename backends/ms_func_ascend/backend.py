@@ -6,6 +6,7 @@ back; the graphs that run are the ones in the files.
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.backend import CompileOptions, files
-from ms_func.errors import UnsupportedError
+from ms_func.errors import ArgumentValueError, UnsupportedError
 from ms_func_ascend import air, cann
 from ms_func_ascend.emitter import Options
 from ms_func_ascend.graph import Graph
@@ -31,7 +32,26 @@ DESCRIPTION = "ranks.json"
 def _split(flags: dict[str, Any]) -> tuple[Options, dict[str, Any]]:
     """Options of the translation, and those of the compiler."""
     own = {k: v for k, v in flags.items() if k in _OWN}
-    return Options(**own), {k: v for k, v in flags.items() if k not in _OWN}
+    rest = {k: v for k, v in flags.items() if k not in _OWN}
+    for name in rest.keys() - cann.SETTINGS:
+        near = difflib.get_close_matches(name, [*_OWN, *cann.SETTINGS], 1)
+        known = ", ".join(sorted(_OWN - {"rank", "ranks", "large_constant"} | cann.SETTINGS))
+        raise ArgumentValueError(
+            f"the Ascend backend has no option {name!r}\n"
+            f"fix: {f'it is spelled {near[0]!r}' if near else f'take one of {known}'}"
+        )
+    return Options(**own), rest
+
+
+def _for_files(flags: dict[str, Any]) -> Options:
+    """Options of the translation, where nothing is compiled."""
+    own, rest = _split(flags)
+    for name in rest:
+        raise ArgumentValueError(
+            f"the option {name!r} is one of the compiler: a file does not hold it\nfix: leave it "
+            "out, and give it to `atc` (`python -m ms_func_ascend atc FILE` prints the line)"
+        )
+    return own
 
 
 def export(module: Any, path: str | Path | None = None, **flags: Any) -> bytes | dict[str, bytes]:
@@ -59,10 +79,7 @@ def export(module: Any, path: str | Path | None = None, **flags: Any) -> bytes |
           tanh = Tanh(arg0:0) -> float32[2]  # -:2
           return tanh:0 float32[2]
     """
-    options, rest = _split(flags)
-    if rest:
-        raise TypeError(f"the Ascend translation has no option {sorted(rest)[0]!r}")
-    data = _files(module, options)
+    data = _files(module, _for_files(flags))
     if path is not None:
         for file, held in files(path, data).items():
             file.write_bytes(held)
@@ -128,7 +145,7 @@ class AscendReference:
 
     def compile(self, module: Any, options: CompileOptions) -> ReferenceExecutable:
         """Translate a module; see `ms_func.backend.Backend`."""
-        data = self.export(module, options)
+        data = _files(module, _split(options.flags)[0])
         if isinstance(data, bytes):
             return ReferenceExecutable([air.from_bytes(data)])
         *graphs, described = data.values()
@@ -136,8 +153,7 @@ class AscendReference:
 
     def export(self, module: Any, options: CompileOptions) -> bytes | dict[str, bytes]:
         """Bytes of the AIR file of a module; for several devices of each, and a description."""
-        own, _ = _split(options.flags)
-        return _files(module, own)
+        return _files(module, _for_files(options.flags))
 
     def put(self, array: np.ndarray, placement: Any = None, type: Any = None) -> np.ndarray:
         """The array itself: buffers are NumPy arrays."""
@@ -170,7 +186,8 @@ class Ascend(AscendReference):
             AscendUnavailable: CANN is missing here; the message says how to go on.
             AscendError: `atc` or the runtime failed.
         """
-        data = self.export(module, options)
+        own, settings = _split(options.flags)
+        data = _files(module, own)
         if not isinstance(data, bytes):
             raise UnsupportedError(
                 f"`{options.name}` is a program of {len(data) - 1} devices, and one process drives "
@@ -178,7 +195,6 @@ class Ascend(AscendReference):
                 f"path='{options.name}.air') and run one in each process, or run all of them here "
                 "with backend='ascend-ref'"
             )
-        _, settings = _split(options.flags)
         return cann.compile(data, options.name, **settings)
 
 

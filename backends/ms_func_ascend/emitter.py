@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.errors import ArgumentValueError
 from ms_func_ascend.graph import Graph, Node, Tensor
 from ms_func_ascend.legalize import carrier, holds, signed_twin
-from ms_func_ascend.prototypes import NAME_OF, accepts, attribute_number, available
+from ms_func_ascend.prototypes import NAME_OF, accepts, attribute_number, available, is_version
 
 BOOL = np.dtype(np.bool_)
 I8, I32, I64 = np.dtype(np.int8), np.dtype(np.int32), np.dtype(np.int64)
@@ -76,6 +77,18 @@ class Options:
     rank: int = 0
     ranks: int = 1
     large_constant: int = field(default=1024, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("nan_exact", "exact_casts", "fusions"):
+            if not isinstance(getattr(self, name), bool):
+                raise ArgumentValueError(
+                    f"the option {name!r} is True or False, not {getattr(self, name)!r}"
+                )
+        if not is_version(self.target) or not available("Data", self.target):
+            raise ArgumentValueError(
+                f"target={self.target!r} is no version of the operator headers that graphs can be "
+                'written for\nfix: give "latest" or one from "v0.3.0" on'
+            )
 
 
 class Emitter:

@@ -7,6 +7,7 @@ numberings: one in the tensor descriptors of a file, another in attributes.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -108,6 +109,11 @@ def _default(value: Any) -> Any:
     if isinstance(value, str) and value.startswith("DT_"):
         return _NUMPY[value[3:]]
     return value
+
+
+def is_version(text: str) -> bool:
+    """Whether `text` is `latest` or has the form of a version."""
+    return text == "latest" or re.fullmatch(r"v?\d+(\.\d+)*(-\w+)?", text) is not None
 
 
 def version(text: str) -> tuple[int, ...]:

@@ -237,15 +237,8 @@ class Translator:
 
     def captured(self, blocks: Sequence[Block]) -> list[Value]:
         """Values that blocks use and do not define; constants are made again inside."""
-        found: dict[int, Value] = {}
-        tensors: set[int] = set()
-        for block in blocks:
-            for value in _free(block, set()):
-                tensor = None if _cheap(value) else self.compact(value)
-                if tensor is not None and value not in found.values():
-                    found[id(value)] = value
-                    tensors.add(id(tensor))
-        return list(found.values())
+        free = (value for block in blocks for value in _free(block, set()))
+        return list(dict.fromkeys(value for value in free if not _cheap(value)))
 
     def subgraph(
         self,
@@ -255,13 +248,19 @@ class Translator:
         captured: Sequence[Value],
         results: Callable[[Translator], list[Tensor]],
     ) -> Graph:
-        """Graph of a region; its arguments are the block's, then the captured values."""
+        """Graph of a region; its arguments are the block's, then the captured values.
+
+        What has no elements is neither argument nor result: it is known.
+        """
         stem, source = self.e.stem, self.e.source
         graph = Graph(f"{stem}_{role}", self.options.target)
         inner = Translator(graph, self.options, self.refusals)
-        given = [graph.parameter(shape, dtype) for shape, dtype in types]
+        given = [
+            inner.e.const(np.zeros(shape, dtype)) if 0 in shape else graph.parameter(shape, dtype)
+            for shape, dtype in types
+        ]
         inner.env.update(zip([*block.params, *captured], given, strict=True))
-        graph.results = [inner._result(x) for x in results(inner)]
+        graph.results = [inner._result(x) for x in results(inner) if 0 not in x.shape]
         self.e.stem, self.e.source = stem, source
         return graph
 

@@ -189,7 +189,8 @@ def _bytes(n: float) -> str:
 
 def option_items(options: dict[str, Any] | None) -> tuple[tuple[str, Any], ...]:
     """Options of the compiler as a key; sorted, so that their order does not matter."""
-    return tuple(sorted((options or {}).items()))
+    held = {k: tuple(v) if isinstance(v, list) else v for k, v in (options or {}).items()}
+    return tuple(sorted(held.items()))
 
 
 def used_parameters(fn: Function) -> tuple[bool, ...]:
@@ -418,14 +419,18 @@ class HostProgram(NamedTuple):
 
 
 def compiled_elsewhere(
-    job: Prepared, operands: Sequence[Any], name: str, backend_name: str
-) -> HostProgram:
-    """Program for a named backend that holds no arrays of its own; `operands` say where it runs."""
+    job: Prepared, operands: Sequence[Any], name: str, backend_name: str,
+    flags: tuple[tuple[str, Any], ...],
+) -> HostProgram:  # fmt: skip
+    """Program for a named backend that holds no arrays of its own; `operands` say where it runs.
+
+    `flags` are the settings of that backend.
+    """
     placement = program_placement(job, operands)
-    key = ("host", backend_name, placement, job.outs)
+    key = ("host", backend_name, placement, job.outs, flags)
     if key not in job.fn.memo:
         module = lower_program(job, placement, name=name, portable=True)
-        options = CompileOptions(name, num_partitions=len(placement.devices))
+        options = CompileOptions(name, (), len(placement.devices), dict(flags))
         made = backend.get(backend_name).compile(module, options)
         job.fn.memo[key] = HostProgram(made, job.types or job.fn.out_types)
     return job.fn.memo[key]

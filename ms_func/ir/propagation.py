@@ -80,7 +80,12 @@ class _Propagation:
                 elif axes:
                     self._keep(t, place, axes)
         for f, times in self.times.items():
-            if times > 1 and not self._in_results(f):
+            if self.rule.kinds[f] == "masked" and not self._in_results(f):
+                self._refuse(
+                    "looks elements up along a dimension that is sharded: use "
+                    "`.at[...].get(out_sharding=)` to provide the sharding of the output"
+                )
+            elif times > 1 and not self._in_results(f):
                 self._refuse(
                     "contracts dimensions that are sharded, and it is ambiguous how the output "
                     "should be sharded"

@@ -58,8 +58,37 @@ def test_options_reach_the_translation() -> None:
     assert "IsNan" not in from_bytes(export(text, nan_exact=False)).count()
     flags = CompileOptions(flags={"nan_exact": False})
     assert AscendReference().export(text, flags) == export(text, nan_exact=False)
-    with pytest.raises(TypeError, match="no option 'speed'"):
-        export(text, speed=3)
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    ({"fusoins": False}, "fix: it is spelled 'fusions'"),
+    ({"speed": 3}, "fix: take one of atc_options, device_id, exact_casts"),
+    ({"fusions": "no"}, "'fusions' is True or False, not 'no'"),
+    ({"target": "v0.1.0"}, 'give "latest" or one from "v0.3.0" on'),
+    ({"target": "newest"}, "is no version of the operator headers"),
+])  # fmt: skip
+def test_options_are_those_that_there_are(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        ms.export(mnp.tanh, X, backend="ascend", options=options)
+    for name in ("ascend", "ascend-ref"):
+        with pytest.raises(ValueError, match=re.escape(words)):
+            ms.jit(lambda x: x + 1, backend=name, compiler_options=options)(X)
+
+
+def test_options_of_a_jitted_function_reach_the_backend() -> None:
+    wide = lambda x: x.astype(np.int8)  # noqa: E731
+    plain = ms.jit(wide, backend="ascend-ref", compiler_options={"exact_casts": False})
+    big = np.array([1, 300], np.int32)
+    assert ms.jit(wide, backend="ascend-ref")(big).tolist() == [1, 44]
+    assert plain(big).tolist() == [1, -128]  # the least helpful that a cast out of range may do
+    told = {"soc_version": "Ascend910B3", "precision": "mixed", "atc_options": ["--log=error"]}
+    line = r"soc_version=Ascend910B3 --precision_mode=allow_fp32\w+ --log=error"
+    with pytest.raises(RuntimeError, match=line):
+        ms.jit(mnp.tanh, backend="ascend", compiler_options=told)(X)
+    with pytest.raises(ValueError, match="'precision' is one of the compiler"):
+        ms.export(mnp.tanh, X, backend="ascend", options={"precision": "mixed"})
+    with pytest.raises(ValueError, match="no option 'speed'"):
+        export(TEXT, speed=3)
 
 
 def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

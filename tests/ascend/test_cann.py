@@ -71,7 +71,7 @@ def test_the_precision_is_always_given() -> None:
 
 
 def test_unknown_settings_are_refused() -> None:
-    with pytest.raises(TypeError, match="no option 'speed'"):
+    with pytest.raises(ValueError, match="no option 'speed'"):
         Ascend().compile(TEXT, CompileOptions("step", flags={"speed": 1}))
 
 

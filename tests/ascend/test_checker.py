@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 import ms_func as ms
+from ms_func import lax
+from ms_func.sharding import Mesh, P
+from ms_func_ascend import export
 from ms_func_ascend.wire import decode, encode
-from tests.support.air_checker import complaints
+from tests.support.air_checker import complaints, disagreements
 
 Message = dict[str, Any]
 
@@ -105,3 +108,54 @@ def test_each_rule_can_be_broken(reason: str) -> None:
     BREAKS[reason](model)
     found = complaints(encode("ModelDef", model))
     assert any(reason in line for line in found), found
+
+
+def spread(x: Any) -> Any:
+    total = lax.psum(x, "x")
+    return lax.all_gather(total, "x"), lax.psum_scatter(total, "y", tiled=True)
+
+
+def pieces() -> dict[str, bytes]:
+    """Files of four devices."""
+    mesh = Mesh((2, 2), ("x", "y"))
+    run = ms.shard_map(spread, mesh=mesh, in_specs=P("x", "y"),
+                       out_specs=(P(None, "x", "y"), P(("x", "y"))), check_vma=False)  # fmt: skip
+    return ms.export(run, np.ones((4, 4), np.float32), backend="ascend")
+
+
+TOGETHER: dict[str, Callable[[Message], Any]] = {
+    "rank 2: HcomAllReduce": lambda m: find(m, "HcomAllReduce")["attr"]["group"].update(s=b"all"),
+    "is no member": lambda m: find(m, "HcomAllReduce")["attr"]["group"].update(s=b"ranks_1_3"),
+    "rank_size is not 2": lambda m: find(m, "HcomAllGather")["attr"]["rank_size"].update(i=4),
+    "do not make the same calls": lambda m: find(m, "HcomAllReduce")["attr"]["reduction"].update(
+        s=b"max"),
+    "HcomAllReduce all_reduce: makes": lambda m: find(m, "HcomAllReduce")["output_desc"][0][
+        "shape"].update(dim=[9, 9]),
+    "arguments of": lambda m: find(m, "Data")["output_desc"][0]["shape"].update(dim=[9]),
+}  # fmt: skip
+
+
+def test_files_of_several_devices_fit_each_other() -> None:
+    files = pieces()
+    assert disagreements(files) == []
+    for reason, breaks in TOGETHER.items():
+        model = decode("ModelDef", files["rank2.air"])
+        breaks(model)
+        found = disagreements(files | {"rank2.air": encode("ModelDef", model)})
+        assert any(reason in line for line in found), (reason, found)
+    assert disagreements({k: v for k, v in files.items() if k != "rank1.air"})
+
+
+def test_the_root_of_a_broadcast_is_a_member() -> None:
+    files = export("""module @m attributes {mhlo.num_partitions = 2 : i32} {
+  func.func public @main(%x: tensor<3xf32>) -> tensor<3xf32> {
+    %y = "stablehlo.collective_broadcast"(%x) {replica_groups = dense<[[1, 0]]> : tensor<1x2xi64>,
+      channel_handle = #stablehlo.channel_handle<handle = 1, type = 1>}
+      : (tensor<3xf32>) -> tensor<3xf32>
+    return %y : tensor<3xf32> } }""")
+    assert isinstance(files, dict)
+    assert disagreements(files) == []
+    model = decode("ModelDef", files["rank1.air"])
+    find(model, "HcomBroadcast")["attr"]["root_rank"].update(i=2)
+    found = disagreements(files | {"rank1.air": encode("ModelDef", model)})
+    assert any("the root is no member" in line for line in found), found

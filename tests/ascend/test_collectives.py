@@ -29,8 +29,10 @@ from ms_func_ascend import (
     translate,
 )
 from ms_func_ascend.__main__ import main
+from ms_func_ascend.backend import ReferenceExecutable
 from ms_func_ascend.partition import partition
-from tests.support.ascend import assert_same, element, tensor, values
+from tests.support.air_checker import disagreements
+from tests.support.ascend import assert_same, element, read_back, tensor, values
 
 RNG = np.random.default_rng(7)
 
@@ -38,7 +40,7 @@ RNG = np.random.default_rng(7)
 def ranks_of(text: str, count: int, **options: Any) -> list[Graph]:
     """The graph of each device, read back from its file."""
     each = [translate(text, Options(rank=r, **options)) for r in range(count)]
-    return [from_bytes(to_bytes(g)) for g in each]
+    return [read_back(to_bytes(g)) for g in each]
 
 
 def per_device(op: str, x: np.ndarray, shape: tuple[int, ...], region: str = "", count: int = 4,
@@ -254,9 +256,14 @@ def normal(*shape: int) -> np.ndarray:
 
 
 def agree(f: Any, *arguments: Any) -> None:
-    """XLA on eight devices and the interpreter of eight graphs give the same."""
-    got, want = ms.jit(f, backend="ascend-ref")(*arguments), ms.jit(f)(*arguments)
-    for g, w in zip(ms.tree.leaves(got), ms.tree.leaves(want), strict=True):
+    """Eight files that fit each other, run side by side, give what XLA gives on eight devices."""
+    files, want = ms.export(f, *arguments, backend="ascend"), ms.jit(f)(*arguments)
+    assert disagreements(files) == []
+    graphs = [from_bytes(files[f"rank{r}.air"]) for r in range(8)]
+    got = ReferenceExecutable(graphs, json.loads(files["ranks.json"])).run(
+        [np.asarray(x) for x in ms.tree.leaves(arguments)]
+    )
+    for g, w in zip(got, ms.tree.leaves(want), strict=True):
         np.testing.assert_allclose(g, w, rtol=2e-5, atol=2e-6)
 
 
@@ -344,6 +351,7 @@ def test_a_plan_of_shard_becomes_a_file_for_each_device(
     x, y = normal(64, 16), normal(64, 8)
     files = ms.export(step, WEIGHTS, x, y, backend="ascend", path=tmp_path / "step.air")
     assert sorted(files) == [*(f"rank{r}.air" for r in range(8)), "ranks.json"]
+    assert disagreements(files) == []
     assert (tmp_path / "step_rank5.air").read_bytes() == files["rank5.air"]
     held = json.loads((tmp_path / "step_ranks.json").read_text())
     assert held["devices"] == 8

@@ -122,6 +122,36 @@ def test_broadcast_values_are_carried_at_full_shape() -> None:
     check(module(body, [X], [KIND], "%s"), X)
 
 
+@pytest.mark.parametrize("taken", [True, False])
+def test_what_has_no_elements_does_not_go_through(taken: bool) -> None:
+    """It is neither an argument nor a result of the sub-graphs, and still a result of the node."""
+    none = np.zeros((0, 3), np.float32)
+    kinds = [typed(none), KIND]
+    body = f"""  %r:2 = "stablehlo.if"(%arg0) ({{
+    %a = stablehlo.tanh %arg1 : {kinds[0]}
+    stablehlo.return %a, %arg2 : {kinds[0]}, {KIND}
+  }}, {{
+    %b = stablehlo.abs %arg2 : {KIND}
+    stablehlo.return %arg1, %b : {kinds[0]}, {KIND}
+  }}) : (tensor<i1>) -> ({kinds[0]}, {KIND})
+  %s:2 = stablehlo.while(%x = %r#0, %y = %r#1) : {kinds[0]}, {KIND}
+    cond {{
+      %i = stablehlo.constant dense<-9.0> : tensor<f32>
+      %n = stablehlo.constant dense<3.0> : tensor<f32>
+      %m = stablehlo.reduce(%y init: %i) applies stablehlo.maximum across dimensions = [0]
+        : ({KIND}, tensor<f32>) -> tensor<f32>
+      %c = stablehlo.compare LT, %m, %n : (tensor<f32>, tensor<f32>) -> tensor<i1>
+      stablehlo.return %c : tensor<i1>
+    }} do {{
+      %o = stablehlo.constant dense<1.0> : {KIND}
+      %w = stablehlo.add %y, %o : {KIND}
+      stablehlo.return %x, %w : {kinds[0]}, {KIND}
+    }}"""
+    p = np.array(taken)
+    graph = check(module(body, [p, none, X], kinds, "%s#0, %s#1"), p, none, X)
+    assert [len(n.outputs) for n in graph.nodes if n.op in ("If", "While")] == [1, 1]
+
+
 def test_calls_and_composites_are_inlined() -> None:
     text = f"""func.func private @twice(%x: {KIND}) -> {KIND} {{
   %r = stablehlo.add %x, %x : {KIND}

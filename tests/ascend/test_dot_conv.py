@@ -181,6 +181,17 @@ def test_a_forward_convolution_is_conv2d() -> None:
     assert node.layouts == {"x": "NCHW", "filter": "NCHW", "y": "NCHW"}
 
 
+@pytest.mark.parametrize(("dtype", "strides"), [("float32", (1, 1)), ("bfloat16", (1, 2))])
+def test_a_filter_longer_than_the_operator_takes(dtype: str, strides: tuple[int, int]) -> None:
+    """The sum over its pieces, formed in float32."""
+    case = BASE | NHWC | {"strides": strides, "pads": ((0, 0), (2, 1)), "shapes": {
+        "lhs": [1, 3, 600, 2], "rhs": [2, 280, 2, 2],
+        "out": [1, 2, 323 // strides[1] + 1, 2]}}  # fmt: skip
+    text, x, y = convolution_text(case, dtype)
+    graph = check(text, x, y, rtol=ROUGH.get(dtype, 2e-4))
+    assert graph.count()["Conv2D"] == 2
+
+
 def test_the_gradient_of_the_filter_has_its_operator() -> None:
     """Batch and features of the image exchanged, the filter the size of the result."""
     case = BASE | {

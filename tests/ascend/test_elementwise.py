@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.special
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,8 +88,7 @@ def test_special_functions(dtype: str) -> None:
     kind, flags = typed(x), tensor(SHAPE, "bool")
     cases = {name: (f"chlo.{name} %arg0 : {kind} -> {kind}", kind) for name in CHLO}
     cases |= {name: (f"chlo.{name} %arg0 : {kind} -> {flags}", flags) for name in TO_BOOL}
-    if dtype != "float64":
-        cases["erf_inv"] = f"chlo.erf_inv %arg0 : {kind} -> {kind}", kind
+    cases["erf_inv"] = f"chlo.erf_inv %arg0 : {kind} -> {kind}", kind
     cases["digamma"] = f"chlo.digamma %arg1 : {kind} -> {kind}", kind
     no_pole = np.where(x == 0, np.ones((), x.dtype), x)  # at 0 the versions of XLA differ
     check_many(cases, x, no_pole)
@@ -108,6 +108,24 @@ def test_functions_of_two_arguments(dtype: str, rtol: float) -> None:
         },
         x, y, n, rtol=rtol,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_the_next_number_in_every_direction(dtype: str) -> None:
+    """Bit for bit: of zeros of both signs, infinities, the smallest and the largest numbers."""
+    least = {"float16": 6e-8, "bfloat16": 1e-38, "float32": 2e-38}[dtype]
+    hard = [0, -0.0, np.nan, np.inf, -np.inf, 1, -1, 0.5, -2.5, least, -least, 6e4, -6e4]
+    x, y = (v.copy() for v in np.meshgrid(*[np.array(hard, dtype)] * 2))
+    check(one_op(f"chlo.next_after %arg0, %arg1 : {typed(x)}, {typed(x)} -> {typed(x)}",
+                 [x, y], typed(x)), x, y, rtol=1e-9)  # fmt: skip
+
+
+def test_the_inverse_error_function_of_64_bits() -> None:
+    x = np.concatenate([np.linspace(-1, 1, 201), 1 - np.logspace(-16, -1, 60),
+                        np.logspace(-300, -1, 60), [np.nan, 2, -np.inf]])  # fmt: skip
+    text = one_op(f"chlo.erf_inv %arg0 : {typed(x)} -> {typed(x)}", [x], typed(x))
+    (got,) = simulate(translate(text), [x])
+    np.testing.assert_allclose(got, scipy.special.erfinv(x), rtol=2e-15)
 
 
 @pytest.mark.parametrize("dtype", ALL)

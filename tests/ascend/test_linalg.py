@@ -122,6 +122,16 @@ def test_lu_is_lapacks(dtype: str, shape: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(info, want_info)
 
 
+@pytest.mark.parametrize("shape", [(2, 0, 0), (2, 0, 3), (2, 3, 0)])
+def test_factors_of_nothing(shape: tuple[int, ...]) -> None:
+    a, taus = np.zeros(shape, np.float32), np.zeros((2, 0), np.float32)
+    lu, pivots, info = call("getrf", [a], [(shape, "float32"), ((2, 0), "int32"),
+                                           ((2,), "int32")])  # fmt: skip
+    assert (lu.shape, pivots.shape, info.tolist()) == (shape, (2, 0), [0, 0])
+    (q,) = call("orgqr", [np.zeros((2, 4, 3), np.float32), taus], [((2, 4, 3), "float32")])
+    np.testing.assert_array_equal(q, [np.eye(4, 3)] * 2)
+
+
 def test_lu_of_a_singular_matrix_names_the_pivot() -> None:
     a = np.array([[[1, 2, 3], [2, 4, 6], [0, 0, 5]]], np.float32)
     lu, pivots, info = call("getrf", [a], [((1, 3, 3), "float32"), ((1, 3), "int32"),

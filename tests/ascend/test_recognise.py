@@ -13,9 +13,9 @@ import pytest
 import ms_func as ms
 import ms_func.numpy as mnp
 from ms_func import lax, nn, optim
-from ms_func_ascend import Graph, Options, simulate, to_bytes, translate
+from ms_func_ascend import simulate, to_bytes
 from ms_func_ascend.fuse import fuse
-from tests.support.ascend import read_back
+from tests.support.recognised import Cases, check_found, computing, graph_of, slope
 
 RNG = np.random.default_rng(5)
 
@@ -28,9 +28,6 @@ X, GAMMA, BETA = normal(6, 8), normal(8), normal(8)
 HEADS = [normal(2, 6, 4, 8) for _ in range(3)]
 GIVEN = normal(3), normal(3), normal(3), normal(3) ** 2
 """Scale, shift, mean and variance of channels."""
-MASK = RNG.random((2, 1, 6, 6)) < 0.6
-MASK[0, 0, 2] = False
-"""Keys that a query sees; one query of the first sequence sees none."""
 ONE_HOT = np.eye(8, dtype=np.float32)[[1, 2, 3, 0, 7, 7]]
 
 
@@ -48,19 +45,11 @@ def rms_norm(x: Any, gamma: Any) -> Any:
     return x * lax.rsqrt(mnp.mean(x * x, -1, keepdims=True) + 1e-6) * gamma
 
 
-def attention_of(q: Any, k: Any, v: Any, keep: Any, fill: float) -> Any:
-    """Heads before positions; `fill` in the place of masked elements."""
-    q, k, v = (x.transpose(0, 2, 1, 3) for x in (q, k, v))
-    scores = mnp.where(keep, q @ k.swapaxes(-1, -2) / math.sqrt(8), fill)
-    weights = mnp.exp(scores - scores.max(-1, keepdims=True))
-    return (weights / weights.sum(-1, keepdims=True) @ v).transpose(0, 2, 1, 3)
-
-
 def spelled_gelu(x: Any) -> Any:
     return 0.5 * x * (1 + mnp.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
-FORWARD: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, int]]] = {
+FORWARD: Cases = {
     "softmax": (nn.softmax, (X,), {"SoftmaxV2": 1}),
     "softmax of columns": (lambda x: nn.softmax(x, axis=0), (X,), {"SoftmaxV2": 1}),
     "log softmax": (nn.log_softmax, (X,), {"LogSoftmaxV2": 1}),
@@ -98,60 +87,7 @@ FORWARD: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, i
             *[c[:, None, None] for c in given]), (normal(2, 3, 5, 5), *GIVEN), {"BNInfer": 1},
     ),
     "a sum with a multiple": (lambda x, y: x - 0.3 * y, (X, X[::-1].copy()), {"Axpy": 1}),
-    "attention": (nn.dot_product_attention, (*HEADS,), {"FlashAttentionScore": 1}),
-    "causal attention": (
-        lambda q, k, v: nn.dot_product_attention(q, k, v, is_causal=True), (*HEADS,),
-        {"FlashAttentionScore": 1},
-    ),
-    "attention of heads first": (
-        lambda q, k, v: nn.softmax(q @ mnp.swapaxes(k, 2, 3) / math.sqrt(8)) @ v, (*HEADS,),
-        {"FlashAttentionScore": 1},
-    ),
-    "attention of groups of heads": (
-        lambda q, k, v: nn.dot_product_attention(q, k, v, is_causal=True),
-        (HEADS[0], HEADS[1][:, :, :2].copy(), HEADS[2][:, :, :2].copy()),
-        {"FlashAttentionScore": 1},
-    ),
-    "attention with a mask that is known later": (
-        lambda q, k, v, m: nn.dot_product_attention(q, k, v, mask=m), (*HEADS, MASK),
-        {"FlashAttentionScore": 1, "ReduceAny": 1, "LogicalNot": 1, "LogicalAnd": 1, "SelectV2": 1,
-         "Reshape": 1},
-    ),
-    "attention with rows without any key": (
-        lambda q, k, v: nn.dot_product_attention(
-            q, k, v, mask=mnp.arange(6)[:, None] > mnp.arange(6)[None]), (*HEADS,),
-        {"FlashAttentionScore": 1, "ReduceAny": 1, "LogicalAnd": 1, "SelectV2": 1, "Reshape": 1},
-    ),
-    "attention with minus infinity in rows without any key": (
-        lambda q, k, v, m: attention_of(q, k, v, m, -np.inf), (*HEADS, MASK),
-        {"FlashAttentionScore": 1, "ReduceAny": 1, "LogicalNot": 1, "LogicalAnd": 1, "SelectV2": 1,
-         "Reshape": 1},
-    ),
 }  # fmt: skip
-
-
-def slope(f: Callable[..., Any]) -> Callable[..., Any]:
-    """The result, and the gradient of its sum weighted by numbers of its own."""
-
-    def run(*arguments: Any) -> Any:
-        y, back = ms.vjp(f, *arguments)
-        weights = np.cos(np.arange(y.size)).astype(y.dtype).reshape(y.shape)
-        return y, back(weights)
-
-    return run
-
-
-def mixed(f: Callable[..., Any]) -> Callable[..., Any]:
-    """Attention of operands that others have made, and a result that others read."""
-    return lambda q, k, v: mnp.tanh(f(mnp.sin(q), mnp.sin(k), mnp.sin(v)))
-
-
-def spelled_attention(q: Any, k: Any, v: Any) -> Any:
-    """Heads first, masked as training scripts write it."""
-    q, k, v = (x.transpose(0, 2, 1, 3) for x in (q, k, v))
-    scores = q @ k.swapaxes(-1, -2) / math.sqrt(8)
-    scores = mnp.where(np.tril(np.ones((6, 6), bool)), scores, -1e9)
-    return (nn.softmax(scores, -1) @ v).transpose(0, 2, 1, 3)
 
 
 def adam(p: Any, m: Any, v: Any, g: Any, rate: Any, decay: float = 0, other: Any = None) -> Any:
@@ -188,9 +124,7 @@ def batch_norm(x: Any, gamma: Any, beta: Any, axes: tuple[int, ...]) -> Any:
 
 
 STATE = X, X[::-1].copy(), X**2, np.cos(X), np.float32(0.1)
-BOTH_WAYS = {"FlashAttentionScore": 1, "FlashAttentionScoreGrad": 1}
-
-TRAINING: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, int]]] = {
+TRAINING: Cases = {
     "softmax": (slope(nn.softmax), (X,), {"SoftmaxV2": 1, "SoftmaxGrad": 1}),
     "log softmax": (slope(nn.log_softmax), (X,), {"LogSoftmaxV2": 1, "LogSoftmaxGrad": 1}),
     "gelu": (slope(nn.gelu), (X,), {"Gelu": 1, "GeluGrad": 1}),
@@ -212,19 +146,6 @@ TRAINING: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, 
     "layer norm beside a residual": (
         slope(lambda x, g, b: x + mnp.tanh(layer_norm(x, g, b))), (X, GAMMA, BETA),
         {"LayerNormV3": 1, "LayerNormGradV3": 1, "Tanh": 1, "TanhGrad": 1, "Add": 2},
-    ),
-    "attention": (slope(nn.dot_product_attention), (*HEADS,), BOTH_WAYS),
-    "attention of heads first": (
-        slope(lambda q, k, v: nn.softmax(q @ mnp.swapaxes(k, 2, 3) / math.sqrt(8)) @ v), (*HEADS,),
-        BOTH_WAYS,
-    ),
-    "causal attention": (
-        slope(mixed(spelled_attention)), (*HEADS,),
-        {**BOTH_WAYS, "Sin": 3, "Cos": 3, "Mul": 3, "Tanh": 1, "TanhGrad": 1},
-    ),
-    "attention with a mask that is known later": (
-        slope(lambda q, k, v: nn.dot_product_attention(q, k, v, mask=MASK)), (*HEADS,),
-        {**BOTH_WAYS, "ReduceAny": 1, "LogicalAnd": 1, "SelectV2": 2, "Reshape": 1},
     ),
     "maxima of windows": (
         slope(lambda x: nn.max_pool(mnp.sin(x), (2, 2), (2, 2))), (IMAGES,),
@@ -272,32 +193,9 @@ TRAINING: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, 
 }  # fmt: skip
 
 
-def graph_of(f: Callable[..., Any], *arguments: np.ndarray, **options: Any) -> Graph:
-    module = ms.jit(f).trace(*arguments).closed().compiler_ir()
-    return read_back(to_bytes(translate(module, Options(**options))))
-
-
-def computing(graph: Graph) -> dict[str, int]:
-    """How often each operator occurs that computes anything."""
-    return {op: n for op, n in graph.count().items() if op not in ("Data", "Const")}
-
-
 @pytest.mark.parametrize("cases", [FORWARD, TRAINING], ids=["forward", "training"])
-def test_found_and_equal_to_xla(cases: dict[str, Any]) -> None:
-    """All of them in one program for XLA; each alone for its operators."""
-    flat = [a for _, arguments, _ in cases.values() for a in arguments]
-
-    def everything(*held: np.ndarray) -> list[Any]:
-        given = iter(held)
-        return [f(*[next(given) for _ in arguments]) for f, arguments, _ in cases.values()]
-
-    wanted = ms.jit(everything)(*flat)
-    for (name, (f, arguments, operators)), want in zip(cases.items(), wanted, strict=True):
-        graph = graph_of(f, *arguments)
-        assert computing(graph) == operators, name
-        results = simulate(graph, arguments)
-        for got, value in zip(results, ms.tree.leaves(want), strict=True):
-            np.testing.assert_allclose(got, value, rtol=2e-5, atol=3e-6, err_msg=name)
+def test_found_and_equal_to_xla(cases: Cases) -> None:
+    check_found(cases)
 
 
 @pytest.mark.parametrize("name", [*FORWARD][::3])
@@ -325,15 +223,6 @@ def test_older_headers_get_older_operators(name: str) -> None:
     count = graph_of(f, *arguments, target="v1.1.0").count()
     assert not count.keys() & set(LATE)
     assert ("LayerNorm" in count) == (name == "layer norm")
-
-
-def test_attention_for_headers_without_its_operators() -> None:
-    f, arguments, _ = FORWARD["attention of groups of heads"]
-    for target, wanted in (("v2.0.0", set()), ("v2.2.10", {"SoftmaxV2"})):
-        graph = graph_of(f, *arguments, target=target)
-        assert graph.count().keys() & {*LATE, "SoftmaxV2"} == wanted, target
-        want = ms.jit(f)(*arguments)
-        np.testing.assert_allclose(simulate(graph, arguments)[0], want, rtol=2e-5, atol=3e-6)
 
 
 def off(f: Callable[..., Any], *arguments: np.ndarray) -> tuple[Any, ...]:
@@ -388,9 +277,6 @@ NEAR_MISSES = {
         lambda q, k, v: (lambda w: (w, w @ v))(nn.softmax(q @ mnp.swapaxes(k, 2, 3))), *HEADS),
     "weights of queries": off(
         lambda q, k, v: nn.softmax(q @ mnp.swapaxes(k, 2, 3), axis=2) @ v, *HEADS),
-    "a mask of another kind": off(
-        lambda q, k, v, m: nn.softmax(q @ mnp.swapaxes(k, 2, 3) + m) @ v, *HEADS,
-        normal(2, 6, 4, 4)),
     "wide heads": off(
         nn.dot_product_attention, *[normal(1, 3, 2, 260) for _ in range(3)]),
 }  # fmt: skip
@@ -398,6 +284,7 @@ PLAIN = {"Sigmoid", "Tanh", "Mul", "Add", "ReduceSum", "RealDiv", "Neg", "Select
          "ReduceAny", "LogicalNot", "LogicalAnd", "Sub", "Sqrt", "Sin", "Cos", "Cast", "Pow",
          "IsNan", "Greater", "Axpy"}  # fmt: skip
 FUSED = {op for _, _, found in [*FORWARD.values(), *TRAINING.values()] for op in found} - PLAIN
+FUSED |= {"FlashAttentionScore", "FlashAttentionScoreGrad"}
 
 
 def test_near_misses_are_left_alone() -> None:
@@ -413,8 +300,7 @@ PARTLY = {"attention whose weights are read": {"SoftmaxV2", "SoftmaxGrad"},
     "attention with another scale on the way back": {"SoftmaxV2", "SoftmaxGrad"},
 "halves the other way round": {"Swish"}, "scale of rows": {"RmsNorm"}} | {
     name: {"SoftmaxV2"}
-    for name in ("weights that are used", "weights of queries", "wide heads",
-                 "a mask of another kind")
+    for name in ("weights that are used", "weights of queries", "wide heads")
 }  # fmt: skip
 """What is found in a near miss all the same."""
 
@@ -424,7 +310,7 @@ def wide_norm(x: Any, gamma: Any) -> Any:
     return rms_norm(x.astype(np.float32), gamma.astype(np.float32)).astype(x.dtype)
 
 
-HALF: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, int]]] = {
+HALF: Cases = {
     "gelu": (nn.gelu, (X,), {"Gelu": 1}),
     "silu": (nn.silu, (X,), {"Swish": 1}),
     "silu in float32": (lambda x: nn.silu(x.astype(np.float32)).astype(x.dtype), (X,),
@@ -447,7 +333,7 @@ HALF: dict[str, tuple[Callable[..., Any], tuple[np.ndarray, ...], dict[str, int]
                   {"FlashAttentionScore": 1}),
     "attention, both ways": (
         slope(lambda q, k, v: nn.dot_product_attention(q, k, v, is_causal=True)), (*HEADS,),
-        BOTH_WAYS,
+        {"FlashAttentionScore": 1, "FlashAttentionScoreGrad": 1},
     ),
 }  # fmt: skip
 

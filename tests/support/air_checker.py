@@ -321,10 +321,26 @@ def _types(node: Node) -> Iterator[str]:
     wanted = node.attrs.get("dst_type", {}).get(3, [None])[0] if node.op == "Cast" else None
     if wanted is not None and IN_ATTRIBUTES[wanted] != node.outputs[0].dtype:
         yield "dst_type is not the dtype of y"
+    if node.op in HCOM:
+        yield from _exchanged(node)
     if node.op in ("ConcatV2", "Pack", "AddN"):
         count = sum(d.name[0] == "x" for d in node.inputs)
         if node.attrs["N"][3] != [count]:
             yield f"N is not {count}"
+
+
+def _exchanged(node: Node) -> Iterator[str]:
+    """Collectives: what goes in and comes out, along the first dimension."""
+    (x, *_), (y, *_) = node.inputs, node.outputs
+    size = node.attrs.get("rank_size", {}).get(3, [1])[0]
+    rows = x.shape[:1]
+    wanted = {"HcomAllGather": tuple(n * size for n in rows),
+              "HcomReduceScatter": tuple(n // size for n in rows)}.get(node.op, rows)  # fmt: skip
+    if (y.dtype, y.shape) != (x.dtype, (*wanted, *x.shape[1:])):
+        yield f"makes {y.type} of {x.type}"
+
+
+HCOM = ("HcomAllReduce", "HcomAllGather", "HcomReduceScatter", "HcomAllToAll", "HcomBroadcast")
 
 
 def _broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...] | None:
@@ -411,3 +427,70 @@ def _inner(node: Node, named: dict[str, Graph]) -> Iterator[str]:
             expected = list(range(len(made)))
         if given != made or marks != expected:
             yield f"{graph.name} gives {given} at {marks}, not {made}"
+
+
+def disagreements(files: dict[str, bytes]) -> list[str]:
+    """What is wrong with the files of several devices, and where they do not fit each other.
+
+    Args:
+        files: by the end of their names: `rank0.air`, ..., and `ranks.json`.
+    """
+    described = json.loads(files["ranks.json"])
+    count, groups = described["devices"], described["groups"]
+    if set(files) != {"ranks.json", *(f"rank{r}.air" for r in range(count))}:
+        return [f"{sorted(files)} for {count} devices"]
+    calls: dict[str, dict[int, list[tuple[Any, ...]]]] = {}
+    found = []
+    for rank in range(count):
+        data = files[f"rank{rank}.air"]
+        found += [f"rank {rank}: {what}" for what in (*complaints(data), *_pieces(data, described))]
+        for node in _collectives(data):
+            name, size = _string(node, "group"), node.attrs.get("rank_size")
+            members = groups.get(name, [])
+            place = f"rank {rank}: {node.op} {node.name}"
+            if rank not in members or len(set(members)) != len(members):
+                found.append(f"{place}: is no member of {name} {members}")
+            if size is not None and size[3] != [len(members)]:
+                found.append(f"{place}: rank_size is not {len(members)}")
+            if node.op == "HcomBroadcast" and not 0 <= signed(node.attrs["root_rank"][3][0]) < len(
+                members
+            ):
+                found.append(f"{place}: the root is no member")
+            calls.setdefault(name, {}).setdefault(rank, []).append(_call(node))
+    for name, of in calls.items():
+        lists = [of.get(rank) for rank in groups.get(name, [])]
+        if any(one != lists[0] for one in lists):
+            found.append(f"members of {name} do not make the same calls: {lists}")
+    return found
+
+
+def _collectives(data: bytes) -> list[Node]:
+    """The collectives of a file, graph by graph, in their order."""
+    graphs = [Graph(g) for g in fields(data).get(7, [])]
+    return [node for g in graphs for node in g.nodes if node.op.startswith("Hcom")]
+
+
+def _string(node: Node, name: str) -> str:
+    return text(node.attrs[name], 2)
+
+
+def _call(node: Node) -> tuple[Any, ...]:
+    """What all members of a group must say alike."""
+    same = {n: node.attrs[n] for n in ("reduction", "rank_size", "root_rank") if n in node.attrs}
+    if node.op == "HcomAllToAllV":  # how much is sent and received is each device's own affair
+        return node.op, node.inputs[0].dtype, node.outputs[0].dtype
+    return (node.op, *sorted(map(repr, same.items())), [d.type for d in node.inputs],
+            [d.type for d in node.outputs])  # fmt: skip
+
+
+def _pieces(data: bytes, described: dict[str, Any]) -> Iterator[str]:
+    """Whether arguments and results have the shapes of the pieces that are described."""
+    root = Graph(fields(data)[7][0])
+    sides = {
+        "arguments": [n.outputs[0] for n in root.of("Data")],
+        "results": root.of("NetOutput")[0].inputs,
+    }
+    for side, ports in sides.items():
+        told = [tuple(entry["piece"]) for entry in described[side]]
+        if [d.shape for d in ports] != told:
+            yield f"{side} of {[d.shape for d in ports]}, not {told}"

@@ -196,9 +196,14 @@ def _heads_first(node: Node, xs: Sequence[Array], unused: Sequence[Any]) -> list
     return turned
 
 
-def _logits(node: Node, q: Array, k: Array, mask: Array | None) -> Array:
-    """Scaled products; ones in the mask take elements out."""
-    logits = np.float32(node.attr("scale_value")) * (q @ np.swapaxes(k, -1, -2))
+def _logits(node: Node, q: Array, k: Array, shift: Array | None, mask: Array | None) -> Array:
+    """Scaled products; ones in the mask take elements out. A shift is scaled as well."""
+    logits = q @ np.swapaxes(k, -1, -2)
+    if shift is not None:
+        if shift.shape not in (logits.shape, (1, *logits.shape[1:])):
+            raise ValueError(f"a shift of {shift.shape} for scores of {logits.shape}")
+        logits = logits + shift.astype(np.float32)
+    logits = np.float32(node.attr("scale_value")) * logits
     if mask is None:
         return logits
     if np.broadcast_to(mask, logits.shape).all(-1).any():
@@ -206,18 +211,33 @@ def _logits(node: Node, q: Array, k: Array, mask: Array | None) -> Array:
     return np.where(mask, np.float32(-np.inf), logits)
 
 
+def _repeated(x: Array, heads: int) -> Array:
+    """Heads of keys or values, each for its group of those of the queries."""
+    return np.repeat(x, heads // x.shape[1], 1)
+
+
+def _grouped(x: Array, heads: int) -> Array:
+    """Sums over the groups that share a head."""
+    batch, own, *rest = x.shape
+    return x.reshape(batch, heads, own // heads, *rest).sum(2)
+
+
 @kernel("FlashAttentionScoreGrad")
 def _flash_gradient(
     node: Node, q: Array, k: Array, v: Array, dy: Array, *more: Any
 ) -> tuple[Array, ...]:
     """From the maximum and the sum of each row that the score has left, eight times each."""
-    _, _, _, mask, top, total, _, out, *rest = more
+    shift, _, _, mask, top, total, _, out, *rest = more
     dtype = q.dtype
-    q, k, v, dy, out = _heads_first(node, (q, k, v, dy, out), (*more[:3], more[6], *rest))
-    weights = np.exp(_logits(node, q, k, mask) - top[..., :1]) / total[..., :1]
+    same(q, *([] if shift is None else [shift]))
+    q, k, v, dy, out = _heads_first(node, (q, k, v, dy, out), (*more[1:3], more[6], *rest))
+    heads, own = q.shape[1], k.shape[1]
+    k, v = (_repeated(x, heads) for x in (k, v))
+    weights = np.exp(_logits(node, q, k, shift, mask) - top[..., :1]) / total[..., :1]
     inner = dy @ np.swapaxes(v, -1, -2) - (dy * out).sum(-1, keepdims=True)
     slope = weights * inner * np.float32(node.attr("scale_value"))
-    made = slope @ k, np.swapaxes(slope, -1, -2) @ q, np.swapaxes(weights, -1, -2) @ dy
+    dk, dv = (_grouped(np.swapaxes(x, -1, -2) @ y, own) for x, y in ((slope, q), (weights, dy)))
+    made = slope @ k, dk, dv
     if node.attr("input_layout") == "BSND":
         made = tuple(np.swapaxes(x, 1, 2) for x in made)
     return *(x.astype(dtype) for x in made), np.zeros((0,), dtype)
@@ -225,11 +245,12 @@ def _flash_gradient(
 
 @kernel("FlashAttentionScore")
 def _flash_attention(node: Node, q: Array, k: Array, v: Array, *more: Any) -> tuple[Array, ...]:
-    """Layouts `BNSD` and `BSND`; no options but a mask."""
+    """Layouts `BNSD` and `BSND`; no options but a shift and a mask."""
     dtype, layout = q.dtype, node.attr("input_layout")
-    q, k, v = _heads_first(node, (q, k, v), (*more[:3], *more[4:]))
-    k, v = (np.repeat(x, q.shape[1] // x.shape[1], 1) for x in (k, v))  # heads in groups
-    logits = _logits(node, q, k, more[3])
+    same(q, *([] if more[0] is None else [more[0]]))
+    q, k, v = _heads_first(node, (q, k, v), (*more[1:3], *more[4:]))
+    k, v = (_repeated(x, q.shape[1]) for x in (k, v))
+    logits = _logits(node, q, k, more[0], more[3])
     top = logits.max(-1, keepdims=True)
     e = np.exp(logits - top)
     total = e.sum(-1, keepdims=True)

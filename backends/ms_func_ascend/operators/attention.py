@@ -1,4 +1,4 @@
-"""softmax(q k^T * scale, perhaps masked) v as one operator.
+"""softmax(q k^T * scale + shift, perhaps masked) v as one operator.
 
 A mask may be a constant or known at run time only. The operator leaves out what it is told to; a
 row that has nothing left is another matter: a program that puts a large negative number in the
@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ms_func_ascend.emitter import BOOL, Emitter
+from ms_func_ascend.emitter import BOOL, FOLD_LIMIT, Emitter
 from ms_func_ascend.graph import Tensor
+from ms_func_ascend.legalize import holds
+from ms_func_ascend.operators.arithmetic import negate
 from ms_func_ascend.operators.dot import dot
 from ms_func_ascend.operators.fused import fused
 from ms_func_ascend.prototypes import accepts
@@ -25,26 +27,41 @@ WIDEST = 256
 """Widest head that the operators take."""
 
 
-class Masked(NamedTuple):
-    """How a mask is given to the operators.
+class Scores(NamedTuple):
+    """How the operators are told what becomes of products of queries and keys.
 
     Attributes:
+        scale: number that the products are multiplied with.
+        shift: what is added to them; batch or 1, heads, both positions. The operator multiplies
+            it with its scale as well, so that the scale is then put into the queries.
         out: where an element is left out; batch or 1, heads or 1, both positions.
         rows: which rows keep something, one for each query; None where all of them do.
         fill: what the queries of other rows are.
     """
 
-    out: Tensor
-    rows: Tensor | None
-    fill: float
+    scale: float
+    shift: Tensor | None = None
+    out: Tensor | None = None
+    rows: Tensor | None = None
+    fill: float = 0.0
+
+    @property
+    def factor(self) -> float:
+        """The operator's own scale."""
+        return self.scale if self.shift is None else 1.0
 
     def queries(self, e: Emitter, q: Tensor, order: Sequence[int]) -> Tensor:
-        """Queries, their dimensions in `order`, with those of rows that keep nothing replaced."""
-        return self._chosen(e, q, order, self.fill)
+        """Queries as they are fed, their dimensions in `order`; others in empty rows."""
+        return self._scaled(e, self._chosen(e, q, order, self.fill))
 
     def slopes(self, e: Emitter, dq: Tensor, order: Sequence[int]) -> Tensor:
         """Gradients by queries, 0 in rows that keep nothing."""
-        return self._chosen(e, dq, order, 0.0)
+        return self._scaled(e, self._chosen(e, dq, order, 0.0))
+
+    def _scaled(self, e: Emitter, x: Tensor) -> Tensor:
+        if self.shift is None or self.scale == 1:
+            return x
+        return e.elementwise("Mul", x, e.like(self.scale, x))
 
     def _chosen(self, e: Emitter, x: Tensor, order: Sequence[int], other: float) -> Tensor:
         if self.rows is None:
@@ -52,28 +69,103 @@ class Masked(NamedTuple):
         return e.select(e.transpose(self.rows, order), x, e.like(other, x))
 
 
-def masked(e: Emitter, keep: Tensor, fill: float, shape: Sequence[int], keys: int) -> Masked | None:
-    """The operators' form of a mask over `shape` (batch, heads, positions); None if they lack it.
+def scores(
+    e: Emitter, keep: Tensor | None, fill: float, shift: Tensor | None, scale: float,
+    shapes: Sequence[Sequence[int]], dtype: np.dtype,
+) -> Scores | None:  # fmt: skip
+    """The operators' form of scaled, shifted and masked products; None if they lack it.
 
     Args:
-        keep: where elements stay, broadcasting to (batch, heads, positions, keys).
+        e: the emitter.
+        keep: where elements stay; four dimensions that broadcast to batch, heads, both positions.
         fill: what the program puts in the place of others.
+        shift: what the program adds, broadcasting likewise.
+        scale: what it multiplies with.
+        shapes: those of queries and keys (batch, heads, positions, features).
+        dtype: that of the queries.
     """
-    batch, heads, count = shape[:3]
-    if len(keep.shape) > 4 or not keep.shape:
-        return None
-    whole = e.reshape(keep, (1,) * (4 - len(keep.shape)) + keep.shape)
-    lead = whole.shape[:2]
+    (batch, heads, count, _), (_, _, keys, _), *_ = shapes
+    if shift is not None and keep is None:
+        keep, fill, shift = _as_mask(e, shift, fill)
+    if shift is not None:
+        shift = _of_dtype(e, shift, dtype)
+        if shift is None:
+            return None
+    if keep is None:
+        return Scores(scale, None if shift is None else _shift(e, shift, shapes))
+    lead = keep.shape[:2]
     lead = lead if lead in ((1, 1), (batch, 1), (batch, heads)) else (batch, heads)
-    value = e.computed(whole)
-    out, rows = e.elementwise("LogicalNot", whole, dtype=BOOL), None
+    value = e.computed(keep)
+    out, rows = e.elementwise("LogicalNot", keep, dtype=BOOL), None
     if value is None or not value.any(-1).all():
-        wide = e.broadcast_to(whole, (*whole.shape[:3], keys))
-        kept = (*whole.shape[:3], 1)
+        wide = e.broadcast_to(keep, (*keep.shape[:3], keys))
+        kept = (*keep.shape[:3], 1)
         rows = e.one("ReduceAny", [wide, e.ints([3])], kept, BOOL, keep_dims=True)
         out = e.elementwise("LogicalAnd", out, rows, dtype=BOOL)
+    if shift is not None and rows is not None:  # empty rows forget what was added, too
+        shift = e.select(rows, shift, e.like(0, shift))
     out = e.broadcast_to(out, (*lead, count, keys))
-    return Masked(out, rows, math.nan if math.isinf(fill) else 0.0)
+    added = None if shift is None else _shift(e, shift, shapes)
+    return Scores(scale, added, out, rows, math.nan if math.isinf(fill) else 0.0)
+
+
+def aligned(e: Emitter, x: Tensor, logits: Sequence[int], full: Sequence[int]) -> Tensor:
+    """`x`, which broadcasts to logits, with four dimensions that broadcast to `full`.
+
+    Those have the same dimensions apart from ones that are 1, and may have groups of heads apart.
+    """
+    sizes = [1] * (len(logits) - len(x.shape)) + list(x.shape)
+    x = e.reshape(x, sizes)
+    places = [k for k, n in enumerate(logits) if n != 1]
+    shape = []
+    for n in full:
+        parts: list[int] = []
+        while math.prod(logits[k] for k in parts) < n:
+            parts.append(places.pop(0))
+        if any(sizes[k] != 1 for k in parts):
+            for k in parts:
+                sizes[k] = logits[k]
+        shape.append(math.prod(sizes[k] for k in parts))
+    return e.reshape(e.broadcast_to(x, sizes), shape)
+
+
+def _of_dtype(e: Emitter, x: Tensor, dtype: np.dtype) -> Tensor | None:
+    """`x` in the dtype of the operator's other operands; None where that would round it."""
+    while x.dtype != dtype and x.node.op == "Cast":
+        (x, *_) = x.node.inputs  # type: ignore[assignment]
+    value = e.known(x)
+    fits = value is not None and bool((value.astype(dtype).astype(value.dtype) == value).all())
+    return e.cast(x, dtype) if x.dtype == dtype or fits or holds(dtype, x.dtype) else None
+
+
+def _shift(e: Emitter, shift: Tensor, shapes: Sequence[Sequence[int]]) -> Tensor:
+    (_, heads, count, _), (_, _, keys, _), *_ = shapes
+    return e.broadcast_to(shift, (shift.shape[0], heads, count, keys))
+
+
+def _as_mask(e: Emitter, shift: Tensor, fill: float) -> tuple[Tensor | None, float, Tensor | None]:
+    """A mask and its fill in the place of 0 and a large negative number that are added.
+
+    Only where they mean the same: in a row without any key a finite number changes nothing.
+    """
+    keep: Tensor | None = None
+    if shift.node.op == "SelectV2":
+        keep, one, other = shift.node.inputs
+        numbers = [None if t is None else e.known(t) for t in (one, other)]
+        if any(n is None or n.size != 1 for n in numbers) or keep is None:
+            return None, fill, shift
+        first, second = (float(np.reshape(n, -1)[0]) for n in numbers if n is not None)
+        if second == 0:
+            keep, first, second = e.elementwise("LogicalNot", keep, dtype=BOOL), second, first
+        held, fill = first == 0, second
+    else:
+        value = e.computed(shift)
+        if value is None or value.size > FOLD_LIMIT or not ((value == 0) | (value <= -1e4)).all():
+            return None, fill, shift
+        keep, held, fill = e.const(value == 0), True, float(value.min())
+    known = e.computed(keep)
+    same = math.isinf(fill) or (known is not None and known.any(-1).all())
+    return (keep, fill, None) if held and fill <= -1e4 and same else (None, fill, shift)
 
 
 def takes(e: Emitter, q: Tensor, shapes: Sequence[Sequence[int]]) -> bool:
@@ -90,16 +182,22 @@ def takes(e: Emitter, q: Tensor, shapes: Sequence[Sequence[int]]) -> bool:
 
 
 @fused("ascend.Attention", compact=True)
-def _attention(t: Any, op: Any, q: Tensor, k: Tensor, v: Tensor, *mask: Tensor) -> Tensor:
+def _attention(t: Any, op: Any, q: Tensor, k: Tensor, v: Tensor, *more: Tensor) -> Tensor:
     """One operator where it takes the heads; else the parts."""
     e, attrs = t.e, op.attrs
-    full = [e.broadcast_to(x, y.type.shape) for x, y in zip((q, k, v), op.operands, strict=False)]
-    held = [_heads(e, x, attrs[name]) for name, x in zip("qkv", full, strict=True)]
-    keep = mask[0] if mask else None
+    whole = [e.broadcast_to(x, y.type.shape) for x, y in zip((q, k, v), op.operands, strict=False)]
+    held = [_heads(e, x, attrs[name]) for name, x in zip("qkv", whole, strict=True)]
+    full = *held[0].shape[:3], held[1].shape[2]
+    given = {
+        name: aligned(e, x, attrs["logits"], full)
+        for name, x in zip(attrs["more"], more, strict=True)
+    }
+    if attrs["sign"] < 0:
+        given["shift"] = negate(e, given["shift"])
     shape = op.results[0].type.shape
-    made = _flash(e, held, keep, attrs, shape)
+    made = _flash(e, held, given, attrs, shape)
     if made is None:
-        made = e.reshape(_spelled_out(e, held, keep, attrs), shape)
+        made = e.reshape(_spelled_out(e, held, given, attrs), shape)
     return made
 
 
@@ -122,22 +220,23 @@ def _heads(e: Emitter, x: Tensor, sides: Any) -> Tensor:
 
 
 def _flash(
-    e: Emitter, held: list[Tensor], keep: Tensor | None, attrs: Any, shape: tuple[int, ...]
+    e: Emitter, held: list[Tensor], given: dict[str, Tensor], attrs: Any, shape: tuple[int, ...]
 ) -> Tensor | None:
     q, k, _ = held
     if not takes(e, q, [x.shape for x in held]):
         return None
-    mask = None if keep is None else masked(e, keep, attrs["fill"], q.shape, k.shape[2])
-    if keep is not None and mask is None:
+    shapes = q.shape, k.shape
+    how = scores(e, given.get("keep"), attrs["fill"], given.get("shift"), attrs["scale"], shapes,
+                 q.dtype)  # fmt: skip
+    if how is None:
         return None
     turned = [e.transpose(x, [0, 2, 1, 3]) for x in held]
     plain = sum(x.node.op == "Transpose" for x in turned) < sum(
         x.node.op == "Transpose" for x in held
     )
     layout, fed, order = ("BSND", turned, [0, 2, 1, 3]) if plain else ("BNSD", held, [0, 1, 2, 3])
-    if mask is not None:
-        fed[0] = mask.queries(e, fed[0], order)
-    made = score(e, fed, mask, q.shape, layout, attrs["scale"])[3]
+    fed[0] = how.queries(e, fed[0], order)
+    made = score(e, fed, how, q.shape, layout)[3]
     if not plain:
         return e.reshape(made, shape)
     if len(shape) == 5 and (shape[1] * shape[2], shape[3]) == q.shape[1:3]:  # groups of heads apart
@@ -147,16 +246,15 @@ def _flash(
 
 
 def score(
-    e: Emitter, fed: Sequence[Tensor], mask: Masked | None, shape: Sequence[int], layout: str,
-    scale: float,
-) -> list[Tensor]:  # fmt: skip
+    e: Emitter, fed: Sequence[Tensor], how: Scores, shape: Sequence[int], layout: str
+) -> list[Tensor]:
     """Outputs of the operator: maxima and sums of rows, nothing, and the result."""
     q = fed[0]
     sums = ((*shape[:3], 8), np.dtype(np.float32))
     outputs = [sums, sums, ((0, 0, 0, 0), q.dtype), (q.shape, q.dtype)]
-    inputs = [*fed, None, None, None, None if mask is None else mask.out]
+    inputs = [*fed, how.shift, None, None, how.out]
     return e.node(SCORE, inputs, outputs, head_num=shape[1], input_layout=layout,
-                  scale_value=scale)  # fmt: skip
+                  scale_value=how.factor)  # fmt: skip
 
 
 def _repeated(e: Emitter, x: Tensor, heads: int) -> Tensor:
@@ -167,7 +265,7 @@ def _repeated(e: Emitter, x: Tensor, heads: int) -> Tensor:
 
 
 def _spelled_out(
-    e: Emitter, held: list[Tensor], keep: Tensor | None, attrs: dict[str, Any]
+    e: Emitter, held: list[Tensor], given: dict[str, Tensor], attrs: dict[str, Any]
 ) -> Tensor:
     q, k, v = held
     k, v = (_repeated(e, x, q.shape[1]) for x in (k, v))
@@ -175,7 +273,9 @@ def _spelled_out(
     x = dot(e, q, k, pairs, ([3], [3]), wide)
     if attrs["scale"] != 1:
         x = e.elementwise("Mul", x, e.like(attrs["scale"], x))
-    if keep is not None:
-        x = e.select(keep, x, e.like(attrs["fill"], x))
+    if "shift" in given:
+        x = e.elementwise("Add", x, given["shift"])
+    if "keep" in given:
+        x = e.select(given["keep"], x, e.like(attrs["fill"], x))
     weights = e.cast(e.one("SoftmaxV2", [x], x.shape, x.dtype, axes=[3]), q.dtype)
     return dot(e, weights, v, pairs, ([3], [2]), q.dtype)

@@ -1,8 +1,8 @@
 """while, if and case as nodes that own sub-graphs.
 
 A sub-graph sees only what its node passes to it. Values that a region takes from outside
-become further inputs (for loops: carried and returned unchanged); constants are made again
-inside instead.
+become further inputs (for loops: carried and returned unchanged); constants, and what has no
+elements, are made again inside instead.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ms_func_ascend.emitter import BOOL, I32
-from ms_func_ascend.graph import Tensor
+from ms_func_ascend.emitter import BOOL, I32, Emitter
+from ms_func_ascend.graph import Graph, Tensor
 from ms_func_ascend.operators import arithmetic as a
 from ms_func_ascend.operators.registry import rule
 
@@ -33,8 +33,18 @@ def _while(t: Any, op: Any, *carried: Tensor) -> list[Tensor]:
         t.subgraph("cond", cond, types, captured, lambda sub: sub.block_results(cond)),
         t.subgraph("body", body, types, captured, lambda sub: results(sub, body)),
     ]
-    made = t.e.node("While", [given], types, graphs=graphs)
-    return made[: len(carried)]
+    return _node(t.e, "While", [], given, types, graphs)[: len(carried)]
+
+
+def _node(
+    e: Emitter, kind: str, chooser: Sequence[Tensor], given: Sequence[Tensor],
+    outputs: Sequence[tuple[tuple[int, ...], np.dtype]], graphs: Sequence[Graph],
+) -> list[Tensor]:  # fmt: skip
+    """Results of a node with sub-graphs; what has no elements does not go through it."""
+    passed = [x for x in given if 0 not in x.shape]
+    held = [(shape, dtype) for shape, dtype in outputs if 0 not in shape]
+    made = iter(e.node(kind, [*chooser, passed], held, graphs=graphs))
+    return [e.const(np.zeros(*o)) if 0 in o[0] else next(made) for o in outputs]
 
 
 @rule("if")
@@ -67,7 +77,7 @@ def _branches(t: Any, op: Any, kind: str, chooser: Tensor, names: Sequence[str])
         for name, block in zip(names, op.regions, strict=True)
     ]
     outputs = [(r.type.shape, r.type.dtype) for r in op.results]
-    return t.e.node(kind, [chooser, given], outputs, graphs=graphs)
+    return _node(t.e, kind, [chooser], given, outputs, graphs)
 
 
 @rule("map", compact=True)

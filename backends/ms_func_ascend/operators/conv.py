@@ -26,6 +26,8 @@ from ms_func_ascend.prototypes import accepts
 
 PEEL_LIMIT = 512
 """Positions of a filter that are summed one by one at most."""
+LONGEST = 255
+"""Longest side of a filter that the operators take."""
 
 
 @dataclass(frozen=True)
@@ -157,14 +159,36 @@ def _forward(
     image, conv = _without_spread(e, image, conv)
     if any(p < 0 or p > 255 for pair in conv.pads for p in pair):
         image, conv = _without_padding(e, image, conv)
-    limits = (max(kernel.shape[2:]) <= 255, max(conv.strides) <= 63, max(conv.dilations) <= 255)
+    limits = max(conv.strides) <= 63, max(conv.dilations) <= 255
     if not all(limits) or not accepts("Conv2D", "x", dtype):
         return None
+    if max(kernel.shape[2:]) > LONGEST:
+        return _in_pieces(e, image, kernel, conv, dtype)
     shape = [image.shape[0], kernel.shape[0], *conv.out(image.shape[2:], kernel.shape[2:])]
     return e.node(
         "Conv2D", [image, kernel], [(shape, dtype)],
         {"x": "NCHW", "filter": "NCHW", "y": "NCHW"}, **_attributes(conv),
     )[0]  # fmt: skip
+
+
+def _in_pieces(
+    e: Emitter, image: Tensor, kernel: Tensor, conv: Conv, dtype: np.dtype
+) -> Tensor | None:
+    """A filter that is too long for the operator: the sum over its pieces, in float32."""
+    axis = 2 if kernel.shape[2] > LONGEST else 3
+    image, conv = _without_padding(e, e.cast(image, F32), conv)
+    step, dilation = conv.strides[axis - 2], conv.dilations[axis - 2]
+    reach = (conv.out(image.shape[2:], kernel.shape[2:])[axis - 2] - 1) * step + 1
+    total: Tensor | None = None
+    for start in range(0, kernel.shape[axis], LONGEST):
+        stop = min(start + LONGEST, kernel.shape[axis])
+        weights = e.slice_axis(e.cast(kernel, F32), axis, start, stop)
+        seen = e.slice_axis(image, axis, start * dilation, (stop - 1) * dilation + reach)
+        made = _forward(e, seen, weights, conv, F32)
+        if made is None:
+            return None
+        total = made if total is None else a.add(e, total, made)
+    return None if total is None else e.cast(total, dtype)
 
 
 def _attributes(conv: Conv) -> dict[str, Any]:
@@ -229,7 +253,7 @@ def _input_gradient(
 def _small(conv: Conv, kernel: Tensor) -> bool:
     return (max(conv.strides) <= 63 and max(conv.dilations) <= 255
             and all(0 <= p <= 255 for pair in conv.pads for p in pair)
-            and max(kernel.shape[2:]) <= 255)  # fmt: skip
+            and max(kernel.shape[2:]) <= LONGEST)  # fmt: skip
 
 
 def _exchanged(e: Emitter, kernel: Tensor, groups: int) -> Tensor:
@@ -295,7 +319,7 @@ def _filter_gradient(
     forward = Conv(conv.dilations, tuple(pads), (1, 1), conv.strides, groups)
     channels, rows = image.shape[:2]
     shape = [kernel.shape[0], channels // groups, *out]
-    probe = (max(forward.strides) <= 63 and max(forward.dilations) <= 255 and max(out) <= 255
+    probe = (max(forward.strides) <= 63 and max(forward.dilations) <= 255 and max(out) <= LONGEST
              and all(p <= 255 for pair in pads for p in pair))  # fmt: skip
     if not probe or rows != kernel.shape[1]:
         return None
@@ -314,8 +338,14 @@ def _peeled(e: Emitter, image: Tensor, kernel: Tensor, conv: Conv, dtype: np.dty
     if conv.rank == 0:
         return _grouped_product(e, image, kernel, conv.groups, dtype)
     if math.prod(kernel.shape[2:]) > PEEL_LIMIT:
-        raise Unsupported(f"a {dtype.name} convolution with a filter of {list(kernel.shape[2:])}",
-                          "use float32 and at most two large spatial dimensions")  # fmt: skip
+        narrow = is_float(dtype) and dtype.itemsize <= 4 and conv.rank <= 2
+        fix = (
+            "use strides below 64 and dilations below 256"
+            if narrow
+            else ("use float32, and at most two spatial dimensions of the filter longer than 1")
+        )
+        raise Unsupported(f"a {dtype.name} convolution with a filter of {list(kernel.shape[2:])} "
+                          f"and steps of {list(conv.strides)}", fix)  # fmt: skip
     image, conv = _without_spread(e, image, conv)
     image, conv = _without_padding(e, image, conv)
     out = conv.out(image.shape[2:], kernel.shape[2:])

@@ -121,6 +121,8 @@ def _zero(e: Emitter, x: Tensor) -> Tensor:
 
 
 def _getrf(t: Any, op: Any, x: Tensor) -> list[Tensor]:
+    if 0 in x.shape:
+        return [t.e.const(np.zeros(r.type.shape, r.type.dtype)) for r in op.results]
     return _program(t, "getrf", [x])
 
 
@@ -129,6 +131,8 @@ def _geqrf(t: Any, op: Any, x: Tensor) -> list[Tensor]:
 
 
 def _orgqr(t: Any, op: Any, x: Tensor, taus: Tensor) -> list[Tensor]:
+    if 0 in taus.shape:  # no reflection is the one that reflects nothing
+        taus = t.e.const(np.zeros((*taus.shape[:-1], 1), taus.dtype))
     return _program(t, "orgqr", [x, taus])
 
 

@@ -1,4 +1,4 @@
-"""Attention: softmax(q k^T * scale, perhaps masked) v over two batch dimensions."""
+"""Attention: softmax(q k^T * scale + shift, perhaps masked) v over one or two batch dimensions."""
 
 from __future__ import annotations
 
@@ -35,46 +35,69 @@ def attention(op: Op, options: Any) -> Iterator[Found]:
     if axes != (len(logits.type.shape) - 1,):
         return
     pred, masked, fill = _mask(logits)
-    number, factors = product(masked)
+    values = Sides(second[1].batch, second[1].feature, second[1].position)
+    for scaled, shift, sign in _shifted(masked):
+        roles = _roles(op, weights, scaled, second)
+        if roles is not None:
+            (q, k), number, sides = roles
+            more = {"keep": pred, "shift": shift}
+            given = {name: x for name, x in more.items() if x is not None}
+            attrs = {"scale": number, "fill": fill, "dtype": logits.type.dtype, "sign": sign,
+                     "more": tuple(given), "logits": logits.type.shape,
+                     "q": sides[0], "k": sides[1], "v": values}  # fmt: skip
+            yield Found("Attention", [q, k, v, *given.values()], attrs)
+
+
+def _shifted(logits: Value) -> Iterator[tuple[Value, Value | None, int]]:
+    """What may be scaled products, what is added to them, and with which sign."""
+    yield logits, None, 1
+    for name, sign in (("add", 1), ("subtract", -1)):
+        op = made_by(logits, name)
+        if op is not None:
+            x, y = op.operands
+            yield x, y, sign
+            if sign == 1:
+                yield y, x, 1
+
+
+def _roles(
+    op: Op, weights: Value, scaled: Value, second: tuple[Sides, Sides]
+) -> tuple[list[Value], float, tuple[Sides, Sides]] | None:
+    """Queries and keys of scaled products, the scale, and what their dimensions are."""
+    number, factors = product(scaled)
     first = _through(factors[0]).op if len(factors) == 1 else None
     sides = None if first is None else _sides(first)
     if first is None or sides is None:
-        return
-    q, k = first.operands
+        return None
     queries: Sides | None = sides[0]
     if len(sides[0].position) == 2:
         queries = _grouped(op, factors[0], first, (second[0], *sides))
     elif not (_keeps_order(weights) and _keeps_order(factors[0])) or (
         not _fit(op, first, second[0], sides)
     ):
-        return
-    if queries is None:
-        return
-    attrs = {"scale": number, "fill": fill, "dtype": logits.type.dtype,
-             "q": queries, "k": sides[1],
-             "v": Sides(second[1].batch, second[1].feature, second[1].position)}  # fmt: skip
-    yield Found("Attention", [q, k, v, *([] if pred is None else [pred])], attrs)
+        return None
+    return None if queries is None else (first.operands, number, (queries, sides[1]))
 
 
 def _grouped(op: Op, logits: Value, first: Op, sides: tuple[Sides, Sides, Sides]) -> Sides | None:
     """Roles in queries of which several heads share one of the keys; None if they do not.
 
     The dimensions of the first product are followed through the layouts behind it: the logits must
-    be batch, heads (those of the keys, each with its group), positions, keys, and so must the
-    weights, where heads and groups are apart.
+    be batch, heads (those of the keys, each with its group, perhaps apart), positions, keys, and so
+    must the weights, where heads and groups are apart.
     """
     weights, q, k = sides
     size = {("q", d): n for d, n in enumerate(first.operands[0].type.shape)}
     size |= {("k", d): n for d, n in enumerate(first.operands[1].type.shape)}
-    if len(k.position) != 1 or len(weights.position) != 2 or len(logits.type.shape) != 4:
+    if len(k.position) != 1 or len(weights.position) != 2 or (len(logits.type.shape) not in (4, 5)):
         return None
     made = [d for d in size if d[0] == "q" and d[1] not in q.feature]
     made.sort(key=lambda d: (d[1] not in q.batch, d[1]))
     made += [d for d in size if d[0] == "k" and d[1] not in (*k.batch, *k.feature)]
     held = _followed(logits, first.results[0], [[d] if size[d] != 1 else [] for d in made], size)
-    if held is None or len(held[2]) != 1:
+    if held is None or len(held[-2]) != 1:
         return None
-    ((_, position),) = held[2]
+    ((_, position),) = held[-2]
     group = next(d for d in q.position if d != position)
     roles = [*(("q", d) for d in (*q.batch, group, position)), ("k", k.position[0])]
     w = op.operands[0].type.shape
@@ -121,7 +144,7 @@ def _taken(flat: list[Dim], count: int, size: dict[Dim, int]) -> list[Dim]:
 
 
 def _sides(op: Op) -> tuple[Sides, Sides] | None:
-    """Roles of the dimensions of both operands, where one is summed over and one or two repeat."""
+    """Roles of the dimensions of both operands, where one is summed over, one or two are left."""
     if op.name != "stablehlo.dot_general":
         return None
     dims = op.attrs["dot_dimension_numbers"]
@@ -131,7 +154,7 @@ def _sides(op: Op) -> tuple[Sides, Sides] | None:
         contract = list(dims.get(f"{side}_contracting_dimensions", []))
         rest = [d for d in range(len(value.type.shape)) if d not in (*batch, *contract)]
         long = [d for d in rest if value.type.shape[d] != 1] or rest[:1]
-        if len(batch) != 2 or len(contract) != 1 or len(long) > 2:
+        if len(batch) not in (1, 2) or len(contract) != 1 or len(long) > 2:
             return None
         made.append(Sides(batch, long, contract))
     return made[0], made[1]
