@@ -49,6 +49,9 @@ class Spatial(NamedTuple):
     @property
     def reach(self) -> tuple[int, int]:
         """Elements before and behind its own piece that a device reads of the left side."""
+        if (sliding := self._sliding(0)) is not None:
+            halos = [kind.split()[-2:] for kind in sliding[2] if "halo" in kind]
+            return (int(halos[0][0]), int(halos[0][1])) if halos else (0, 0)
         low, l = self.padding[0], self.spread
         last = (self.places - 1) * self.stride - low - self.hole
         return max(0, low) // l, max(0, last // l + 1)
@@ -118,9 +121,12 @@ def shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], conv: Any) -> str
 def local(
     ins: Sequence[ArrayType], outs: Sequence[ArrayType], cuts: Mapping[str, Cut], conv: Any
 ) -> Callable[..., Any] | None:
-    """Sums over a window that is cut, or within groups: the partitioner adds them up too often."""
+    """Sums over a window that is cut, which the partitioner adds up too often, and groups.
+
+    Groups it gathers, adds up too often, or ends the process over.
+    """
     dims = spatial(ins, outs[0], conv)
-    grouped = max(conv.feature_group_count, conv.batch_group_count) > 1 and "c" in cuts
+    grouped = max(conv.feature_group_count, conv.batch_group_count) > 1
     if not grouped and not any(d.is_summed and f"s{k}" in cuts for k, d in enumerate(dims)):
         return None
     left_spec, right_spec, _ = conv.dimension_numbers

@@ -183,6 +183,23 @@ def test_gradients_of_networks_laid_out_by_hand_are_those_of_one_device(spec):
         np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-5 * (1 + np.abs(want).max()))
 
 
+@pytest.mark.parametrize("sizes", [(8,), (2, 2, 2)])
+def test_gradients_of_grouped_convolutions(sizes):
+    """XLA's partitioner gathers the one, and ends the process over the other."""
+
+    def loss(w, x):
+        return (mnp.tanh(convolved(x, w, feature_group_count=2)) ** 2).sum()
+
+    mesh = Mesh(sizes, tuple("abc"[: len(sizes)]))
+    x = np.random.default_rng(1).standard_normal((8, 8, 8, 8)).astype(np.float32)
+    w = np.random.default_rng(2).standard_normal((3, 3, 4, 16)).astype(np.float32)
+    f = ms.grad(loss, (0, 1))
+    split = ms.jit(ms.shard(f, mesh=mesh, in_specs=("auto", P(mesh.axis_names))))
+    assert abs(split.plan(w, x).verify(split.lower(w, x).compile()).surplus) < 0.05
+    for got, want in zip(split(w, x), ms.jit(f)(w, x), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4 * np.abs(want).max())
+
+
 def test_prefixes_of_a_long_sequence_exchange_ends_of_pieces_only():
     def prefixes(x):
         pairs = lambda a, b: (a[0] * b[0], b[0] * a[1] + b[1])  # noqa: E731
