@@ -245,7 +245,7 @@ def get(name: str) -> Backend:
     if name not in found:
         installed = ", ".join(sorted(found)) or "none"
         raise RuntimeError(
-            f"backend {name!r} is not installed; installed: {installed}\n"
+            f"Unknown backend {name!r}: installed are {installed}\n"
             "fix: install the package that provides it, or pass one of the installed names"
         )
     made = found[name].load()

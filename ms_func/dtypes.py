@@ -255,8 +255,9 @@ def _join(a: np.dtype, a_weak: bool, b: np.dtype, b_weak: bool) -> tuple[np.dtyp
         return a, a_weak and b_weak
     if a.names is not None or b.names is not None:
         raise TypePromotionError(
-            f"{dtype_name(a)} and {dtype_name(b)} do not promote: float0 and keys have no "
-            "common dtype with others"
+            f"{dtype_name(a)} and {dtype_name(b)} do not promote: "
+            f"dtype={dtype_name(a if a.names else b)} is not a valid dtype for "
+            f"{'JAX ' if x64.value is not None else ''}type promotion"
         )
     one, two = _node(a, a_weak), _node(b, b_weak)
     common = _above(one) & _above(two)
@@ -351,7 +352,8 @@ def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
     """Dtype that the given arrays, scalars and dtypes promote to together.
 
     Args:
-        *args: arrays, numbers and dtypes; Python numbers are weak and give way.
+        *args: arrays, numbers and dtypes; Python numbers are weak and give way. None is the default
+            floating dtype.
         return_weak_type_flag: also return whether the result is weak.
 
     Returns:
@@ -369,18 +371,25 @@ def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
     """
     if not args:
         raise ValueError("result_type needs at least one array or dtype")
-    pairs = [
-        _dtype_and_weak(a)
-        if isinstance(a, (type, np.dtype, str)) or hasattr(a, "_scalar_dtype")
-        else type_of_value(a)
-        for a in args
-    ]
+    pairs = [_kind_of(a) for a in args]
     dtype, weak = pairs[0]
     for other, other_weak in pairs[1:]:
         dtype, weak = join(dtype, weak, other, other_weak)
     check_promotion("result_type", pairs, dtype)
     dtype = narrowed(dtype)
     return (dtype, weak) if return_weak_type_flag else dtype
+
+
+def _kind_of(x: Any) -> tuple[np.dtype, bool]:
+    """Dtype that an argument of `result_type` stands for, and whether it is weak."""
+    if x is None:
+        return DEFAULTS[float], False
+    if isinstance(x, (type, np.dtype, str)) or hasattr(x, "_scalar_dtype"):
+        return _dtype_and_weak(x)
+    dtype, weak = type_of_value(x)
+    if dtype.hasobject:
+        raise TypePromotionError(f"result_type takes arrays, numbers and dtypes, got {x!r}")
+    return dtype, weak
 
 
 def exact_dtype(dtype: Any) -> np.dtype:

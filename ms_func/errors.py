@@ -18,11 +18,11 @@ __all__ = [
     "ArgumentTypeError", "ArgumentValueError", "AxisError", "AxisNameError", "CallbackError",
     "CheckifyError", "CheckifyRuntimeError", "ConcretizationTypeError", "DeletedError",
     "DivisionByZeroError", "FailedCheckError", "ForkError", "IRError", "KeyReuseError",
-    "LocatedError", "NaNError", "NonConcreteBooleanIndexError", "NonFiniteError", "OOBError",
-    "OutOfMemoryError", "ShapeError", "ShardingError", "ShardingTypeError", "SizeError",
-    "StagingBoolError", "StagingError", "StagingIndexError", "TracerArrayConversionError",
-    "TracerBoolConversionError", "TracerIntegerConversionError", "TracerSliceError",
-    "TypePromotionError", "UnexpectedTracerError", "UnsupportedError",
+    "LayoutAssertionError", "LocatedError", "NaNError", "NonConcreteBooleanIndexError",
+    "NonFiniteError", "OOBError", "OutOfMemoryError", "ShapeError", "ShardingError",
+    "ShardingTypeError", "SizeError", "StagingBoolError", "StagingError", "StagingIndexError",
+    "TracerArrayConversionError", "TracerBoolConversionError", "TracerIntegerConversionError",
+    "TracerSliceError", "TypePromotionError", "UnexpectedTracerError", "UnsupportedError",
 ]  # fmt: skip
 __dir__ = __all__.copy
 
@@ -155,6 +155,14 @@ class ShardingTypeError(ShardingError):
     Example:
         >>> issubclass(ShardingTypeError, ValueError)
         True
+    """
+
+
+class LayoutAssertionError(ShardingError, AssertionError):
+    """Along explicit axes an array does not lie as `with_sharding_constraint` says it does.
+
+    Example:
+        a constraint `P("x")` on an array whose type is `float32[8,4@x]`. Move it with `reshard`.
     """
 
 

@@ -27,10 +27,12 @@ def ravel_pytree(pytree: Any) -> tuple[Array, Callable[[Array], Any]]:
 
     Returns:
         A vector of the dtype that the leaves promote to, and a function from vectors of its
-        length and dtype to trees of the structure, shapes and dtypes of `pytree`.
+        length and dtype to trees of the structure, shapes and dtypes of `pytree`. Where all
+        leaves are of one dtype the function takes vectors of any, and gives trees of that dtype.
 
     Raises:
         ValueError: the vector given to the returned function has another length.
+        TypeError: it has another dtype, and the leaves are of several.
 
     Example:
         >>> flat, unravel = ravel_pytree({"a": np.zeros((2, 2)), "b": np.ones(1)})
@@ -42,6 +44,7 @@ def ravel_pytree(pytree: Any) -> tuple[Array, Callable[[Array], Any]]:
         return np.zeros(0), lambda flat: tree.unflatten(structure, [])
     types = [typeof(x) for x in leaves]
     dtype = result_type(*(t.dtype for t in types))
+    alike = all(t.dtype == dtype for t in types)
     flat = np.concatenate([np.ravel(np.asarray(x, dtype)) for x in leaves])
     starts = onp.cumsum([t.size for t in types])[:-1].tolist()
 
@@ -51,7 +54,7 @@ def ravel_pytree(pytree: Any) -> tuple[Array, Callable[[Array], Any]]:
                 f"unravel function given array of shape {np.shape(vector)}, but expected shape "
                 f"{flat.shape}"
             )
-        if np.asarray(vector).dtype != dtype:
+        if not alike and np.asarray(vector).dtype != dtype:
             raise ArgumentTypeError(
                 f"unravel function given array of dtype {np.asarray(vector).dtype}, but expected "
                 f"dtype {dtype}"
@@ -59,9 +62,9 @@ def ravel_pytree(pytree: Any) -> tuple[Array, Callable[[Array], Any]]:
         parts = np.split(np.asarray(vector), starts)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # complex leaves beside real ones lose nothing
-            found = [
-                np.reshape(p, t.shape).astype(t.dtype) for p, t in zip(parts, types, strict=True)
-            ]
+            found = [np.reshape(p, t.shape) for p, t in zip(parts, types, strict=True)]
+            if not alike:
+                found = [x.astype(t.dtype) for x, t in zip(found, types, strict=True)]
         return tree.unflatten(structure, found)
 
     return flat, unravel

@@ -30,7 +30,7 @@ from ms_func.tracing.tracebacks import user_traceback
 
 
 def jit(
-    fun: Callable[..., Any] | None = None,
+    fun: Any = UNSPECIFIED,
     /,
     *,
     in_shardings: Any = UNSPECIFIED,
@@ -50,7 +50,8 @@ def jit(
 
     Args:
         fun: function of arrays or trees of arrays; it runs in Python only while it is
-            recorded, so side effects happen once for each signature.
+            recorded, so side effects happen once for each signature. Without it the result is
+            a decorator.
         in_shardings: placement of each argument, a prefix of the arguments.
         out_shardings: placement of each result, a prefix of the results.
         static_argnums: positions of arguments that are part of the program; hashable.
@@ -84,7 +85,7 @@ def jit(
         >>> float(jit(lambda x: x * x)(3.0))
         9.0
     """
-    if fun is None:
+    if fun is UNSPECIFIED:
         given = {k: v for k, v in locals().items() if k != "fun"}
         return partial(jit, **given)
     check_callable("jit", fun)

@@ -14,10 +14,9 @@ from ms_func.execution import buffers, guards
 from ms_func.execution.array import ARRAYS, Array, on_host, wrap
 from ms_func.execution.compile import transfer
 from ms_func.ir.layout import Format
-from ms_func.ir.mesh import current_mesh
-from ms_func.ir.sharding import NamedSharding, PartitionSpec, Sharding
+from ms_func.ir.sharding import NamedSharding
 from ms_func.ir.types import typeof
-from ms_func.primitives.sharding import constrained, over_devices
+from ms_func.primitives.sharding import constrained, destination
 from ms_func.tracing.tracer import Tracer
 from ms_func.tree_mismatch import no_prefix
 
@@ -172,38 +171,11 @@ def device_put(
     except ValueError:
         raise no_prefix("device_put device", device, x, "first argument",
                         lambda d: d is None) from None  # fmt: skip
-    places = [None if d is None else _placement(d) for d in given]
+    given = [d.place if isinstance(d, Format) else d for d in given]
+    places = [destination("jax.device_put", d) for d in given]
     with guards.explicit("explicit_device_put"):
         placed = [_place(leaf, where) for leaf, where in zip(leaves, places, strict=True)]
     return tree.unflatten(structure, placed)
-
-
-def _placement(where: Any) -> Any:
-    """A place that `device_put` was given.
-
-    Raises:
-        ValueError: it is none.
-    """
-    where = _over("device_put", where.place if isinstance(where, Format) else where)
-    if not (
-        where is None or isinstance(where, (Sharding, PartitionSpec)) or hasattr(where, "platform")
-    ):
-        raise ArgumentValueError(
-            "`jax.device_put` only accepts `None`, `jax.sharding.Sharding`, `jax.Device`, `Format` "
-            f"or a pytree of these values. Received invalid value: {where}"
-        )
-    return where
-
-
-def _over(name: str, where: Any) -> Any:
-    """A place with devices, which a bare spec takes from the mesh in force."""
-    if isinstance(where, PartitionSpec) and current_mesh() is None:
-        raise ArgumentValueError(
-            f"{name} got the spec {where}, but no mesh is in force. Please set a mesh via "
-            f"`jax.set_mesh` if a PartitionSpec is passed to {name}\n"
-            "fix: use `with mesh:` or set_mesh, or pass a NamedSharding"
-        )
-    return over_devices(where)
 
 
 def _place(x: Any, where: Any) -> Any:
@@ -240,7 +212,7 @@ def reshard(xs: Any, out_shardings: Any) -> Any:
     """
     leaves, structure = tree.flatten(xs)
     places = tree.broadcast_prefix(out_shardings, xs, is_leaf=lambda s: s is None)
-    placed = [_place(x, _over("reshard", s)) for x, s in zip(leaves, places, strict=True)]
+    placed = [_place(x, destination("reshard", s)) for x, s in zip(leaves, places, strict=True)]
     return tree.unflatten(structure, placed)
 
 

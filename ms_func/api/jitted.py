@@ -48,7 +48,7 @@ from ms_func.ir.references import discharge
 from ms_func.ir.types import TYPES, ArrayType, RefType, ShapeDtypeStruct, typeof
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.sharding import constrained
-from ms_func.tracing.arguments import function_name
+from ms_func.tracing.arguments import classes, function_name
 from ms_func.tracing.origins import Source
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import Ref, swap
@@ -173,8 +173,11 @@ class Jitted:
             static_argnames=options.static_argnames,
         )  # fmt: skip
         update_wrapper(made, fun, updated=())
+        if not hasattr(made, "__name__"):  # a partial function, or an object that can be called
+            made.__name__ = made.__qualname__ = self.name
         made.trace, made.lower, made.eval_shape = self.trace, self.lower, self.eval_shape
         made.clear_cache, made.why_recompiled = self.clear_cache, self.why_recompiled
+        made.__deepcopy__ = lambda memo: made  # as of any function
         attach = getattr(fun, "attach", None)
         if attach is not None:  # what `shard` returns has more to show
             attach(made, self.program_for)
@@ -352,7 +355,7 @@ class Jitted:
             raise
         arrays = [x for x, k in zip(leaves, kinds, strict=True) if type(k) in TYPES]
         state = environment(), config.recording(), config.searching()
-        key = (in_tree, kinds, statics, state)
+        key = (in_tree, kinds, statics, classes(statics), state)
         try:
             found = self.recorded.get(key)
         except TypeError:

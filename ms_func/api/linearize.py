@@ -17,6 +17,7 @@ from ms_func.api.programs import (
     written_without_tangent,
     zero_value,
 )
+from ms_func.control_flow.mismatch import structure_differences
 from ms_func.dtypes import float0, is_inexact
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution import key_reuse
@@ -449,12 +450,16 @@ def fwd_and_bwd(
 def _check_cotangents(given: Any, wanted_tree: Any, types: Sequence[ArrayType]) -> list[Any]:
     cts, ct_tree = tree.flatten(given)
     if ct_tree != wanted_tree:
+        parts = "".join(
+            f"  * out{path} was {a} in the original output, but {b} here, {why}\n"
+            for path, a, b, why in structure_differences(wanted_tree, ct_tree)
+        )
         raise ArgumentValueError(
             "unexpected tree structure.\n"
-            "The argument, a cotangent, to a VJP function returned by "
-            f"`{_public('vjp')}` must match the pytree\n"
-            f"structure of the value of the differentiated function, {wanted_tree}, but has "
-            f"{ct_tree}"
+            f"The argument to a VJP function returned by `{_public('vjp')}` must match the pytree\n"
+            "structure of the value of the differentiated function.\n"
+            f"But the tree structures differ:\n{parts}"
+            "fix: give a cotangent for each array that the function returns"
         )
     for ct, t in zip(cts, types, strict=True):
         got = typeof(ct)
@@ -462,8 +467,8 @@ def _check_cotangents(given: Any, wanted_tree: Any, types: Sequence[ArrayType]) 
             raise ArgumentValueError(
                 f"unexpected {kind()} (e.g. shape/dtype) for argument to VJP function: got "
                 f"{got.str_short()}, but expected {t.tangent.str_short()} because the "
-                "corresponding output of the differentiated function had type "
-                f"{t.str_short()}"
+                "corresponding output of the differentiated function had "
+                f"{'JAX type' if config.jax_rules() else 'type'} {t.str_short()}"
             )
     return [_converted(ct, t.tangent) for ct, t in zip(cts, types, strict=True)]
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ms_func import tree
+from ms_func import config, tree
 from ms_func.api.compile import jit
 from ms_func.api.devices import local_devices
 from ms_func.api.shard_map import Recorded, Region
@@ -21,6 +21,7 @@ from ms_func.ir.types import typeof
 from ms_func.primitives.shape import expand_dims, squeeze
 from ms_func.tracing.arguments import (
     check_callable,
+    classes,
     function_name,
     leaf_types,
     normalize_argnums,
@@ -157,7 +158,8 @@ class _Mapped:
             )
         types = leaf_types(leaves, "pmap", self.label)
         size, dims = axis_size_of("pmap", self.fun, moving, kwargs, axes, self.size)
-        key = (in_tree, tuple(types), tuple(dims), size, fixed, environment())
+        state = environment(), config.recording(), config.searching()
+        key = (in_tree, tuple(types), tuple(dims), size, fixed, classes(fixed), state)
         try:
             found = self.recorded.get(key)
         except TypeError:

@@ -21,6 +21,7 @@ from ms_func.ir.function import Function
 from ms_func.ir.layout import Format, read_layout
 from ms_func.ir.types import ArrayType, ShapeDtypeStruct, typeof
 from ms_func.lowering.hlo import hlo_computation
+from ms_func.tracing.arguments import classes
 from ms_func.tracing.tracer import Tracer
 from ms_func.tree_mismatch import mismatches
 
@@ -229,7 +230,7 @@ class Lowered(_Stage):
     @property
     def out_info(self) -> Any:
         """Results as `ShapeDtypeStruct`s."""
-        return self._traced.out_info
+        return tree.map(lambda x: x.update(weak_type=False), self._traced.out_info)
 
     def cost_analysis(self) -> dict[str, float]:
         """Estimates before the compiler has seen it: flops, bytes accessed, transcendentals."""
@@ -329,7 +330,8 @@ class Compiled(_Stage):
         types = iter(self._argument_types)
         pairs = [(x, next(types)) if _is_array(was) else (x, was)
                  for x, was in zip(given, made, strict=True)]  # fmt: skip
-        if statics != fixed or not all(_same(x, t) for x, t in pairs):
+        alike = statics == fixed and classes(statics) == classes(fixed)
+        if not (alike and all(_same(x, t) for x, t in pairs)):
             names = argument_names(jitted.fun, args, kwargs, jitted.options)[0]
             raise ArgumentTypeError(
                 "Argument types differ from the types for which this computation was compiled. The "
@@ -393,7 +395,7 @@ class Compiled(_Stage):
     def out_info(self) -> Any:
         """Results as `ShapeDtypeStruct`s that tell where they lie."""
         found = [
-            ShapeDtypeStruct(t.shape, t.face, sharding=s, weak_type=t.weak_type)
+            ShapeDtypeStruct(t.shape, t.face, sharding=s)
             for t, s in zip(self._out_types, self._out_places, strict=True)
         ]
         return tree.unflatten(self.out_tree, found)

@@ -12,11 +12,11 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution import key_reuse
 from ms_func.ir.axes import BATCH_AXIS, Axis, bound, renamed
 from ms_func.ir.function import Eqn, Function
-from ms_func.ir.sharding import NamedSharding, entry_axes
+from ms_func.ir.sharding import NamedSharding, PartitionSpec, entry_axes
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.axis_slices import index_in_dim, slice_in_dim
 from ms_func.primitives.keys import random_split
-from ms_func.primitives.sharding import LAYOUTS, constrained
+from ms_func.primitives.sharding import LAYOUTS
 from ms_func.tracing.arguments import (
     argument_paths,
     check_callable,
@@ -28,7 +28,7 @@ from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import operands
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracebacks import user_traceback
-from ms_func.transforms.batch import batch, lanes_laid_out, lanes_type
+from ms_func.transforms.batch import batch, lanes_laid_out
 from ms_func.tree_mismatch import no_prefix
 
 
@@ -243,6 +243,7 @@ def _run(
         return fun(*args, **kwargs)
 
     given = [leaves[i] for i in mapped]
+    layout = _lanes_layout(given, [dims[i] for i in mapped])
     with batched.axis():
         staged = stage(call, types, name=name, refs="write", operands=given,
                        role="lanes")  # fmt: skip
@@ -253,17 +254,12 @@ def _run(
     held = [own.get(id(ref)) for ref in staged.writes]
     captured, lanes, fresh = _split_keys(name, staged, batched.size, lanes)
     held = [0 if k in fresh else d for k, d in enumerate(held)]
-    layout = _lanes_layout(given, [dims[i] for i in mapped])
     fn = batched.own(staged.fn)
     with lanes_laid_out(layout):
         program, out_dims = _batched(fn, batched.size, lanes, (*wanted, *held), layout)
     _check_shared(name, staged, held, out_dims)
     _check_unmapped(name, staged, wanted, out_dims)
-    passed = operands(given)
-    if layout is not None:
-        passed = [_as_lanes(x, dims[i], batched.size, layout)
-                  for x, i in zip(passed, mapped, strict=True)]  # fmt: skip
-    outs = apply(program, [*captured, *passed])
+    outs = apply(program, [*captured, *operands(given)])
     for k, key in fresh.items():
         outs[staged.own + k] = key
     return staged.unflatten(outs)
@@ -340,19 +336,24 @@ def _batched(fn: Any, size: int, dims: Any, out_dims: Any, layout: Any) -> Any:
 
 
 def _lanes_layout(given: Sequence[Any], dims: Sequence[int | None]) -> NamedSharding | None:
-    """How lanes lie on devices, by the first argument whose type tells."""
+    """How lanes lie on devices, where types tell.
+
+    Raises:
+        ValueError: those of one argument lie otherwise than those of another.
+    """
+    found: dict[Any, NamedSharding | None] = {}
     for x, d in zip(given, dims, strict=True):
-        held = typeof(x).explicit
-        axes = () if held is None or d is None else held.dim_axes(typeof(x).ndim)[d]
-        if held is not None and axes:
-            return held.with_dims((axes,))
-    return None
-
-
-def _as_lanes(x: Any, dim: int | None, size: int, layout: NamedSharding) -> Any:
-    """An argument whose lanes lie as those of the others."""
-    wanted = lanes_type(_lane_type(x, dim), dim or 0, size, layout).explicit
-    return x if typeof(x).explicit == wanted else constrained(x, wanted)
+        if d is not None:
+            held = typeof(x).explicit
+            axes = () if held is None else held.dim_axes(typeof(x).ndim)[d]
+            found.setdefault(axes, held and held.with_dims((axes,)))
+    if len(found) > 1:
+        a, b, *_ = (PartitionSpec(axes or None)[0] for axes in found)
+        raise ArgumentValueError(
+            "Mapped away dimension of inputs passed to vmap should be sharded the same. Got "
+            f"inconsistent axis specs: {a} vs {b}\nfix: lay one out as the other with reshard"
+        )
+    return next(iter(found.values()), None)
 
 
 def _lane_type(x: Any, dim: int | None) -> ArrayType:

@@ -100,11 +100,14 @@ def values(outs: Sequence[Any]) -> list[Any]:
 def joined_type(a: ArrayType, b: ArrayType) -> ArrayType | None:
     """Type of both values, where one is weak promoted to it; None where they do not agree.
 
-    Under `as_jax` a weak value of another dtype does not agree.
+    Under `as_jax` a weak value of another dtype does not agree, nor one of another layout.
     """
     if a is b:
         return a
-    weak = (a.weak_type or b.weak_type) and not config.jax_rules()
+    strict = config.jax_rules()
+    if strict and a.explicit != b.explicit:
+        return None
+    weak = (a.weak_type or b.weak_type) and not strict
     if a.shape != b.shape or not (a.dtype == b.dtype or weak):
         return None
     dtype, weak = join(a.dtype, a.weak_type, b.dtype, b.weak_type)

@@ -64,9 +64,14 @@ def common_carry(
         leaves = [
             x if w is t else as_type(x, w) for x, t, w in zip(leaves, types, wanted, strict=True)
         ]
-    if any(a.shape != b.shape or a.dtype != b.dtype for a, b in zip(types, out_types, strict=True)):
+    if any(_differ(a, b) for a, b in zip(types, out_types, strict=True)):
         raise carry_types_differ(what, name, carry_tree, types, out_types, user_loc())
     return staged, leaves
+
+
+def _differ(a: ArrayType, b: ArrayType) -> bool:
+    strict = jax_rules() and a.explicit != b.explicit
+    return strict or a.shape != b.shape or a.dtype != b.dtype
 
 
 def _settled(given: ArrayType, found: ArrayType) -> ArrayType:

@@ -31,6 +31,7 @@ from ms_func.ir.primitive import (
     current,
 )
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.cast import convert_element_type
 from ms_func.tracing.arguments import function_name
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
@@ -300,10 +301,21 @@ class custom_vjp:
             )
 
         return [
-            as_tangent(x, t, wrong(i, t))
+            as_tangent(_at_width(x, t), t, wrong(i, t))
             for i, (x, t) in enumerate(zip(leaves, call.types, strict=True))
             if is_inexact(t.dtype)
         ]
+
+
+def _at_width(x: Any, t: ArrayType) -> Any:
+    """A cotangent of an argument: a rule may compute it at another precision."""
+    if not _is_array(x):
+        return x
+    got = typeof(x)
+    same_field = is_inexact(got.dtype) and (got.dtype.kind == "c") == (t.dtype.kind == "c")
+    if not same_field or got.dtype == t.dtype:
+        return x
+    return convert_element_type(x, t.dtype, t.weak_type)
 
 
 def _is_fixed(x: Any) -> bool:

@@ -57,7 +57,10 @@ def _jvp(
     captured, args = split_list(primals, num_captured)
     captured_dots, dots = split_list(tangents, num_captured)
     if any(is_live(captured_dots)):
-        raise _closed_over(name, captured_dots)
+        if any(is_live(dots)) or _reads(fn, is_live(captured_dots)):
+            raise _closed_over(name, captured_dots)
+        outs = custom_vjp_p.bind(*primals, fn=fn, rule=rule, num_captured=num_captured, name=name)
+        return outs, [Zero(t.tangent) for t in fn.out_types]
     if isinstance(rule, Deferred):
         fwd, bwd, consts = rule.recorded(is_live(dots))
         captured = list(consts)
@@ -74,6 +77,12 @@ def _jvp(
         )
     )
     return values, [next(found) if is_inexact(t.dtype) else Zero(t.tangent) for t in fn.out_types]
+
+
+def _reads(fn: Function, mask: Mask) -> bool:
+    """Whether a function uses one of its first parameters, and not its rules alone."""
+    used = {id(v) for e in fn.eqns for v in e.inputs} | {id(v) for v in fn.results}
+    return any(id(v) in used for v, m in zip(fn.params, mask, strict=False) if m)
 
 
 def _closed_over(name: str, dots: Sequence[Any]) -> Exception:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ms_func import tree
 from ms_func.control_flow import bodies
 from ms_func.control_flow.bodies import Mask, is_live, split_list
@@ -310,18 +312,37 @@ class custom_vmap:
                 raise ArgumentValueError(
                     f"the vmap rule of `{name}` must return a pair (result, out_batched), got {out}"
                 )
-            outs, out_tree = tree.flatten(out[0])
+            (outs, out_tree), (batched, spec) = map(tree.flatten, out)
+            _check_result(function_name(self.rule), outs, out_tree, batched, spec, size)
             if out_tree != staged.out_tree:
                 raise ArgumentValueError(
-                    f"structure of output value and batching mismatch: the vmap rule of `{name}` "
-                    f"returned {out_tree}, the function returns {staged.out_tree}"
+                    f"structure of output returned by custom vmap rule "
+                    f"({function_name(self.rule)}) does not match that of original custom-vmapped "
+                    f"function.\nOriginal output: {staged.out_tree}\nRule output: {out_tree}"
                 )
-            found.extend(bool(b) for b in tree.broadcast_prefix(out[1], out[0]))
+            found.extend(map(bool, batched))
             return outs
 
         with inside_rule():
             made = without_tracers(stage(run, types, name=f"vmap_of_{name}"), name)
         return Vectorised(made.fn, tuple(found), tuple(made.captured))
+
+
+def _check_result(
+    rule: str, outs: list[Any], out_tree: Any, batched: list[Any], spec: Any, size: int
+) -> None:
+    """See that a rule says of each result whether it has lanes, and that those it names do."""
+    if out_tree != spec:
+        raise ArgumentValueError(
+            "structure of output value and output batching specification returned by custom vmap "
+            f"rule ({rule}) do not match.\nOutput values: {out_tree}\nBatching spec: {spec}"
+        )
+    for x, b in zip(outs, batched, strict=True):
+        if b and np.shape(x)[:1] != (size,):
+            raise ArgumentValueError(
+                f"custom vmap rule ({rule}) says that a result of shape {np.shape(x)} has lanes, "
+                f"whose number is {size}\nfix: return the lanes in the first dimension"
+            )
 
 
 def sequential_vmap(fun: Callable[..., Any]) -> custom_vmap:

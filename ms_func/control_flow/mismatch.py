@@ -69,6 +69,12 @@ def _tree_reason(a: Any, b: Any) -> str:
     return "so the keys do not match" if x[0] is dict else "so the lengths do not match"
 
 
+def structure_differences(a: Any, b: Any) -> Iterator[tuple[str, str, str, str]]:
+    """Places where two structures differ: path, what stands there on each side, and why not."""
+    for path, x, y in _differences(a, b):
+        yield path, _noun(x), _noun(y), _tree_reason(x, y)
+
+
 class Side(NamedTuple):
     """A branch: what it is called in messages, the user's function, and its recording."""
 
@@ -80,9 +86,8 @@ class Side(NamedTuple):
 def trees_differ(what: str, one: Side, two: Side, loc: Any) -> Exception:
     """Two branches return different structures."""
     lines = [
-        f"{one.name} output{_at(path)} is {_noun(a)} but {two.name} output{_at(path)} is "
-        f"{_noun(b)}, {_tree_reason(a, b)}"
-        for path, a, b in _differences(one.staged.out_tree, two.staged.out_tree)
+        f"{one.name} output{_at(path)} is {a} but {two.name} output{_at(path)} is {b}, {why}"
+        for path, a, b, why in structure_differences(one.staged.out_tree, two.staged.out_tree)
     ]
     return ShapeError(
         f"{what} branch outputs must have the same pytree structure, but they differ:\n\n"
@@ -131,9 +136,9 @@ def argument_name(fun: Any, position: int, default: str) -> str:
 def carry_tree_differs(what: str, name: str, tree_in: Any, tree_out: Any, loc: Any) -> Exception:
     """A loop body returns its carry in another structure than it got."""
     lines = [
-        f"The input carry {_component(name, path)} is {_noun(a)} but the corresponding component "
-        f"of the carry output is {_noun(b)}, {_tree_reason(a, b)}"
-        for path, a, b in _differences(tree_in, tree_out)
+        f"The input carry {_component(name, path)} is {a} but the corresponding component "
+        f"of the carry output is {b}, {why}"
+        for path, a, b, why in structure_differences(tree_in, tree_out)
     ]
     return ShapeError(
         f"{what} body function carry input and carry output must have the same pytree "

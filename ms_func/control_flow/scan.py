@@ -143,6 +143,12 @@ def _length(types: Sequence[ArrayType], length: int | None) -> int:
                 f"scan got a value with no leading axis to scan over: {t}\n"
                 "fix: pass it in the carry, or let the function close over it"
             )
+    if any(t.explicit is not None and t.explicit.dim_axes(t.ndim)[0] for t in types):
+        specs = ", ".join(str(t.sharding.spec) for t in types)
+        raise ArgumentValueError(
+            f"0th dimension of all xs should be replicated. Got {specs}\n"
+            "fix: lay that dimension out whole with reshard, or scan over another one"
+        )
     sizes = list(dict.fromkeys(t.shape[0] for t in types))
     if length is not None:
         return _given_length(length, sizes)

@@ -232,8 +232,9 @@ def _index_dtype(lower: Any, upper: Any) -> np.dtype:
     for t in (low, high):
         if not issubdtype(t.dtype, np.integer) or t.shape != ():
             raise ArgumentTypeError(
-                "lower and upper arguments to fori_loop must be scalar integers of equal types, "
-                f"got {low.dtype.name}{list(low.shape)} and {high.dtype.name}{list(high.shape)}"
+                "lower and upper arguments to fori_loop must have equal types, those of scalar "
+                f"integers, got {low.dtype.name}{list(low.shape)} and "
+                f"{high.dtype.name}{list(high.shape)}"
             )
     if low.dtype != high.dtype and not (low.weak_type or high.weak_type):
         raise ArgumentTypeError(

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from threading import local
 from typing import Any
 
+from ms_func.errors import ShardingTypeError
 from ms_func.ir.mesh import current_mesh
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
 
@@ -35,6 +36,14 @@ def explicit_layout(mesh: Any, dims: Sequence[Sequence[Any]]) -> NamedSharding |
     return whole.with_dims([tuple(a for a in axes if a in known) for axes in dims])
 
 
+def agrees(kind: Any, layout: NamedSharding | None) -> bool:
+    """Whether a type tells of no dimension that it lies otherwise than `layout` has it."""
+    if kind.explicit is None or layout is None:
+        return kind.explicit is None
+    pairs = zip(kind.explicit.dim_axes(kind.ndim), layout.dim_axes(kind.ndim), strict=True)
+    return all(own in ((), other) for own, other in pairs)
+
+
 class _Rule:
     """Slot for the rule of results, filled by `propagation`.
 
@@ -45,6 +54,36 @@ class _Rule:
 
 
 layout_rule = _Rule()
+
+
+def alike(*parts: tuple[int, int | None, str]) -> Any:
+    """A rule of results that wants some of the operands laid out alike.
+
+    Args:
+        parts: from which operand to before which, and what is said where these are not; scalars
+            are not looked at.
+    """
+
+    def rule(primitive: Any, types: Sequence[Any], outs: Any, params: Any) -> Any:
+        for start, stop, complaint in parts:
+            laid = [t for t in types[start:stop] if t.ndim]
+            if not choice.free and any(t.explicit != laid[0].explicit for t in laid):
+                raise ShardingTypeError(
+                    f"{complaint}, got {', '.join(map(str, laid))}\n"
+                    "fix: lay one out as the other with reshard"
+                )
+        return layout_rule.rule(primitive, types, outs, params)
+
+    return rule
+
+
+def laid_as(operand: int) -> Any:
+    """A rule of results that lie as one of the operands does."""
+
+    def rule(primitive: Any, types: Sequence[Any], outs: Any, params: Any) -> Any:
+        return tuple([t.update(explicit=types[operand].explicit) for t in outs])
+
+    return rule
 
 
 class _Choice(local):

@@ -352,7 +352,7 @@ def _structure(fn: Function) -> tuple[Any, ...]:
     """Number variables in definition order and list every equation by those numbers.
 
     Result types follow from primitives, operands and parameters, so only parameter types
-    are listed.
+    are listed. Lines do not count, names that the user gave to stretches of the program do.
     """
     number: dict[Any, int] = {}
     for v in fn.params:
@@ -361,6 +361,8 @@ def _structure(fn: Function) -> tuple[Any, ...]:
     for e in fn.eqns:
         ins = [number[a] if type(a) is not Literal else a.key() for a in e.inputs]
         rows.append((e.primitive, *ins, *frozen_params(e.params)))
+        if e.loc is not None and e.loc.scope:
+            rows.append(e.loc.scope)
         for v in e.outputs:
             number[v] = len(number)
     rows.append(tuple(number[a] if type(a) is not Literal else a.key() for a in fn.results))

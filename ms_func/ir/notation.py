@@ -24,11 +24,13 @@ Term = tuple[Dim, ...]
 
 REDUCING = ("sum", "max", "min", "prod", "and", "or", "xor")
 """Kinds of index that may be missing from a result: cutting one leaves a partial result."""
-CUTTABLE = ("plain", "masked", "placed", "running", *REDUCING)
+CUTTABLE = ("plain", "masked", "placed", "running", "chosen", "turned", *REDUCING)
 """Kinds of index that may be cut. `masked`: each device does its own rows, a sum joins them.
 `placed`: values depend on the place in the whole (counting, random bits), of which the
 partitioner keeps track. `running`: results go on from those before; each device needs the totals
-of the others. `whole` ones must not be cut."""
+of the others. `chosen`: each device offers elements of its piece with their places, and all choose
+among these. `turned`: each device exchanges its piece with one at the other end. `whole` ones must
+not be cut."""
 
 
 class Halo(NamedTuple):
@@ -63,7 +65,7 @@ class Rule(NamedTuple):
     Attributes:
         names: name of each index.
         sizes: number of values of each index.
-        kinds: "plain", one of `REDUCING`, "masked", "placed" or "whole".
+        kinds: one of `CUTTABLE`, or "whole".
         ins: per operand and dimension the indices it is made of, major first; () if none.
         outs: the same per result.
         halos: what devices read of their neighbours.

@@ -306,8 +306,9 @@ class Primitive:
         varying: `(axes, **params)` to the axes along which results may differ between the devices
             of a region of manual computation, from those of the operands; default: the same; or
             BY_FUNCTIONS.
-        fixes_layout: whether `abstract` gives the layout of the results, where types tell
-            layouts; else it follows from those of the operands by `shard`.
+        layout: `(primitive, in_types, out_types, params)` to the types of the results with their
+            layouts, where types tell layouts; default: they follow from those of the operands by
+            `shard`.
         types: memo of `result_types`.
 
     Example:
@@ -345,7 +346,7 @@ class Primitive:
     host: bool = False
     binds: Rule | None = None
     varying: Any = None
-    fixes_layout: bool = False
+    layout: Rule | None = None
     types: dict[Any, tuple[ArrayType, ...]] = field(default_factory=dict, repr=False)
 
     # Spelling of JAX, where some primitives call a function that is no program yet; none does here.
@@ -387,8 +388,10 @@ class Primitive:
     def _refuse_keys(self, types: tuple[ArrayType, ...], params: dict[str, Any]) -> None:
         """Operations that carry programs take what these take; any other says so itself."""
         if any(t.key is not None for t in types) and not any(map(_carries, params.values())):
+            i = next(i for i, t in enumerate(types) if t.key is not None)
+            where = f" at position {i}" if len(types) > 1 else ""
             raise TypeError(
-                f"{self.name} does not accept dtypes {', '.join(t.face.name for t in types)}"
+                f"{self.name} does not accept dtype {types[i].face.name}{where}: a key is no number"
             )
 
     def _explicit_types(
@@ -401,8 +404,7 @@ class Primitive:
                 found = tuple(self.abstract(*types, **params))
             else:
                 found = self.result_types(tuple([t.whole for t in types]), params)
-                if not self.fixes_layout:
-                    found = layout_rule.rule(self, types, found, params)
+                found = (self.layout or layout_rule.rule)(self, types, found, params)
             self.types[key] = found
         return found
 

@@ -80,7 +80,12 @@ class _Propagation:
                 elif axes:
                     self._keep(t, place, axes)
         for f, times in self.times.items():
-            if times > 1 and not self._in_results(f):
+            if self.rule.kinds[f] == "masked" and not self._in_results(f):
+                self._refuse(
+                    "looks elements up along a dimension that is sharded: use "
+                    "`.at[...].get(out_sharding=)` to provide the sharding of the output"
+                )
+            elif times > 1 and not self._in_results(f):
                 self._refuse(
                     "contracts dimensions that are sharded, and it is ambiguous how the output "
                     "should be sharded"
@@ -112,7 +117,7 @@ class _Propagation:
             self._refuse(f"cannot tell how the dimensions of the result are cut, from {t}")
 
     def _cut_index(self, t: ArrayType, f: int, axes: Axes) -> None:
-        if self.rule.kinds[f] in ("whole", "running"):
+        if self.rule.kinds[f] in ("whole", "running", "chosen", "turned"):
             if self._in_results(f):
                 self._refuse(f"needs the whole dimension that {t} has cut")
         elif self.cuts.setdefault(f, axes) != axes:

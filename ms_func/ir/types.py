@@ -389,7 +389,7 @@ TYPES = frozenset((ArrayType, RefType))
 def _refuse_masked(x: Any) -> None:
     if type(x).__name__ == "MaskedArray" and isinstance(x, np.ndarray):
         raise ValueError(
-            "a masked array of NumPy is no operand: its mask would be lost\n"
+            "numpy masked arrays are not supported as direct inputs: the mask would be lost\n"
             "fix: x.filled(value), and pass the mask as an array of its own"
         )
 
@@ -423,7 +423,8 @@ def typeof(x: Any) -> ArrayType:
         _refuse_masked(x)
         shape = np.shape(x)
     if dtype.kind in "OSUM":
-        raise TypeError(f"{x!r} of type {type(x).__name__} is not a number or an array of numbers")
+        kind = "JAX type" if jax_rules() else "array or number"
+        raise TypeError(f"Argument {x!r} of type {type(x)} is not a valid {kind}")
     return ArrayType(shape, dtype, weak)
 
 

@@ -17,12 +17,12 @@ from ms_func.errors import ShardingError, UnsupportedError
 from ms_func.ir.effects import calls_host
 from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import NotSupported
-from ms_func.ir.sharding import NamedSharding, PartitionSpec
+from ms_func.ir.sharding import UNCONSTRAINED, NamedSharding, PartitionSpec
 from ms_func.ir.types import ArrayType
 from ms_func.lowering import context as mlir
 from ms_func.lowering.emit import TOKEN, Builder, Value
 from ms_func.lowering.manual import Manual
-from ms_func.lowering.shardings import device_order, mesh_text, sharding_text
+from ms_func.lowering.shardings import device_order, mesh_text, meshes_of, sharding_text
 from ms_func.stopwatch import timed
 
 
@@ -66,6 +66,8 @@ def lower_function(
         attributes["mhlo.num_replicas"] = mlir.integer(1, 32)
         lowerer = _Lowerer(module, devices, num_partitions, platform, [] if host is None else host)
         state = [TOKEN] if calls_host(fn) else []
+        for mesh in meshes_of(fn) if num_partitions > 1 else ():
+            lowerer.mesh_symbol(mesh)
         ins, outs = (
             lowerer.sharding_texts([*types, *state], shardings)
             for types, shardings in ((fn.free_types, in_shardings), (fn.out_types, out_shardings))
@@ -164,13 +166,18 @@ class _Lowerer:
         each = ", ".join([f"<@{self._one_device}, []>"] * count)
         return {"sdy.sharding": mlir.parsed(f"#sdy.sharding_per_value<[{each}]>")}
 
-    def whole(self, builder: Builder, value: Value) -> Value:
-        """A value brought together on every device, before one of them looks at all of it."""
+    def whole(self, builder: Builder, value: Value, dims: Sequence[int] | None = None) -> Value:
+        """A value brought together on every device, before one of them looks at all of it.
+
+        With `dims`, only these dimensions; the others stay as they are.
+        """
         if self.num_partitions == 1 or not self.meshes or self.manual is not None:
             return value
         mesh = next(iter(self.meshes))
         rank = ir.RankedTensorType(value.type).rank
-        text = self.sharding_text(NamedSharding(mesh, PartitionSpec()), rank)
+        every = range(rank) if dims is None else dims
+        spec = PartitionSpec(*[None if d in every else UNCONSTRAINED for d in range(rank)])
+        text = self.sharding_text(NamedSharding(mesh, spec), rank)
         return self._constrained(builder, value, text)
 
     def laid_out(self, builder: Builder, value: Value, held: Any) -> Value:

@@ -23,6 +23,7 @@ from ms_func.numpy.promotion import (
     operand,
     promote,
     promote_inexact,
+    strong,
 )
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import bits, compare, modulo, powers, rounding
@@ -274,8 +275,11 @@ pow = power
 
 @fusion.two
 def _power(x: Any, y: Any) -> Any:
-    x, y = numbers("power", x, y)
-    return powers.pow_p.bind(x, y) if is_inexact(typeof(x).dtype) else _integer_power(x, y)
+    base, exponent = numbers("power", x, y)
+    if not is_inexact(typeof(base).dtype):
+        return _integer_power(base, exponent)
+    settles = typeof(y).dtype.kind in "iu" and not typeof(y).weak_type
+    return powers.pow_p.bind(strong(base) if settles else base, exponent)
 
 
 def _integer_power(x: Any, y: Any) -> Any:

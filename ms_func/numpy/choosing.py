@@ -168,7 +168,9 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, 
 
 
 def _case(case: Any, x: Any, args: Sequence[Any], kw: dict[str, Any]) -> Any:
-    value = case(x, *args, **kw) if callable(case) else asarray(operand("piecewise", case))
+    value = (
+        case(x, *args, **kw) if callable(case) else asarray(promote_dtype("piecewise", x, case)[1])
+    )
     return convert(value, typeof(x).dtype)
 
 

@@ -16,6 +16,7 @@ from ms_func.execution.buffers import put
 from ms_func.execution.dispatch import bottom, fresh
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import current
+from ms_func.ir.sharding import NamedSharding
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy.promotion import (
     HANDLES,
@@ -29,7 +30,7 @@ from ms_func.numpy.promotion import (
     strong,
 )
 from ms_func.primitives import cast, shape
-from ms_func.primitives.sharding import constrained
+from ms_func.primitives.sharding import constrained, destination
 from ms_func.tracing.tracer import Tracer
 
 _NO_ARRAY = "Value {!r} of type {} is not a valid JAX array type: it is not an array or a number"
@@ -42,7 +43,8 @@ def array(
     """Array with the elements of `object`.
 
     Args:
-        object: array, number, anything with a buffer or `__array__`, or nested sequences of them.
+        object: array, number, anything with a buffer, `__array__` or
+            `__array_interface__`, or nested sequences of them.
         dtype: element type; by default that of the elements promoted together, where Python
             numbers count as int32, float32 and complex64. Arrays of NumPy keep their 64 bits.
         copy: arrays are values: the result never shares what assignment could reach.
@@ -70,7 +72,7 @@ def array(
         'bfloat16'
     """
     if order not in ("K", "C", "A", None):
-        raise NotImplementedError(f"only order 'K', 'C' and 'A' are supported, got {order!r}")
+        raise NotImplementedError(f"Only implemented for order='K', 'C' and 'A', got {order!r}")
     target = None if dtype is None else canonicalize_dtype(dtype)
     out = _from_object(object, target)
     eager = current.interpreter is bottom
@@ -101,14 +103,16 @@ def _from_object(x: Any, dtype: np.dtype | None) -> Any:
         if isinstance(x, plain):  # a class derived from it, such as an `IntEnum`
             return _from_object(plain(x), dtype)
     if x is None:
-        raise ArgumentValueError("None is not a valid value for array")
+        raise ArgumentValueError("None is not a valid value for jnp.array")
     if hasattr(x, "__jax_array__"):
         return _from_object(x.__jax_array__(), dtype)
     if isinstance(x, (list, tuple)):
         return _from_sequence(x, dtype)
     if isinstance(x, (str, bytes)) or callable(x):
         raise ArgumentTypeError(_NO_ARRAY.format(x, kind.__name__))
-    if hasattr(x, "__array__") or isinstance(x, (memoryview, bytearray)) or _has_buffer(x):
+    if isinstance(x, (memoryview, bytearray)) or _has_buffer(x) or any(
+        hasattr(x, name) for name in ("__array__", "__array_interface__")
+    ):  # fmt: skip
         return _from_numpy(np.asarray(x), dtype)
     if isinstance(x, Sequence):
         return _from_sequence(list(x), dtype)
@@ -184,7 +188,7 @@ def _measure(x: Any, leaves: list[Any]) -> tuple[int, ...]:
     """Shape of nested sequences down to their leaves, which are collected in order."""
     if not isinstance(x, (list, tuple)):
         if x is None:
-            raise ArgumentValueError("None is not a valid value for array")
+            raise ArgumentValueError("None is not a valid value for jnp.array")
         if isinstance(x, (str, bytes)):
             raise ArgumentTypeError(_NO_ARRAY.format(x, type(x).__name__))
         leaves.append(x)
@@ -271,10 +275,15 @@ def placed(x: Any, device: Any = None, out_sharding: Any = None) -> Any:
 
 
 def on_device(x: Any, device: Any) -> Any:
-    """`x` on a device or with a sharding; traced values stay where the program runs."""
+    """`x` on a device or with a sharding; traced values stay where the program runs.
+
+    Raises:
+        ValueError: `device` is neither.
+    """
+    where = destination("device", device)
     if type(x) is Tracer:
-        return x
-    return wrap(put(np.asarray(x), x.type, device))
+        return constrained(x, where) if isinstance(where, NamedSharding) else x
+    return wrap(put(np.asarray(x), x.type, where))
 
 
 def copy(a: ArrayLike, order: str | None = None) -> Array:

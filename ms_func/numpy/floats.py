@@ -30,6 +30,7 @@ from ms_func.numpy.promotion import (
 from ms_func.primitives import arithmetic as ar
 from ms_func.primitives import bits, cast, compare
 from ms_func.primitives import elementwise as el
+from ms_func.primitives.families import literal
 
 
 @fusion.one
@@ -262,24 +263,22 @@ def frexp(x: ArrayLike, /) -> tuple[Array, Array]:
 
 
 def _frexp(x: Any) -> Any:
+    """On the bits: arithmetic of the device may take subnormal numbers for 0."""
     dtype = typeof(x).dtype
     info = ml_dtypes.finfo(dtype)
-    tiny = compare.lt(el.abs(x), float(info.smallest_normal))
-    shift = info.nmant + 1
-    scaled = compare.select(tiny, ar.mul(x, 2.0**shift), x)
     kind = np.dtype(f"i{dtype.itemsize}")
-    pattern = cast.bitcast_convert_type(scaled, kind)
-    field = (1 << info.nexp) - 1
-    exponent = bitwise.bitwise_and(bitwise.right_shift(pattern, info.nmant), field)
-    bias = 1 - info.minexp
-    power = ar.sub(exponent, bias - 1)
-    power = compare.select(tiny, ar.sub(power, shift), power)
-    cleared = bitwise.bitwise_and(pattern, ~np.asarray(field << info.nmant, kind)[()])
-    half = np.asarray((bias - 1) << info.nmant, kind)[()]
-    mantissa = cast.bitcast_convert_type(bitwise.bitwise_or(cleared, half), dtype)
-    plain = bits.or_p.bind(compare.eq(x, 0.0), bits.not_p.bind(logic.isfinite(x)))
-    power = compare.select(plain, 0, convert(power, np.dtype(np.int32)))
-    return compare.select(plain, x, mantissa), power
+    pattern = cast.bitcast_convert_type(x, kind)
+    size = bits.bitwise_and(pattern, literal(np.iinfo(kind).max, pattern))
+    lead = ar.max(ar.sub(bits.clz(size), info.nexp), 0)  # up to the first digit of a subnormal one
+    power = ar.add(bits.shift_right_logical(size, info.nmant), ar.min(ar.sub(1, lead), 0))
+    power = ar.add(convert(power, np.dtype(np.int32)), int(info.minexp))
+    digits = bits.bitwise_and(bits.shift_left(size, lead), (1 << info.nmant) - 1)
+    sign = bits.bitwise_and(pattern, literal(np.iinfo(kind).min, pattern))
+    half = literal(-int(info.minexp) << info.nmant, pattern)
+    mantissa = bits.bitwise_or(bits.bitwise_or(digits, half), sign)
+    plain = bits.bitwise_or(compare.eq(size, 0), bits.bitwise_not(logic.isfinite(x)))
+    power = compare.select(plain, literal(0, power), power)
+    return compare.select(plain, x, cast.bitcast_convert_type(mantissa, dtype)), power
 
 
 @fusion.one

@@ -174,7 +174,10 @@ def _array_parts(
 ) -> list[Part]:
     """Entries of an integer, an array of integers or a mask."""
     if isinstance(entry, str):
-        raise ArgumentTypeError(f"string indexing is not supported; got idx={entry!r}")
+        who = "JAX does not support string indexing"
+        raise ArgumentTypeError(
+            f"{who if config.jax_rules() else 'strings are no indices'}; got idx={entry!r}"
+        )
     dtype = getattr(entry, "dtype", None)
     if dtype is None:
         try:

@@ -53,6 +53,12 @@ def _one_dtype(name: str, arrays: Sequence[Any], dtype: Any) -> list[Any]:
     return [convert(a, kind, weak) for a in arrays]
 
 
+def _alike(name: str, arrays: Any, dtype: Any) -> list[Any]:
+    """The operands of a joining function in one dtype, before any of them gets new dimensions."""
+    rows = _rows(name, arrays)
+    return _one_dtype(name, rows, dtype) if rows else rows
+
+
 def concatenate(arrays: Any, axis: int | None = 0, dtype: Any = None) -> Array:
     """Arrays joined along an existing dimension.
 
@@ -174,7 +180,7 @@ def vstack(tup: Any, dtype: Any = None) -> Array:
                [3, 4],
                [5, 6]], dtype=int32)
     """
-    return concatenate([atleast_2d(a) for a in _rows("vstack", tup)], 0, dtype)
+    return concatenate([atleast_2d(a) for a in _alike("vstack", tup, dtype)], 0)
 
 
 def hstack(tup: Any, dtype: Any = None) -> Array:
@@ -195,8 +201,8 @@ def hstack(tup: Any, dtype: Any = None) -> Array:
         Array([[1, 3],
                [2, 4]], dtype=int32)
     """
-    rows = [atleast_1d(a) for a in _rows("hstack", tup)]
-    return concatenate(rows, 0 if rows and rows[0].ndim == 1 else 1, dtype)
+    rows = [atleast_1d(a) for a in _alike("hstack", tup, dtype)]
+    return concatenate(rows, 0 if rows and rows[0].ndim == 1 else 1)
 
 
 def dstack(tup: Any, dtype: Any = None) -> Array:
@@ -215,7 +221,7 @@ def dstack(tup: Any, dtype: Any = None) -> Array:
         Array([[[1, 3],
                 [2, 4]]], dtype=int32)
     """
-    return concatenate([atleast_3d(a) for a in _rows("dstack", tup)], 2, dtype)
+    return concatenate([atleast_3d(a) for a in _alike("dstack", tup, dtype)], 2)
 
 
 def column_stack(tup: Any) -> Array:
@@ -233,10 +239,8 @@ def column_stack(tup: Any) -> Array:
         Array([[1, 3, 4],
                [2, 5, 6]], dtype=int32)
     """
-    rows = []
-    for a in _rows("column_stack", tup):
-        a = operand("column_stack", a)
-        rows.append(a if typeof(a).ndim > 1 else reshape(a, (typeof(a).size, 1)))
+    rows = _alike("column_stack", tup, None)
+    rows = [a if typeof(a).ndim > 1 else reshape(a, (typeof(a).size, 1)) for a in rows]
     return concatenate(rows, 1)
 
 

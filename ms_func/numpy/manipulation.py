@@ -476,4 +476,5 @@ def broadcast_arrays(*args: ArrayLike) -> list[Array]:
     """
     arrays = [operand("broadcast_arrays", a) for a in args]
     sizes = broadcast_shapes(*(typeof(a).shape for a in arrays))
-    return [as_handle(a) if typeof(a).shape == sizes else broadcast_to(a, sizes) for a in arrays]
+    alike = promotion.broadcast_alike(arrays, sizes)
+    return [as_handle(a) if typeof(a).shape == sizes else broadcast_to(a, sizes) for a in alike]

@@ -27,7 +27,7 @@ from ms_func.numpy.promotion import (
     promote_dtype,
     settled,
 )
-from ms_func.numpy.reductions import Axis, sum
+from ms_func.numpy.reductions import Axis, mask_of, masked, sum
 from ms_func.primitives import compare
 from ms_func.primitives import shape as sh
 from ms_func.primitives.collective_places import axis_size
@@ -40,7 +40,7 @@ def _count(a: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
         axes = axes_and_names(axis, len(shape))
         return math.prod(shape[i] if type(i) is int else axis_size(i) for i in axes)
     full = broadcast_to(where, broadcast_shapes(shape, np.shape(where)))
-    return sum(logic.truth("mean", full), axis, np.float32, keepdims=keepdims)
+    return sum(logic.truth("mean", full), axis, np.int32, keepdims=keepdims)
 
 
 @fusion.whole(1, "where")
@@ -169,7 +169,8 @@ def var(
 
     Raises:
         NotImplementedError: `out` is given.
-        ValueError: `dtype` is real where `a` is complex, or `a` has no such dimension.
+        ValueError: `dtype` is real where `a` is complex, `a` has no such dimension, or `ddof` and
+            `correction` are both given.
 
     Example:
         >>> a = np.array([1.0, 3.0])
@@ -185,6 +186,8 @@ def var(
             f"var: complex numbers have no variance of a real dtype, as {kind.name}"
         )
     axes = axes_and_names(axis, typeof(a).ndim)
+    if ddof and correction is not None:
+        raise ArgumentValueError("ddof and correction can't be provided simultaneously")
     free = ddof if correction is None else correction
     return _var_program(a, axes, keepdims, kind, free, where, mean)
 
@@ -199,9 +202,11 @@ def _var_program(
     if centre is None:
         centre = _mean(a, axes, keepdims=True, where=where)
     off = subtract(a, convert(operand("var", centre), inner))
+    if where is not None:  # before the square: its derivative would be NaN where they are
+        off = masked(off, mask_of("var", where), 0)
     square = real(multiply(off, conjugate(off))) if inner.kind == "c" else multiply(off, off)
     count = _count(a, axes, keepdims, where)
-    total = sum(square, axes, keepdims=keepdims, where=where)
+    total = sum(square, axes, keepdims=keepdims)
     if isinstance(count, int) and isinstance(free, (int, float)):
         left: Any = float(count - free) if count >= free else math.nan
     else:
@@ -238,7 +243,8 @@ def std(
 
     Raises:
         NotImplementedError: `out` is given.
-        ValueError: `dtype` is real where `a` is complex, or `a` has no such dimension.
+        ValueError: `dtype` is real where `a` is complex, `a` has no such dimension, or `ddof` and
+            `correction` are both given.
 
     Example:
         >>> np.std(np.array([[1.0, 3.0], [2.0, 8.0]]), axis=1)

@@ -20,7 +20,7 @@ from ms_func.numpy.filled import ones, zeros
 from ms_func.numpy.intervals import arange
 from ms_func.numpy.padding import pad
 from ms_func.numpy.products import convolve, matmul, outer
-from ms_func.numpy.promotion import ArrayLike, convert, fill, inexact, operand, promote_dtype
+from ms_func.numpy.promotion import ArrayLike, convert, fill, inexact, promote_dtype
 from ms_func.numpy.repeating import trim_zeros
 from ms_func.numpy.searching import concrete
 from ms_func.numpy.systems import inv, lstsq
@@ -217,7 +217,9 @@ def polyint(p: ArrayLike, m: int = 1, k: Any = None) -> Array:
         raise ArgumentValueError("Order of integral must be positive")
     p = asarray(inexact("polyint", p))
     constants = (
-        zeros((m,), p.dtype) if k is None else manipulation.atleast_1d(operand("polyint", k))
+        zeros((m,), p.dtype)
+        if k is None
+        else manipulation.atleast_1d(promote_dtype("polyint", p, k)[1])
     )
     if m > 1 and constants.shape[0] == 1:
         constants = manipulation.broadcast_to(constants, (m,))

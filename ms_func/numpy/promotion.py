@@ -17,11 +17,13 @@ from ms_func.dtypes import DEFAULTS, check_promotion, float0, is_inexact, join, 
 from ms_func.errors import ArgumentTypeError, ArgumentValueError, SizeError
 from ms_func.execution.array import Array, KeyArray, again, wrap
 from ms_func.execution.buffers import put
+from ms_func.ir.explicit import agrees
 from ms_func.ir.function import Literal
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.basis import broadcast_in_dim_p
 from ms_func.primitives.cast import convert_p
+from ms_func.primitives.sharding import constrained
 from ms_func.tracing.tracer import Tracer
 
 ArrayLike = Array | Tracer | np.ndarray | np.generic | bool | int | float | complex
@@ -115,6 +117,9 @@ def promote_all(name: str, args: Sequence[Any], inexact: bool = False) -> list[A
         _check_dtypes(name, types)
     found = _joined.get((types, inexact, x64.value))
     if found is None:
+        if any(t.key is not None for t in types) and len({t.face for t in types}) > 1:
+            faces = ", ".join(t.face.name for t in types)
+            raise ArgumentTypeError(f"{name} does not accept dtypes {faces}.")
         dtype, weak = _joined_types(types)
         dtype = to_inexact(dtype) if inexact else dtype
         shape = common_shape(name, [t.shape for t in types])
@@ -122,7 +127,10 @@ def promote_all(name: str, args: Sequence[Any], inexact: bool = False) -> list[A
             _joined.clear()
         found = _joined[types, inexact, x64.value] = (dtype, weak, shape)
     dtype, weak, shape = found
-    return [_fit(a, t, dtype, weak, shape) for a, t in zip(args, types, strict=True)]
+    fitting = [convert(a, dtype, weak) for a in args]
+    return (
+        fitting if all(t.shape in ((), shape) for t in types) else broadcast_alike(fitting, shape)
+    )
 
 
 def _check_ranks(name: str, types: Sequence[ArrayType]) -> None:
@@ -168,13 +176,6 @@ def _joined_types(types: Sequence[ArrayType]) -> tuple[np.dtype, bool]:
     return dtype, weak
 
 
-def _fit(x: Any, t: ArrayType, dtype: np.dtype, weak: bool, shape: tuple[int, ...]) -> Any:
-    x = convert(x, dtype, weak)
-    if t.shape and t.shape != shape:
-        return broadcast(x, shape)
-    return x
-
-
 def convert(x: Any, dtype: np.dtype, weak: bool = False) -> Any:
     """`x` with the given dtype: scalars become literals, NumPy's arrays convert on the host."""
     if type(x) in HANDLES:
@@ -186,13 +187,17 @@ def convert(x: Any, dtype: np.dtype, weak: bool = False) -> Any:
     if isinstance(x, np.ndarray):
         if x.dtype == dtype and x.ndim:
             return x
-        with np.errstate(all="ignore"):
-            x = x.astype(dtype)
+        x = _converted(x, dtype)
         return x if x.ndim else Literal(x[()], ArrayType((), dtype))
     if isinstance(x, np.generic):
-        with np.errstate(all="ignore"):
-            return Literal(np.asarray(x).astype(dtype)[()], ArrayType((), dtype, weak))
+        return Literal(_converted(np.asarray(x), dtype)[()], ArrayType((), dtype, weak))
     return _beside(x, ArrayType((), dtype, weak))
+
+
+def _converted(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """What a device makes of `x`: floats that an integer cannot hold saturate."""
+    with np.errstate(all="ignore"):
+        return np.asarray(convert_p.ref(x, new_dtype=dtype, weak_type=False))
 
 
 def broadcast(x: Any, shape: tuple[int, ...]) -> Any:
@@ -201,6 +206,26 @@ def broadcast(x: Any, shape: tuple[int, ...]) -> Any:
     if old == shape:
         return x
     return lay(x, shape, tuple(range(len(shape) - len(old), len(shape))))
+
+
+def broadcast_alike(xs: Sequence[Any], shape: tuple[int, ...]) -> list[Any]:
+    """Arrays repeated to one shape, scalars left out.
+
+    Where types tell layouts and something is repeated, dimensions of which one does not tell lie
+    as the others do.
+    """
+    found = [broadcast(x, shape) if typeof(x).shape else x for x in xs]
+    held = [s for v in found if (s := typeof(v).explicit) is not None]
+    if not held or all(v is x for v, x in zip(found, xs, strict=True)):
+        return found
+    each = zip(*(s.dim_axes(len(shape)) for s in held), strict=True)
+    dims = [next(filter(None, axes), ()) for axes in each]
+    axes = [a for dim in dims for a in dim]
+    if len(set(axes)) < len(axes):
+        return found
+    joint = held[0].with_dims(dims)
+    return [constrained(v, joint) if t.shape and t.explicit != joint and agrees(t, joint) else v
+            for v, t in zip(found, map(typeof, found), strict=True)]  # fmt: skip
 
 
 def lay(x: Any, shape: tuple[int, ...], dims: tuple[int, ...]) -> Any:

@@ -271,7 +271,7 @@ def nanmedian(
 
 def _check_parts(name: str, q: Any, top: int) -> None:
     """Refuse parts out of range where their values are at hand without waiting."""
-    if type(q) is float and 0 <= q <= top:
+    if type(q) in (float, int) and 0 <= q <= top:
         return
     if isinstance(q, (int, float, np.ndarray, np.generic)):
         values = np.asarray(q)
@@ -317,13 +317,18 @@ def _weighted(
 
 def _prepared(a: Any, q: Any, name: str, axis: Axis, top: int) -> tuple[Any, Any, tuple[int, ...]]:
     """Elements and parts of 1, both of a floating dtype, and the dimensions to reduce."""
-    a = strong(inexact(name, settled(name, a)))
-    if typeof(a).dtype.kind == "c":
+    a, q = strong(inexact(name, settled(name, a))), settled(name, q)
+    if "c" in (typeof(a).dtype.kind, typeof(q).dtype.kind):
         raise ArgumentValueError(
             "quantile does not support complex input, as the operation is poorly defined."
         )
-    q = strong(inexact(name, q))
+    q = convert(q, _fine(typeof(a).dtype))
     return a, q if top == 1 else ar.divide(q, top), axes_tuple(axis, typeof(a).ndim)
+
+
+def _fine(dtype: np.dtype) -> np.dtype:
+    """The floating dtype that holds parts, and places among many elements of `dtype`."""
+    return join(dtype, False, np.dtype(np.float32), False)[0]
 
 
 def _weights(name: str, w: Any, shape: tuple[int, ...], axis: Axis, axes: Any) -> Any:
@@ -364,11 +369,11 @@ def _quantile_program(
     """Sort the dimensions made one, then interpolate between two elements of each row."""
     rows, lead = _rows(a, axes)
     n, dtype = typeof(rows).shape[-1], typeof(a).dtype
-    nan = logic.isnan(rows)
     rows = sorting.sort(rows)
-    fine = join(dtype, False, np.dtype(np.float32), False)[0]  # holds places among many elements
+    fine = _fine(dtype)
     if skip_nan:
-        count = convert(reductions.sum(logic.logical_not(nan), -1, np.int32), fine)
+        numbers = logic.logical_not(logic.isnan(rows))
+        count = convert(reductions.sum(numbers, -1, np.int32), fine)
     else:
         count = np.asarray(n, fine)[()]
     flat = manipulation.reshape(convert(q, fine), (-1, *[1] * len(lead)))
@@ -380,8 +385,8 @@ def _quantile_program(
     out = searching.where(logic.equal(share, 0), below, searching.where(
         logic.equal(share, 1), above, _between(below, above, share)
     ))  # fmt: skip
-    bad = reductions.all(nan, -1) if skip_nan else reductions.any(nan, -1)
-    bad = logic.logical_or(bad if n else True, logic.isnan(flat))
+    nan = logic.isnan(rows[..., 0 if skip_nan else -1]) if n else True  # sorted: NaN is last
+    bad = logic.logical_or(nan, logic.isnan(flat))
     out = searching.where(bad, math.nan, out)
     return _restored(out, typeof(q).shape, typeof(a).shape, axes, keepdims)
 

@@ -22,6 +22,7 @@ from ms_func.numpy.manipulation import broadcast_shapes, broadcast_to
 from ms_func.numpy.promotion import (
     HANDLES,
     ArrayLike,
+    admit,
     as_handle,
     convert,
     fill,
@@ -40,7 +41,7 @@ _BOOL = np.dtype(np.bool_)
 # --- the common way ---------------------------------------------------------------------
 
 
-def _mask(name: str, where: Any) -> Any:
+def mask_of(name: str, where: Any) -> Any:
     """The elements to count, as booleans.
 
     Raises:
@@ -68,7 +69,7 @@ def _reduce(
 ) -> Any:
     """Reduce `a`: masked elements become `identity`, `initial` is combined at the end."""
     if where is not None:
-        a = _masked(a, _mask(name, where), identity)
+        a = masked(a, mask_of(name, where), identity)
     shape = typeof(a).shape
     names = axis_names(axis)
     axes = axes_and_names(axis, len(shape))
@@ -84,7 +85,7 @@ def _reduce(
         out = sh.reshape_p.bind(out, new_sizes=sizes)
     if initial is None:
         return out
-    initial = operand(name, initial)
+    initial = admit(name, initial)
     if np.shape(initial):
         raise ArgumentValueError(
             f"initial value must be a scalar. Got array of shape {np.shape(initial)}"
@@ -92,7 +93,7 @@ def _reduce(
     return combine(out, convert(initial, typeof(out).dtype))
 
 
-def _masked(a: Any, mask: Any, identity: Any) -> Any:
+def masked(a: Any, mask: Any, identity: Any) -> Any:
     """`a` with `identity` where `mask` does not hold, at the shape that the two broadcast to."""
     if np.shape(mask) != typeof(a).shape:
         shape = broadcast_shapes(typeof(a).shape, np.shape(mask))
@@ -169,6 +170,8 @@ def accumulator(name: str, a: Any, dtype: Any, widen: bool) -> tuple[Any, np.dty
         out = wide if issubdtype(own, np.signedinteger) else np.dtype(f"u{wide.itemsize}")
     else:
         out = own
+    if out == _BOOL:  # some, or all, of them
+        return convert(convert(a, out), DEFAULTS[int]), out
     inner = np.dtype(np.float32) if is_inexact(out) and out.itemsize < 4 else out
     return convert(a, inner), out
 

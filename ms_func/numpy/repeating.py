@@ -20,7 +20,7 @@ from ms_func.numpy.filled import zeros
 from ms_func.numpy.intervals import arange
 from ms_func.numpy.joining import part
 from ms_func.numpy.manipulation import atleast_1d, broadcast_to, moveaxis, ravel, reshape
-from ms_func.numpy.promotion import ArrayLike, as_handle, convert, operand
+from ms_func.numpy.promotion import ArrayLike, as_handle, convert, operand, promote_dtype
 from ms_func.numpy.searching import concrete, where
 from ms_func.numpy.taking import not_in_place, take
 from ms_func.numpy.updates import update
@@ -253,14 +253,14 @@ def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None)
     if axis is None:
         arr, axis = ravel(arr), 0
     axis = axis_index(axis, typeof(arr).ndim)
-    arr, values = moveaxis(arr, axis, 0), asarray(operand("insert", values))
+    values = asarray(promote_dtype("insert", arr, values)[1])
+    values, arr = convert(values, typeof(arr).dtype), moveaxis(arr, axis, 0)
     n = typeof(arr).shape[0]
     places = np.arange(n)[obj] if isinstance(obj, slice) else concrete(
         "insert", operand_or_list(obj), "use a static obj")  # fmt: skip
     if places.size and ((places < -n) | (places > n)).any():
         raise IndexError(f"index {places} is out of bounds for axis {axis} with size {n}")
     places = np.where(places < 0, places + n, places)
-    values = convert(values, typeof(arr).dtype)
     if places.ndim == 0:
         rows = moveaxis(atleast_1d(values), min(axis, atleast_1d(values).ndim - 1), 0) if (
             values.ndim == typeof(arr).ndim) else reshape(values, (1, *values.shape))  # fmt: skip

@@ -22,11 +22,16 @@ def _cumulate(name: str, primitive: Any, a: Any, axis: int | None, dtype: Any, o
     a = settled(name, a)
     if axis is None:
         a, axis = ravel(a), 0
-    kind = canonicalize_dtype(dtype) if dtype is not None else typeof(a).dtype
-    a = convert(a, DEFAULTS[int] if kind.kind == "b" else kind)
+    if dtype is not None:
+        kind = canonicalize_dtype(dtype)
+    else:
+        kind = DEFAULTS[int] if typeof(a).dtype.kind == "b" else typeof(a).dtype
+    a = convert(a, kind)
+    a = convert(a, DEFAULTS[int]) if kind.kind == "b" else a
     if typeof(a).ndim == 0:
         raise ArgumentValueError(f"{name} needs an array of at least one dimension")
-    return primitive.bind(a, axis=axis_index(axis, typeof(a).ndim), reverse=False)
+    found = primitive.bind(a, axis=axis_index(axis, typeof(a).ndim), reverse=False)
+    return convert(found, kind)
 
 
 @fusion.whole(1)

@@ -24,7 +24,7 @@ from ms_func.numpy.joining import stack
 from ms_func.numpy.manipulation import broadcast_to, ravel, reshape
 from ms_func.numpy.promotion import (
     ArrayLike,
-    broadcast,
+    broadcast_alike,
     common_shape,
     convert,
     no_out,
@@ -91,7 +91,7 @@ def where(
     shapes = (shape, typeof(x).shape, typeof(y).shape)
     full = common_shape("where", shapes)
     if any(s not in ((), full) for s in shapes):
-        mask, x, y = (v if not typeof(v).shape else broadcast(v, full) for v in (mask, x, y))
+        mask, x, y = broadcast_alike((mask, x, y), full)
     return compare.select_p.bind(mask, x, y)
 
 

@@ -25,7 +25,7 @@ from ms_func.numpy import (
 from ms_func.numpy.axes import axes_tuple, axis_index
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.filled import full
-from ms_func.numpy.promotion import ArrayLike, no_out, operand
+from ms_func.numpy.promotion import SCALARS, ArrayLike, no_out, operand
 from ms_func.numpy.searching import where as choose
 from ms_func.numpy.vectorize import vectorize
 from ms_func.tracing.tracer import Tracer
@@ -142,9 +142,10 @@ class ufunc:
         if self._sums is None or (logical and initial is not None):
             return _reduce(self, a, axis, dtype, keepdims, initial, where)
         options = {k: v for k, v in (("initial", initial), ("where", where)) if v is not None}
-        a = a if dtype is None else asarray(operand("reduce", a)).astype(dtype)
         if self._sums in (reductions.sum, reductions.prod):
-            options["promote_integers"] = False
+            options |= {"promote_integers": False, "dtype": dtype}
+        elif dtype is not None:
+            a = asarray(operand("reduce", a)).astype(dtype)
         return self._sums(a, axis, keepdims=keepdims, **options)
 
     def accumulate(self, a: ArrayLike, axis: int = 0, dtype: Any = None, out: None = None) -> Array:
@@ -222,6 +223,8 @@ class ufunc:
                    [19, 18, 17]], dtype=int32)
         """
         self._two("outer")
+        if type(A) in SCALARS or type(B) in SCALARS:
+            return self(A, B)
         one, two = asarray(operand("outer", A)), asarray(operand("outer", B))
         return self(manipulation.reshape(one, (*one.shape, *[1] * two.ndim)), two)
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ms_func import config
-from ms_func.errors import ArgumentTypeError, ArgumentValueError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, ShardingTypeError
+from ms_func.ir.explicit import agrees, choice
 from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import creation, fusion, indexing
@@ -25,7 +26,7 @@ from ms_func.primitives import scatter as sc
 from ms_func.primitives import shape as sh
 from ms_func.primitives.cast import convert_p
 from ms_func.primitives.indices import GatherScatterMode, ScatterDimensionNumbers
-from ms_func.primitives.sharding import laid_out
+from ms_func.primitives.sharding import constrained, laid_out
 from ms_func.primitives.slicing import dynamic_update_slice_p
 from ms_func.tracing.tracer import Tracer
 
@@ -234,6 +235,7 @@ def _write_program(x: Any, values: Any, *args: Any) -> Any:
         x = sh.reshape_p.bind(x, new_sizes=shape)
     found = dict(zip(moving, places, strict=True))
     starts = [found.get(d, Literal(0, _INDEX)) for d in range(len(shape))]
+    values = _laid_in(values, typeof(x).explicit, moving)
     if kind != "set":
         values = _SCATTERS[kind][1](_window_at(x, starts, sizes), values)
     if moving:
@@ -241,6 +243,26 @@ def _write_program(x: Any, values: Any, *args: Any) -> Any:
     else:
         x = values
     return x if shape == old else sh.reshape_p.bind(x, new_sizes=old)
+
+
+def _laid_in(values: Any, held: Any, moving: Sequence[int]) -> Any:
+    """Values that lie as the window of an array that they are written to, where types tell.
+
+    Raises:
+        ShardingTypeError: they lie otherwise.
+    """
+    t = typeof(values)
+    if held is not None:
+        each = enumerate(held.dim_axes(t.ndim))
+        held = held.with_dims([() if d in moving else axes for d, axes in each])
+    if t.explicit == held or choice.free:
+        return values
+    if not agrees(t, held):
+        raise ShardingTypeError(
+            f"Incompatible types for broadcasting: input type={t} and requested "
+            f"type={t.update(explicit=held)}\nfix: lay the values out so with reshard"
+        )
+    return constrained(values, held)
 
 
 def _window_at(x: Any, starts: Sequence[Any], sizes: tuple[int, ...]) -> Any:

@@ -9,11 +9,11 @@ from ms_func.execution.array import Array
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion
+from ms_func.numpy.bessel import order_zero
 from ms_func.numpy.filled import ones
 from ms_func.numpy.intervals import arange
 from ms_func.numpy.promotion import inexact
 from ms_func.numpy.trigonometry import cos
-from ms_func.primitives.special import bessel_i0e
 
 
 def _points(m: int) -> Any:
@@ -167,5 +167,4 @@ def i0(x: Any) -> Array:
         >>> (np.i0(np.array([0.0, 1.0, -1.0])) * 1000).round()
         Array([1000., 1266., 1266.], dtype=float32)
     """
-    x = inexact("i0", x)
-    return ar.multiply(el.exp(el.abs(x)), bessel_i0e(x))
+    return order_zero(inexact("i0", x))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ms_func.ir.mesh import AbstractMesh, Link
+from ms_func.ir.types import ArrayType
 from ms_func.parallel.splits import Spec
 
 
@@ -37,6 +38,7 @@ class Profile:
         flops: floating-point operations per second of one device.
         bandwidth: bytes per second of one device's memory.
         overlap: fraction of a collective that is hidden behind compute.
+        widened: bytes of an element under way, by the name of a dtype that the compiler widens.
     """
 
     name: str
@@ -45,13 +47,16 @@ class Profile:
     flops: float
     bandwidth: float
     overlap: float = 0.0
+    widened: Mapping[str, int] = field(default_factory=dict)
 
 
-# XLA's CPU pipeline was seen to form no reduce-scatter and to refuse bitwise reductions of
-# integers. The rates are those of one core of
-# a server CPU, and of one A100 (312 TFLOP/s in bfloat16 at half efficiency, 1.5 TB/s).
+# XLA's CPU pipeline was seen to form no reduce-scatter, to refuse bitwise reductions of integers,
+# and to compute with bfloat16 as float32 and with floats of a byte as float16, collectives
+# included. The rates are those of one core of a server CPU, and of one A100 (312 TFLOP/s in
+# bfloat16 at half efficiency, 1.5 TB/s).
+_WIDENED = {"bfloat16": 4, "float8_e4m3fn": 2, "float8_e5m2": 2}
 PROFILES = {
-    "cpu": Profile("cpu", False, False, 5e10, 1e10),
+    "cpu": Profile("cpu", False, False, 5e10, 1e10, widened=_WIDENED),
     "cuda": Profile("cuda", True, True, 1.5e14, 1.5e12),
     "ascend": Profile("ascend", True, False, 1.5e14, 1.2e12),
 }
@@ -128,6 +133,10 @@ class Model:
         n = math.prod(self.axes[a] for a in axes)
         links = [self.links[a] for a in axes] or [Link()]
         return n, Link(max(x.alpha for x in links), max(x.beta for x in links))
+
+    def width(self, t: ArrayType) -> int:
+        """Bytes of an element of a value in a message."""
+        return self.profile.widened.get(t.dtype.name, t.dtype.itemsize)
 
     def pieces(self, spec: Spec) -> int:
         """Number of different pieces that a value is cut into."""

@@ -21,6 +21,7 @@ import numpy as np
 
 from ms_func.ir.function import Eqn, Function, Var
 from ms_func.ir.notation import Rule
+from ms_func.ir.types import ArrayType
 from ms_func.parallel.cost import Model, Price
 from ms_func.parallel.problem import Problem
 from ms_func.parallel.splits import Spec, Split, local_extent
@@ -196,7 +197,7 @@ class Graph:
         a, b = self.nodes[way.source], self.nodes[way.target]
         t = way.value.type
         k = -1 if a.eqn is None else list(self.eqns[a.eqn].outputs).index(way.value)
-        key = (t.shape, t.dtype.itemsize, id(a.choices), k, id(b.choices), *way[3:])
+        key = (t.shape, self.model.width(t), id(a.choices), k, id(b.choices), *way[3:])
         found = self._tables.get(key)
         if found is None:
             found = self._tables[key] = way.weight * self._prices(way.value, *self.ends(way))
@@ -205,7 +206,7 @@ class Graph:
     def _prices(self, value: Var, have: Sequence[Spec], want: Sequence[Spec]) -> np.ndarray:
         """Prices between layouts, worked out once for equal ones."""
         rows, cols = list(dict.fromkeys(have)), list(dict.fromkeys(want))
-        table = self.model.matrix(value.type.shape, value.type.dtype.itemsize, rows, cols)
+        table = self.model.matrix(value.type.shape, self.model.width(value.type), rows, cols)
         i, j = {s: k for k, s in enumerate(rows)}, {s: k for k, s in enumerate(cols)}
         return table[np.ix_([i[s] for s in have], [j[s] for s in want])]
 
@@ -225,24 +226,42 @@ def talk_inside(model: Model, eqn: Eqn, rule: Rule, s: Split) -> Iterator[Talk]:
     """
     for v, spec, axes in zip(eqn.outputs, s.outs, s.finish, strict=True):
         if axes:
-            held = model.local_bytes(v.type.nbytes, spec)
+            held = model.local_bytes(_under_way(model, v.type), spec)
             yield Talk("all_reduce", axes, model.all_reduce(held, axes))
     for f, low, high, k in rule.halos:
         if axes := s.cuts[f]:
             row = _row(model, eqn, rule, s, f, k)
             for count in filter(None, (low, high)):
                 yield Talk("permute", axes, model.permute(count * row, axes))
-    for f, kind in enumerate(rule.kinds):
-        if kind == "running" and (axes := s.cuts[f]):
-            for k in range(len(eqn.inputs)):
-                row = _row(model, eqn, rule, s, f, k)
-                yield Talk("all_gather", axes, model.all_gather(row, axes))
+    for f, axes in enumerate(s.cuts):
+        if axes and rule.kinds[f] == "turned":
+            held = model.local_bytes(_under_way(model, eqn.inputs[0].type), s.ins[0])
+            yield Talk("permute", axes, model.permute(held, axes))
+        elif axes:
+            for size in _offered(model, eqn, rule, s, f):
+                yield Talk("all_gather", axes, model.all_gather(size, axes))
+
+
+def _offered(model: Model, eqn: Eqn, rule: Rule, s: Split, f: int) -> Iterator[float]:
+    """Bytes that each device hands to all others where index `f` is cut."""
+    if rule.kinds[f] == "running":
+        yield from (_row(model, eqn, rule, s, f, k) for k in range(len(eqn.inputs)))
+    elif rule.kinds[f] == "chosen":  # elements, and their places
+        offered = model.local_bytes(eqn.outputs[-1].type.size, s.outs[-1])
+        yield offered * model.width(eqn.inputs[0].type)
+        yield offered * max(4, eqn.outputs[-1].type.dtype.itemsize)
+
+
+def _under_way(model: Model, t: ArrayType) -> int:
+    """Bytes of a value in messages."""
+    return t.size * model.width(t)
 
 
 def _row(model: Model, eqn: Eqn, rule: Rule, s: Split, f: int, operand: int) -> float:
     """Bytes of an operand on each device for one element along index `f`."""
     extent = local_extent(rule, f, model.group(s.cuts[f])[0], operand)
-    return model.local_bytes(eqn.inputs[operand].type.nbytes, s.ins[operand]) / extent
+    size = _under_way(model, eqn.inputs[operand].type)
+    return model.local_bytes(size, s.ins[operand]) / extent
 
 
 def flops_of(eqn: Eqn) -> float:

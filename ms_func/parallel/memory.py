@@ -251,7 +251,7 @@ def solve_below(
     limit: float,
     memory: Memory,
     problem: Problem,
-    solve: Callable[[Problem], Solution],
+    solve: Callable[[Problem, float], Solution],
     rounds: int = 10,
 ) -> Solution:
     """Cheapest choices found whose peak is below a limit.
@@ -260,13 +260,13 @@ def solve_below(
         limit: bytes on each device.
         memory: of the program.
         problem: prices.
-        solve: minimises a problem.
+        solve: minimises a problem in a share of the time that is left.
         rounds: steps of the bisection.
 
     Raises:
         ShardingError: no choices were found; the message says how low the peak can get.
     """
-    best = solve(problem)
+    best = solve(problem, 0.5)
     peak = memory.peak(best.choices)
     if peak.bytes <= limit:
         return best
@@ -274,9 +274,9 @@ def solve_below(
     found: Solution | None = None
     low, high = 0.0, (abs(best.price) + 1e-9) / max(limit, 1.0) / 64
 
-    def attempt(multiplier: float) -> bool:
+    def attempt(multiplier: float, left: int) -> bool:
         nonlocal found, least
-        solution = solve(_weighted(problem, memory.prices(points), multiplier))
+        solution = solve(_weighted(problem, memory.prices(points), multiplier), 1 / left)
         peak = memory.peak(solution.choices)
         points.append(peak.at)
         if peak.bytes < least[0].bytes:
@@ -285,18 +285,18 @@ def solve_below(
             return False
         price = problem.price(solution.choices)
         if found is None or price < found.price:
-            found = Solution(solution.choices, price, best.price, solution.largest)
+            found = Solution(solution.choices, price, best.bound, solution.largest)
         return True
 
-    for _ in range(12):
-        if attempt(high):
+    for left in range(12, 0, -1):
+        if attempt(high, left + rounds):
             break
         low, high = high, high * 8
     if found is None:
         raise _too_large(limit, memory, *least)
-    for _ in range(rounds):
+    for left in range(rounds, 0, -1):
         middle = math.sqrt(max(low, high * 1e-3) * high)
-        low, high = (low, middle) if attempt(middle) else (middle, high)
+        low, high = (low, middle) if attempt(middle, left) else (middle, high)
     return found
 
 

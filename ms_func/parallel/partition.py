@@ -211,8 +211,8 @@ class _Emitter:
         return source
 
     def _path(self, v: Atom, have: Spec, want: Spec) -> Sequence[Any]:
-        t = v.type
-        return self.graph.model.path(t.shape, t.dtype.itemsize, have, want)
+        model = self.graph.model
+        return model.path(v.type.shape, model.width(v.type), have, want)
 
     def _constrain(self, v: Atom, specs: Sequence[Spec], eqn: Eqn | None) -> Atom:
         """`v` after one constraint per layout."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from ms_func.parallel.graph import Graph
 from ms_func.parallel.memory import Memory, solve_below
 from ms_func.parallel.nodes import REDUNDANCY, build_graph
 from ms_func.parallel.partition import emit, layout
+from ms_func.parallel.problem import Problem
 from ms_func.parallel.search import Solution, solve
 from ms_func.parallel.shifts import shifted
 from ms_func.parallel.splits import Spec
@@ -181,8 +182,11 @@ def _solve(graph: Graph, options: Options, memory: Memory) -> Solution:
     end = perf_counter() + options.search_seconds
     most = REDUNDANCY * graph.least_flops()
     weight = 1.0
+
+    def minimise(problem: Problem, share: float = 1.0) -> Solution:
+        return solve(problem, seconds=share * max(0.0, end - perf_counter()))
+
     while True:
-        minimise = partial(solve, seconds=max(0.0, end - perf_counter()))
         problem = graph.problem(weight)
         if options.objective == "memory":
             for i, held in memory.prices(range(memory.count)).items():

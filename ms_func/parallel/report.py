@@ -47,10 +47,11 @@ def predicted_collectives(plan: Any) -> list[Predicted]:
             seen.add((v, at))
         elif (v, end) in seen:
             continue
-        for step in graph.model.path(v.type.shape, v.type.dtype.itemsize, at, end):
+        width = graph.model.width(v.type)
+        for step in graph.model.path(v.type.shape, width, at, end):
             key = (v, step.to)
             if step.kind != "slice" and key not in seen:
-                found.append(_priced(plan, step, at, v.type.nbytes, eqn, way.weight))
+                found.append(_priced(plan, step, at, v.type.size * width, eqn, way.weight))
             seen.add(key)
             at = step.to
     return [*found, *_inside(plan)]

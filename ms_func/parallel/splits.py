@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 
 from ms_func.ir.notation import CUTTABLE, Rule, Term
 
+_OTHERWISE = ("sum", "chosen")
+"""Kinds of index that no all-reduce finishes at once: sums may stay open, choices are gathered."""
+
 
 class Spec(NamedTuple):
     """Layout of a value: mesh axes (by number) per dimension, and axes of open sums.
@@ -101,7 +104,7 @@ def _split(rule: Rule, cuts: tuple[tuple[int, ...], ...], axes: Sequence[int]) -
         have = {f for d in term for f in d}
         missing = [f for f, c in enumerate(cuts) if c and f not in have]
         open_ = sorted(a for f in missing if rule.kinds[f] == "sum" for a in cuts[f])
-        done = sorted(a for f in missing if rule.kinds[f] != "sum" for a in cuts[f])
+        done = sorted(a for f in missing if rule.kinds[f] not in _OTHERWISE for a in cuts[f])
         outs.append(Spec(dims(term), tuple(open_)))
         finish.append(tuple(done))
     parts = math.prod(axes[a] for c in cuts for a in c)

@@ -14,7 +14,10 @@ import numpy as np
 from ms_func.ir.axes import Axes
 from ms_func.ir.notation import Cut
 from ms_func.ir.types import typeof
+from ms_func.primitives.arithmetic import add, mul
 from ms_func.primitives.axis_slices import dynamic_slice_in_dim, slice_in_dim
+from ms_func.primitives.basis import broadcast_in_dim
+from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.collective_moves import all_gather_p
 from ms_func.primitives.collective_places import axis_index, ppermute_p
 from ms_func.primitives.compare import eq, select
@@ -52,6 +55,17 @@ def _sent(rows: Any, cut: Cut, pairs: list[tuple[int, int]], end: int, edge: Any
     return select(eq(axis_index(cut.axes), np.int32(end)), literal(edge, found), found)
 
 
+def gathered(x: Any, dim: int, cut: Cut) -> Any:
+    """The pieces of all devices side by side."""
+    return all_gather_p.bind(x, axes=Axes(cut.axes), dimension=dim, count=cut.ways, groups=None)
+
+
+def placed(place: Any, cut: Cut, size: int) -> Any:
+    """Places in a piece of `size` elements as places in the whole."""
+    first = convert_element_type(axis_index(cut.axes), typeof(place).dtype)
+    return add(place, broadcast_in_dim(mul(first, literal(size, first)), typeof(place).shape, ()))
+
+
 def padded(x: Any, dim: int, low: int, high: int, value: Any = 0) -> Any:
     """`x` with elements before and behind it along `dim`; without some where negative."""
     rows = [(low, high, 0) if d == dim else (0, 0, 0) for d in range(typeof(x).ndim)]
@@ -78,11 +92,7 @@ def carried(
         run: the operation, from the totals of all devices to what it comes to after each.
         start: what it is before the first device.
     """
-    axes = Axes(cut.axes)
-    every = [
-        all_gather_p.bind(t, axes=axes, dimension=dim, count=cut.ways, groups=None) for t in totals
-    ]
-    after = run(*every)
+    after = run(*[gathered(t, dim, cut) for t in totals])
     row = (-1, 1) if reverse else (1, -1)
     reached = padded(after, dim, *row, start)
     return dynamic_slice_in_dim(reached, axis_index(cut.axes), 1, dim)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ms_func.ir.function import Function
 from ms_func.ir.primitive import ZERO, NotSupported, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
+from ms_func.primitives.across import gathered, placed
 from ms_func.primitives.arithmetic import add, mul, sub
 from ms_func.primitives.basis import broadcast_in_dim_p, shifted
 from ms_func.primitives.cast import convert_element_type
@@ -29,7 +30,7 @@ from ms_func.primitives.reduce import (
     reduction_cost,
     reduction_shard,
 )  # fmt: skip
-from ms_func.primitives.shape import reshape, squeeze
+from ms_func.primitives.shape import expand_dims, reshape, squeeze
 from ms_func.tracing.tracer import build
 
 
@@ -175,7 +176,33 @@ def _place_batch(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
 
 
 def _place_shard(ins: Any, outs: Any, *, axes: tuple[int, ...], **params: Any) -> str:
-    return reduction_shard("whole")(ins, outs, axes=axes)
+    return reduction_shard("chosen")(ins, outs, axes=axes)
+
+
+def _place_local(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
+    """Each device offers the extremum of its piece."""
+
+    def local(ins: Any, outs: Any, cuts: Any, *, axes: tuple[int], index_dtype: np.dtype) -> Any:
+        (axis,) = axes
+        if (cut := cuts.get(f"i{axis}")) is None:
+            return None
+        find = partial(primitive().bind, axes=axes, index_dtype=_wide(index_dtype))
+
+        def compute(x: Any) -> Any:
+            place = expand_dims(find(x), (axis,))
+            best = gathered(take_along(x, place, axis), axis, cut)
+            places = gathered(placed(place, cut, typeof(x).shape[axis]), axis, cut)
+            found = take_along(places, expand_dims(find(best), (axis,)), axis)
+            return convert_element_type(squeeze(found, (axis,)), index_dtype)
+
+        return compute
+
+    return local
+
+
+def _wide(index_dtype: np.dtype) -> np.dtype:
+    """Dtype that has room for places while they are compared."""
+    return index_dtype if index_dtype.itemsize >= 4 else np.dtype(np.int32)
 
 
 def _place(name: str, function: Any, direction: str, identity: Any) -> Primitive:
@@ -190,6 +217,7 @@ def _place(name: str, function: Any, direction: str, identity: Any) -> Primitive
             transpose=NotSupported(f"{name} is piecewise constant"),
             batch=_place_batch(lambda: primitive),
             shard=_place_shard,
+            local=_place_local(lambda: primitive),
             cost=reduction_cost,
         )
     )

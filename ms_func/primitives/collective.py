@@ -52,10 +52,13 @@ def named_axes(axis_name: Any, what: str) -> Axes:
 
     Raises:
         NameError: a name is not in force.
+        ValueError: a name stands twice.
     """
     names = axis_name if isinstance(axis_name, (tuple, list)) else (axis_name,)
     for name in names:
         find_axis(name, what)
+    if len(set(names)) < len(names):
+        raise ArgumentValueError(f"{what} got a duplicate value among its axis names {names}")
     return Axes(names)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ArgumentValueError, ShapeError
+from ms_func.ir.explicit import alike, laid_as
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import (
     ELEMENTWISE,
@@ -339,6 +340,10 @@ select_p = register(
         implicit_broadcast=True,
         simplify=_select_simplify,
         words=LANES,
+        layout=alike(
+            (1, None, "select cases must have the same shardings"),
+            (0, 2, "select `which` must be scalar or have the same sharding as cases"),
+        ),
     )
 )
 
@@ -419,7 +424,7 @@ def _clamp_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 clamp_p = nary(
     "clamp", ref=lambda lo, x, hi: np.minimum(np.maximum(x, lo), hi), lower="clamp",
-    jvp=_clamp_jvp, jet=PIECEWISE_LINEAR, accepts="ordered",
+    jvp=_clamp_jvp, jet=PIECEWISE_LINEAR, accepts="ordered", layout=laid_as(1),
 )  # fmt: skip
 
 

@@ -205,7 +205,10 @@ def _lower(b: Any, eqn: Any, lhs: Any, rhs: Any) -> Any:
     out = eqn.outputs[0].type
     if not left.size or not right.size:  # sums of nothing; StableHLO refuses empty windows
         return b.constant(0, out)
-    attributes = _attributes(Conv(**eqn.params))
+    conv = Conv(**eqn.params)
+    attributes = _attributes(conv)
+    # Where the window is cut, XLA's partitioner adds up too often or what is beyond an edge.
+    rhs = b.lowerer.whole(b, rhs, conv.dimension_numbers[1][2:])
     meeting = compute_dtype(left, right, out)
     if left.dtype != meeting:
         lhs = b.convert(lhs, ArrayType(left.shape, meeting))

@@ -118,9 +118,10 @@ def shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], conv: Any) -> str
 def local(
     ins: Sequence[ArrayType], outs: Sequence[ArrayType], cuts: Mapping[str, Cut], conv: Any
 ) -> Callable[..., Any] | None:
-    """The gradient by a kernel whose window is cut; the partitioner adds it up too often."""
+    """Sums over a window that is cut, or within groups: the partitioner adds them up too often."""
     dims = spatial(ins, outs[0], conv)
-    if not any(d.is_summed and f"s{k}" in cuts for k, d in enumerate(dims)):
+    grouped = max(conv.feature_group_count, conv.batch_group_count) > 1 and "c" in cuts
+    if not grouped and not any(d.is_summed and f"s{k}" in cuts for k, d in enumerate(dims)):
         return None
     left_spec, right_spec, _ = conv.dimension_numbers
     groups = cuts["g"].ways if "g" in cuts else 1

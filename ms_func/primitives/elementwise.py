@@ -81,7 +81,7 @@ rsqrt_p = smooth("rsqrt", ref=lambda x: 1 / np.sqrt(x), lower="rsqrt",
                  derivative=lambda x, y: mul(literal(-0.5, y), div(y, x)))  # fmt: skip
 cbrt_p = smooth(
     "cbrt", ref=np.cbrt, lower="cbrt", accepts="floating",
-    derivative=lambda x, y: div(literal(1 / 3, y), _square(y)),
+    derivative=lambda x, y: div(div(literal(1 / 3, y), y), y),
 )  # fmt: skip
 
 

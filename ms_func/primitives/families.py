@@ -182,6 +182,7 @@ def nary(
     jet: Any = VIA_JVP,
     words: Any = None,
     sums: Any = None,
+    layout: Any = None,
 ) -> Primitive:
     """Make and register an elementwise primitive of several operands of one dtype.
 
@@ -203,6 +204,7 @@ def nary(
     return _elementwise(
         name, abstract, ref, lower, transpose, transcendental, accepts=accepts, jvp=jvp,
         simplify=simplify, jet=jet, sums=sums, commutative=commutative, words=words,
+        layout=layout,
     )  # fmt: skip
 
 

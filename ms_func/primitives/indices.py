@@ -99,7 +99,7 @@ class GatherScatterMode(enum.Enum):
             return _MODES[s]
         except (KeyError, TypeError):
             raise ArgumentValueError(
-                f"unknown mode {s!r} of gather or scatter; it is one of "
+                f'Unknown gather mode "{s}", or mode of scatter; it is one of '
                 f"{', '.join(repr(name) for name in _MODES if name)}"
             ) from None
 

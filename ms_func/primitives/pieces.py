@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.errors import ArgumentValueError, AxisError, ShapeError
+from ms_func.ir.explicit import alike
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import LANES, PIECEWISE_LINEAR, Linear, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
@@ -438,6 +439,7 @@ concatenate_p = register(
         cost=moving_cost,
         simplify=lambda producer, *xs, dimension: xs[0] if len(xs) == 1 else None,
         words=LANES,
+        layout=alike((0, None, "All operands should have the same sharding")),
     )
 )
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ms_func.dtypes import exact_dtype, is_inexact, issubdtype
 from ms_func.errors import ArgumentValueError, AxisError, ShapeError
+from ms_func.ir.explicit import laid_as
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import (
     LANES,
@@ -459,7 +460,7 @@ def _rev_shard(
     ins: Sequence[ArrayType], outs: Sequence[ArrayType], *, dimensions: tuple[int, ...]
 ) -> str:
     names = letters(ins[0].ndim)
-    kinds = ", ".join(f"{names[d]}: whole" for d in dimensions)
+    kinds = ", ".join(f"{names[d]}: turned" for d in dimensions)
     term = " ".join(names)
     return f"{term} -> {term}" + (f"; {kinds}" if kinds else "")
 
@@ -486,6 +487,7 @@ rev_p = register(
         cost=moving_cost,
         simplify=_rev_simplify,
         words=LANES,
+        layout=laid_as(0),
     )
 )
 

@@ -11,7 +11,12 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.config import jax_rules
-from ms_func.errors import ArgumentTypeError, ArgumentValueError, ShardingError
+from ms_func.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    LayoutAssertionError,
+    ShardingError,
+)
 from ms_func.ir import propagation as _propagation  # noqa: F401  # the rule of layouts in types
 from ms_func.ir.axes import environment
 from ms_func.ir.explicit import chosen, typed
@@ -86,7 +91,7 @@ sharding_constraint_p = register(
         shard=_shard,
         cost=lambda ins, outs, **params: Cost(0.0, 0.0, 0.0),
         words=LANES,
-        fixes_layout=True,
+        layout=lambda primitive, ins, outs, params: outs,
     )
 )
 
@@ -96,7 +101,7 @@ lanes of the batch that is being made shall lie (`spmd_axis_name` of `vmap`)."""
 
 
 def with_sharding_constraint(x: Any, shardings: Any) -> Any:
-    """`x` with its layout over devices fixed.
+    """`x` with its layout over devices fixed; over a mesh of explicit axes, asserted to be that.
 
     Args:
         x: array or tree of arrays.
@@ -111,6 +116,7 @@ def with_sharding_constraint(x: Any, shardings: Any) -> Any:
         ShardingError: a spec does not fit the rank or does not divide the shape, or names an axis
             that the mesh does not have.
         RuntimeError: a `PartitionSpec` was given and there is no mesh.
+        AssertionError: all axes of the mesh are explicit, and the array lies otherwise.
 
     Example:
         >>> mesh = Mesh((1,), ("x",))
@@ -126,9 +132,27 @@ def with_sharding_constraint(x: Any, shardings: Any) -> Any:
             "One of with_sharding_constraint arguments got sharding None which is not allowed. "
             "Please only pass `jax.sharding.Sharding` instances."
         )
+    for leaf, s in zip(leaves, wanted, strict=True):
+        _check_held(leaf, s)
     return tree.unflatten(
         structure, [constrained(leaf, s) for leaf, s in zip(leaves, wanted, strict=True)]
     )
+
+
+def _check_held(x: Any, wanted: Any) -> None:
+    """See that an array lies as asked where that is a part of its type."""
+    wanted = None if wanted is None else over_devices(wanted)
+    if not isinstance(wanted, NamedSharding):
+        return
+    mesh, held = wanted.mesh, typeof(x).sharding
+    if len(mesh.axis_names) > len(mesh.explicit_axes):
+        return
+    if held.dim_axes(typeof(x).ndim) != wanted.dim_axes(typeof(x).ndim):
+        raise LayoutAssertionError(
+            "`with_sharding_constraint` acts as an assert when all axes of mesh are of type "
+            f"`Explicit`. The array sharding: {held.spec} did not match the sharding provided: "
+            f"{wanted.spec}.\nfix: use reshard to lay it out so"
+        )
 
 
 def constrained(x: Any, sharding: Any) -> Any:
@@ -160,6 +184,27 @@ def over_devices(where: Any) -> Any:
     if isinstance(where, NamedSharding):
         return None if where.mesh.empty else named_sharding(where)
     return named_sharding(where) if isinstance(where, PartitionSpec) else where
+
+
+def destination(name: str, where: Any) -> Any:
+    """`over_devices` of the place for arrays that the function `name` was given.
+
+    Raises:
+        ValueError: it is no device and no sharding, or a bare spec, and no mesh is in force.
+    """
+    if isinstance(where, PartitionSpec) and current_mesh() is None:
+        raise ArgumentValueError(
+            f"{name} got the spec {where}, but no mesh is in force. Please set a mesh via "
+            f"`jax.set_mesh` if a PartitionSpec is passed to {name}\n"
+            "fix: use `with mesh:` or set_mesh, or pass a NamedSharding"
+        )
+    where = over_devices(where)
+    if where is None or isinstance(where, Sharding) or hasattr(where, "platform"):
+        return where
+    raise ArgumentValueError(
+        f"`{name}` only accepts `None`, `jax.sharding.Sharding`, `jax.Device`, `Format` "
+        f"or a pytree of these values. Received invalid value: {where}"
+    )
 
 
 def named_sharding(

@@ -14,6 +14,7 @@ import numpy as np
 
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ArgumentValueError, ShapeError
+from ms_func.ir.explicit import alike
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import LANES, Cost, Linear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
@@ -368,6 +369,9 @@ dynamic_update_slice_p = register(
         cost=_update_cost,
         simplify=lambda producer, x, update, *starts: update if update.type is x.type else None,
         words=LANES,
+        layout=alike(
+            (0, 2, "dynamic_update_slice operand sharding must be equal to update sharding")
+        ),
     )
 )
 

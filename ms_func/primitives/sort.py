@@ -20,6 +20,7 @@ from ms_func.ir.function import Function
 from ms_func.ir.primitive import NONLINEAR, PIECEWISE_LINEAR, Cost, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
+from ms_func.primitives.across import gathered, placed
 from ms_func.primitives.basis import transpose
 from ms_func.primitives.batching import move_batch
 from ms_func.primitives.ordering import INT32, index_of, packs, take_along, with_index
@@ -334,15 +335,16 @@ def _top_k_lower(b: Any, eqn: Any, x: Any) -> list[Any]:
     if axis != kind.ndim - 1:
         fn = build("top_k", [kind], lambda v: _top_k_moved(v, k, axis))
         return b.inline(fn, [x])
+    wide = np.dtype(np.uint8) if kind.dtype.kind == "b" else _whole_bytes(kind.dtype)
+    if wide != kind.dtype:
+        x = b.convert(x, ArrayType(kind.shape, wide))
+    values_type = ArrayType(outs[0].shape, wide)
+    values, places = b.op("chlo.top_k", [values_type, outs[1]], [x], {"k": mlir.integer(k)})
     if kind.dtype.kind == "b":
-        x = b.convert(x, ArrayType(kind.shape, np.uint8))
-        types = [ArrayType(outs[0].shape, np.uint8), outs[1]]
-    else:
-        types = outs
-    values, places = b.op("chlo.top_k", types, [x], {"k": mlir.integer(k)})
-    if kind.dtype.kind == "b":
-        zero = b.constant(0, types[0])
+        zero = b.constant(0, values_type)
         values = b.op("stablehlo.compare", [outs[0]], [values, zero], _comparison("")["NE"])
+    elif wide != kind.dtype:
+        values = b.convert(values, outs[0])
     return [values, places]
 
 
@@ -367,8 +369,24 @@ def _top_k_batch(size: int, args: Any, dims: Any, *, k: int, axis: int) -> Any:
 
 
 def _top_k_shard(ins: Sequence[ArrayType], outs: Any, *, k: int, axis: int) -> str:
-    term = " ".join("." if d == axis else f"i{d}" for d in range(ins[0].ndim))
-    return f"{term} -> {term}, {term}"
+    names = [f"i{d}" for d in range(ins[0].ndim)]
+    term = " ".join("." if d == axis else name for d, name in enumerate(names))
+    return f"{' '.join(names)} -> {term}, {term}; i{axis}: chosen"
+
+
+def _top_k_local(ins: Sequence[ArrayType], outs: Any, cuts: Any, *, k: int, axis: int) -> Any:
+    """Each device offers the largest elements of its piece."""
+    if (cut := cuts.get(f"i{axis}")) is None or not k:
+        return lambda x: top_k_p.bind(x, k=k, axis=axis)
+
+    def compute(x: Any) -> list[Any]:
+        size = typeof(x).shape[axis]
+        values, places = top_k_p.bind(x, k=min(k, size), axis=axis)
+        best, which = top_k_p.bind(gathered(values, axis, cut), k=k, axis=axis)
+        places = gathered(placed(places, cut, size), axis, cut)
+        return [best, take_along(places, which, axis)]
+
+    return compute
 
 
 top_k_p = register(
@@ -382,7 +400,7 @@ top_k_p = register(
         transpose=NONLINEAR,
         batch=_top_k_batch,
         shard=_top_k_shard,
-        local=lambda ins, outs, cuts, **params: lambda x: top_k_p.bind(x, **params),
+        local=_top_k_local,
         cost=lambda ins, outs, *, k, axis: _sort_cost(ins, outs, dimension=axis),
         multiple_results=True,
     )

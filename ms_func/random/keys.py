@@ -191,24 +191,26 @@ def _checked_words(words: Any, kind: KeyDtype) -> Any:
         TypeError: dtype or shape are others.
     """
     if not all(hasattr(words, a) for a in ("ndim", "shape", "dtype")):
-        raise ArgumentTypeError(
-            "invalid PRNG key data: expected key_data to have ndim, shape, and dtype attributes. "
-            f"Got {words!r}\nfix: make a key with random.key(seed)"
+        raise _no_words(
+            f"to have ndim, shape, and dtype attributes. Got {words!r}\n"
+            "fix: make a key with random.key(seed)"
         )
     if words.ndim < 1:
-        raise ArgumentTypeError(
-            f"invalid PRNG key data: expected key_data.ndim >= 1; got ndim={words.ndim}"
-        )
+        raise _no_words(f".ndim >= 1; got ndim={words.ndim}")
     if words.shape[-1] != kind.words:
-        raise ArgumentTypeError(
-            f"invalid PRNG key data: expected key_data.shape to end with ({kind.words},); got "
-            f"shape={tuple(words.shape)} for impl={kind.impl}"
+        raise _no_words(
+            f".shape to end with ({kind.words},); got shape={tuple(words.shape)} for "
+            f"impl={kind.impl}"
         )
     if words.dtype != UINT32:
-        raise ArgumentTypeError(
-            f"invalid PRNG key data: expected key_data.dtype = uint32; got dtype={words.dtype}"
-        )
+        raise _no_words(f".dtype = uint32; got dtype={words.dtype}")
     return words if type(words) in HANDLES else operand("random", words)
+
+
+def _no_words(expected: str) -> Exception:
+    who = "JAX encountered " * config.jax_rules()
+    space = "" if expected.startswith(".") else " "
+    return ArgumentTypeError(f"{who}invalid PRNG key data: expected key_data{space}{expected}")
 
 
 def typed(keys: Any) -> tuple[Any, bool]:

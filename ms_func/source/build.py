@@ -37,7 +37,7 @@ def bare(node: Any) -> Any:
 
 def compile_function(
     node: ast.FunctionDef | ast.Lambda, like: CodeType, class_name: str | None,
-    names: dict[str, str] | None = None, shift: int = 0,
+    names: dict[str, str] | None = None, shift: int = 0, imports: Sequence[str] = (),
 ) -> CodeType:  # fmt: skip
     """Code object of `node`, compiled where the names that are free in `like` are free.
 
@@ -47,6 +47,7 @@ def compile_function(
         class_name: class whose name private names are mangled with.
         names: names of generated functions and the user's names to show in their place.
         shift: number of lines of the file before those that `node` knows of.
+        imports: names that the file imports, which may make a difference to instructions.
     """
     at: dict[str, Any] = {
         "lineno": node.lineno,
@@ -67,8 +68,9 @@ def compile_function(
         outer = ast.ClassDef(class_name, [], [], [outer], [], **at)
         if "type_params" in ast.ClassDef._fields:
             outer.type_params = []
+    imported = [ast.Import([ast.alias(name, **at)], **at) for name in imports if name != "*"]
     module = compile(
-        ast.Module([outer], []), like.co_filename, "exec", flags=like.co_flags & _FUTURE,
+        ast.Module([*imported, outer], []), like.co_filename, "exec", flags=like.co_flags & _FUTURE,
         dont_inherit=True,
     )  # fmt: skip
     around = module if class_name is None else _first(module)

@@ -20,11 +20,11 @@ from ms_func.source.nodes import (
     placed,
     thunk,
 )
-from ms_func.source.resolver import Resolver, Set
+from ms_func.source.resolver import EMPTY, Resolver, Set
 from ms_func.source.scoping import SET_OPERATORS, Names, may_be_of_sets, target_names
 
 _PLAIN_BUILTINS = (
-    object, super, isinstance, issubclass, callable, hasattr, id, dict, slice,
+    object, super, isinstance, issubclass, callable, hasattr, id, slice,
     property, staticmethod, classmethod, globals,
 )  # fmt: skip
 
@@ -54,6 +54,10 @@ class Expressions:
         bound: names certainly bound here; None where control cannot come.
         depth: number of generated functions around this place.
         unsure: names that must hold UNBOUND until they are bound.
+        sure: names bound outside of generated functions, so that no data decided it.
+        unbinding: variables that inner functions share and that a statement unbinds.
+        doubted: variables of functions around this one that may have no value when it runs.
+        loose: those that have one, but may hold `Unsure` because data decide that elsewhere.
         jumped: names certainly bound where control gets without a jump; they may hold `Unsure`
             because the ways that jump come this way, too.
         class_name: class for private names.
@@ -67,6 +71,10 @@ class Expressions:
     bound: Set | None
     depth: int
     unsure: set[str]
+    sure: Set
+    unbinding: Set
+    doubted: Set
+    loose: Set
     jumped: Set
     class_name: str | None
     first_argument: str | None
@@ -99,7 +107,7 @@ class Expressions:
             stays = False
         else:
             stays = (bound is None or self.local & found.reads <= bound) and not (
-                self.jumped & found.reads
+                (self.jumped | self.doubted | self.loose) & found.reads
             )
         self.touched = self.touched or not stays
         return stays
@@ -127,7 +135,14 @@ class Expressions:
     def _name(self, node: ast.Name) -> ast.expr:
         name = node.id
         known = self.bound is None or name in self.bound
-        if name in self._hidden or name not in self.local or self._deferred:
+        if name in self._hidden:
+            return node
+        doubted, loose = self.inherited() if self._deferred else (self.doubted, self.loose)
+        if name in doubted:
+            return hook("bound_free", node, node, constant(name, node))
+        if name in loose:
+            return hook("held", node, node)
+        if name not in self.local or self._deferred:
             return node
         if known:
             return hook("held", node, node) if name in self.jumped else node
@@ -137,6 +152,13 @@ class Expressions:
             return hook("bound_cell", node, thunk(load(name, node), node), constant(name, node))
         self.unsure.add(name)
         return hook("bound", node, node, constant(name, node))
+
+    def inherited(self, name: str | None = None) -> tuple[Set, Set]:
+        """What a function made here, of this name, inherits as `doubted` and as `loose`."""
+        unbound = EMPTY if self.bound is None else self.cells - self.bound - {name}
+        doubted = self.doubted | unbound | self.unbinding
+        own = {name} if not self.depth else EMPTY
+        return doubted, (self.loose | (self.cells - self.sure - own)) - doubted
 
     def writer(self, name: str, piece: bool = False) -> str | None:
         """Hook that binds `name` here; None where plain binding will do."""

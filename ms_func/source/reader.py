@@ -73,7 +73,7 @@ def read(code: CodeType, namespace: dict[str, Any], refresh: bool = True) -> Sou
     node, plain, shift = found
     class_name = _class_name(code.co_qualname)
     converted = HOOKS in code.co_freevars  # inside a function whose source was found
-    if not converted and _recent(code.co_filename) and _changed(code, node, class_name):
+    if not converted and _recent(code.co_filename) and _changed(code, node, class_name, lines):
         if refresh:
             linecache.checkcache(code.co_filename)
             return read(code, namespace, refresh=False)
@@ -171,50 +171,26 @@ def _first_line(node: ast.FunctionDef) -> int:
 
 # --- lambda ---------------------------------------------------------------------------------
 
-_trees: dict[tuple[str, int, str], dict[int, list[ast.Lambda]]] = {}
-_TREES = 64
-
 
 def _find_lambda(code: CodeType, lines: list[str]) -> ast.Lambda | None:
-    """A copy of the lambda whose body spans what the instructions of `code` span."""
-    found = _lambdas(code.co_filename, lines).get(code.co_firstlineno, [])
+    """A copy of the lambda whose body spans what the instructions of `code` span.
+
+    Where Python left out a part of the body (`f(x) if True else 0`) they span less; then it is
+    the one that compiles to the same code.
+    """
+    found = _parsed(code.co_filename, lines).lambdas.get(code.co_firstlineno, [])
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     span = _span(code)
-    fitting = [
-        n
-        for n in found
-        if tuple(a.arg for a in _plain_arguments(n.args)) == names
-        and (span is None or span == _place(n.body))
-    ]
-    if len(fitting) != 1:
-        return None
-    return copied(fitting[0])
+    named = [n for n in found if tuple(a.arg for a in _plain_arguments(n.args)) == names]
+    fitting = [n for n in named if span is None or span == _place(n.body)]
+    if not fitting and HOOKS not in code.co_freevars:
+        class_name = _class_name(code.co_qualname)
+        fitting = [n for n in named if not _changed(code, n, class_name, lines)]
+    return copied(fitting[0]) if len(fitting) == 1 else None
 
 
 def _plain_arguments(args: ast.arguments) -> list[ast.arg]:
     return [*args.posonlyargs, *args.args, *args.kwonlyargs]
-
-
-def _lambdas(file: str, lines: list[str]) -> dict[int, list[ast.Lambda]]:
-    """All lambdas of a file by first line; files are parsed once."""
-    key = (file, len(lines), lines[-1])
-    found = _trees.get(key)
-    text = "".join(lines)
-    if found is not None and found.get(-1) == [hash(text)]:
-        return found
-    found = {}
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
-        return {}
-    for node in ast.walk(tree):
-        if type(node) is ast.Lambda:
-            found.setdefault(node.lineno, []).append(node)
-    found[-1] = [hash(text)]  # type: ignore[list-item]
-    if len(_trees) >= _TREES:
-        _trees.pop(next(iter(_trees)))
-    _trees[key] = found
-    return found
 
 
 def _span(code: CodeType) -> tuple[int, int, int, int] | None:
@@ -247,6 +223,56 @@ def copied(node: Any) -> Any:
     return ast.copy_location(new, node) if hasattr(node, "lineno") else new
 
 
+# --- the whole file -------------------------------------------------------------------------
+
+
+class _File(NamedTuple):
+    """What is known of the text of a file.
+
+    Attributes:
+        text: all of it.
+        lambdas: those in it, by their first lines.
+        imports: names that it imports outside of functions; Python compiles `name.f()` otherwise.
+    """
+
+    text: str
+    lambdas: dict[int, list[ast.Lambda]]
+    imports: list[str]
+
+
+_files: dict[tuple[str, int, str], _File] = {}
+_FILES = 64
+
+
+def _parsed(file: str, lines: list[str]) -> _File:
+    """What is known of a file, which is parsed once."""
+    key = (file, len(lines), lines[-1])
+    text = "".join(lines)
+    found = _files.get(key)
+    if found is not None and found.text == text:
+        return found
+    found = _File(text, {}, [])
+    try:
+        _look_through(ast.parse(text), found, True)
+    except (SyntaxError, ValueError):
+        return found
+    if len(_files) >= _FILES:
+        _files.pop(next(iter(_files)))
+    _files[key] = found
+    return found
+
+
+def _look_through(node: ast.AST, found: _File, top: bool) -> None:
+    """Enter what is in `node`, which is outside of functions and classes if `top`."""
+    if type(node) is ast.Lambda:
+        found.lambdas.setdefault(node.lineno, []).append(node)
+    if top and isinstance(node, (ast.Import, ast.ImportFrom)):
+        found.imports.extend(a.asname or a.name.partition(".")[0] for a in node.names)
+    top = top and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    for inner in ast.iter_child_nodes(node):
+        _look_through(inner, found, top)
+
+
 # --- is it still the source? ----------------------------------------------------------------
 
 
@@ -260,11 +286,15 @@ def _recent(file: str) -> bool:
     return entry[1] >= _STARTED
 
 
-def _changed(code: CodeType, node: ast.FunctionDef | ast.Lambda, class_name: str | None) -> bool:
+def _changed(
+    code: CodeType, node: ast.FunctionDef | ast.Lambda, class_name: str | None, lines: list[str]
+) -> bool:
     """Whether `node`, compiled again, does something else than `code`."""
     if any(name.startswith("@py") for name in (*code.co_varnames, *code.co_names)):
         return False  # rewritten by pytest: its asserts differ from the source
-    return not same_code(compile_function(bare(copied(node)), code, class_name), code)
+    imports = _parsed(code.co_filename, lines).imports
+    again = compile_function(bare(copied(node)), code, class_name, imports=imports)
+    return not same_code(again, code)
 
 
 def _class_name(qualname: str) -> str | None:

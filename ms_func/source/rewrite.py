@@ -43,7 +43,7 @@ class Rewriter(Stores):
 
     def __init__(
         self, node: Any, resolver: Resolver, class_name: str | None, shown: dict[str, str],
-        names: Names | None = None,
+        names: Names | None = None, inherited: tuple[Set, Set] = (EMPTY, EMPTY),
     ) -> None:  # fmt: skip
         super().__init__()
         self.node = node
@@ -51,17 +51,20 @@ class Rewriter(Stores):
         self.shown = shown
         self.names = names_of(node, resolver) if names is None else names
         self.local = frozenset(self.names.binds - self.names.globals - self.names.nonlocals)
+        self.doubted, self.loose = (names - self.local for names in inherited)
         self.resolver = resolver.inside(self.local | self.names.nonlocals)
         self.flow = Flow(self.names, self.resolver)
         self.depth = 0
         self.handled: str | None = None
         self.params: Set = frozenset(a.arg for a in all_arguments(node.args))
         self.bound: Set | None = self.params
+        self.sure: Set = self.params
         first = [*node.args.posonlyargs, *node.args.args]
         self.first_argument = first[0].arg if first else None
         self.frame = Frame(None, None, ())
         self.unsure = self.frame.unsure
         self.jumped = EMPTY
+        self.unbinding = EMPTY
         self.breaks: dict[str, Set | None] = {}
         self._keep_cells(())
         self.shown_flags.update(_SHOWN)
@@ -81,6 +84,7 @@ class Rewriter(Stores):
             return True
         self.flow.block(node.body, EMPTY, Targets())
         self._keep_cells(self.names.captured | self.names.late | self.flow.shared)
+        self.unbinding = self.deleted(node.body) & self.cells
         stmts, at = node.body, node.body[0]
         docs = 1 if _is_text(stmts[0]) else 0
         body = self.frame_body(self.frame, stmts[docs:], node)
@@ -461,7 +465,9 @@ class Rewriter(Stores):
         names = self.names.inner.get(node)
         if names is not None and names.guessed:
             names = None  # now it is known which names are global
-        rewriter = Rewriter(node, self.resolver, class_name, self.shown, names)
+        rewriter = Rewriter(
+            node, self.resolver, class_name, self.shown, names, self.inherited(node.name)
+        )
         if rewriter.names.dynamic is None:
             rewriter.function()
 

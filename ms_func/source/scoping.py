@@ -238,6 +238,8 @@ class Names:
         f = node.func
         if not self._hooked:
             self._hooked = not self._believed(self.resolver.is_native, f)
+        if isinstance(f, ast.Attribute) and f.attr == "append":
+            self.resolver.marks.add("parts")
         if isinstance(f, ast.Name) and f.id in _DYNAMIC:
             none = not node.args and not node.keywords
             if none or f.id in ("exec", "eval"):
@@ -329,6 +331,8 @@ class Names:
         for i, g in enumerate(node.generators):
             if i:
                 self.visit(g.iter)
+            if g.ifs:
+                self.resolver.marks.add("parts")
             for x in g.ifs:
                 self.visit(x)
         for field in ("key", "value", "elt"):

@@ -77,6 +77,8 @@ class Stores(Expressions):
         """`name` is bound from here on."""
         if self.bound is not None:
             self.bound |= {name}
+        if not self.depth:
+            self.sure |= {name}
 
     def unbind(self, name: str) -> None:
         """`name` is not bound from here on."""

@@ -39,6 +39,11 @@ def wraps(fun: Any) -> Callable[[Any], Any]:
     return named
 
 
+def classes(x: Any) -> Any:
+    """Classes within a static value: 1, 1.0 and True are equal, and give three programs."""
+    return (tuple, *map(classes, x)) if type(x) is tuple else type(x)
+
+
 def signature(fun: Any) -> inspect.Signature | None:
     """The parameters of a function; None where Python cannot tell.
 

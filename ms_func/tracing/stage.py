@@ -114,7 +114,7 @@ def _record(
         # The user gets handles of their own: a store to one does not change the parameter.
         given = [handed_out(Tracer(trace, p.variable)) for p in params]
         leaves, out_tree = tree.flatten(slots.recorded(call, given))
-        constants = _constants(leaves, name, keep_constants)
+        constants = _constants(leaves, out_tree, name, keep_constants)
         results = [x for i, x in enumerate(leaves) if i not in constants]
         fn, captured = trace.finish(params, results)
     staged = Staged(canonical(fn), captured, out_tree, constants)
@@ -144,7 +144,7 @@ def _on_values(staged: Staged, operands: Sequence[Any] | None, may_write: bool) 
                            places=written)  # fmt: skip
 
 
-def _constants(leaves: Sequence[Any], name: str, keep: bool) -> dict[int, Any]:
+def _constants(leaves: Sequence[Any], out_tree: Any, name: str, keep: bool) -> dict[int, Any]:
     """Result leaves that are not arrays, where they are allowed."""
     found = {}
     for i, leaf in enumerate(leaves):
@@ -159,9 +159,11 @@ def _constants(leaves: Sequence[Any], name: str, keep: bool) -> dict[int, Any]:
             typeof(leaf)
         except TypeError:
             if not keep:
+                path = tree.leaves_with_path(tree.unflatten(out_tree, range(len(leaves))))[i][0]
+                where = f" at output component {tree.keystr(path)}" if path else ""
                 raise ArgumentTypeError(
-                    f"function `{name}` returned a value of type {type(leaf)}, which is not a "
-                    f"valid {kind()}: {leaf!r}\nfix: return arrays, or trees of them"
+                    f"function `{name}` returned a value of type {type(leaf)}{where}, which is not "
+                    f"a valid {kind()}: {leaf!r}\nfix: return arrays, or trees of them"
                 ) from None
             found[i] = leaf
     return found

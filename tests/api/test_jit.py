@@ -1,5 +1,6 @@
 """jit: recording, dispatch, static and donated arguments, nesting, ahead of time."""
 
+import copy
 import gc
 import threading
 from functools import partial
@@ -108,6 +109,29 @@ def test_static_arguments():
 
     assert float(power(3.0, 2)) == 9.0
     assert float(power(3.0, n=3)) == 27.0
+
+
+def test_static_arguments_that_are_equal_and_of_other_classes():
+    f = ms.jit(lambda x, n: x * n, static_argnums=1, static_argnames="n")
+    x = np.array([2], np.int32)
+    for n in (1, 1.0, True, 1.0 + 0j):
+        want = (mnp.asarray(x) * n).dtype
+        assert (f(x, n).dtype, f(x, n=n).dtype) == (want, want)
+    made = f.lower(x, 1).compile()
+    with pytest.raises(TypeError, match="Argument types differ"):
+        made(x, 1.0)
+
+
+def test_names_and_copies_of_jitted_functions():
+    class Model:
+        def __call__(self, x):
+            return x + 1
+
+    halved = ms.jit(partial(lambda k, x: x / k, 2))
+    assert (halved.__name__, ms.jit(Model()).__name__) == ("<lambda>", "Model")
+    assert float(copy.deepcopy({"f": halved})["f"](3.0)) == 1.5
+    with pytest.raises(TypeError, match="Expected a callable value, got None"):
+        ms.jit(None)
 
 
 def test_unhashable_static_argument_is_named():

@@ -313,7 +313,8 @@ def test_mistakes_are_named():
     bad(lambda v: lax.pbroadcast(v, "i", N), "source 4")
     bad(lambda v: lax.psum(v, "i", axis_index_groups=[[0, 1], [1, 2]]), "exactly once")
     bad(lambda v: lax.all_gather(v, "i", axis_index_groups=[[0, 1, 2], [3]]), "same size")
-    bad(lambda v: lax.psum("text", "i"), "not a number", TypeError)
+    bad(lambda v: lax.psum("text", "i"), "not a valid array or number", TypeError)
+    bad(lambda v: lax.psum(v, ("i", "i")), "duplicate value")
     bad(lambda v: lax.psum(v, 5), "5")
 
 

@@ -28,6 +28,17 @@ def test_equal_to_vmap(n):
         assert got[key].sharding.spec == PartitionSpec("i")
 
 
+def test_what_a_recording_depends_on():
+    f = ms.pmap(lambda x, n: x * n, static_broadcasted_argnums=1)
+    x = np.arange(4, dtype=np.int32)
+    assert [f(x, n).dtype.name for n in (1, 1.0, True)] == ["int32", "float32", "int32"]
+    g = ms.pmap(lambda x: x + np.ones(3, np.float32))
+    x = np.ones((2, 3, 3), np.float32)
+    g(x)
+    with ms.numpy_rank_promotion("raise"), pytest.raises(ValueError, match="rank_promotion"):
+        g(x)
+
+
 @pytest.mark.parametrize(("in_axis", "out_axis"), [(0, 0), (1, 0), (-1, 1), (0, -1)])
 def test_axes(in_axis, out_axis):
     x = np.moveaxis(X, 0, in_axis)

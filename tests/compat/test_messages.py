@@ -231,6 +231,40 @@ MESSAGES = {
     "nothing mapped": (
         lambda j: j.pmap(lambda x: x)(1.0), ValueError, "at least one argument with a mapped axis",
     ),
+    "keys": (
+        lambda j: j.random.key(0) + 1, TypeError, "add does not accept dtypes key<fry>, int32."
+    ),
+    "two keys": (
+        lambda j: j.random.key(0) + j.random.key(1), TypeError,
+        "add does not accept dtype key<fry> at position 0",
+    ),
+    "one key": (lambda j: -j.random.key(0), TypeError, "neg does not accept dtype key<fry>"),
+    "key data": (
+        lambda j: j.random.wrap_key_data(X), TypeError,
+        "JAX encountered invalid PRNG key data: expected key_data.dtype = uint32; got dtype=",
+    ),
+    "index": (
+        lambda j: j.numpy.ones(3)["a"], TypeError,
+        "JAX does not support string indexing; got idx='a'",
+    ),
+    "mode": (
+        lambda j: j.numpy.ones(3).at[0].set(1.0, mode="bad"), ValueError,
+        'Unknown gather mode "bad"',
+    ),
+    "result": (
+        lambda j: j.jit(lambda x: {"a": (x, "b")})(1.0), TypeError,
+        "returned a value of type <class 'str'> at output component ['a'][1], which is not a valid "
+        "JAX type",
+    ),
+    "structure of cotangents": (
+        lambda j: j.vjp(lambda x: {"hi": x}, 1.0)[1]({"hi": (1.0,)}), ValueError,
+        "  * out['hi'] was a pytree leaf in the original output, but a tuple",
+    ),
+    "device_put of a text": (
+        lambda j: j.device_put("a"), TypeError,
+        "Argument 'a' of type <class 'str'> is not a valid JAX type",
+    ),
+    "backend": (lambda j: j.jit(lambda x: x, backend="x")(1), RuntimeError, "Unknown backend"),
     "transposable": (
         lambda j: j.linear_transpose(lambda x: x.astype(int), X), TypeError,
         "but got [dtype('float32')] -> [dtype('int32')]",

@@ -200,6 +200,33 @@ def test_custom_vjp_over_a_traced_value():
     assert "fix: pass the value to `h` as an argument" in str(info.value)
 
 
+def test_cotangents_of_another_precision_are_converted():
+    f = custom_vjp(lambda x: x)
+    f.defvjp(lambda x: (x, None), lambda _, ct: ((2 * ct).astype(np.float16),))
+    slope = ms.grad(f)(np.float32(3))
+    assert (float(slope), slope.dtype) == (2.0, np.float32)
+
+
+def test_converted_closures_take_the_types_of_the_examples():
+    def f(y):
+        g, hoisted = closure_convert(lambda x: x * y, np.ones(2))
+        return g(np.ones(3), *hoisted)
+
+    with pytest.raises(TypeError, match="of the types of the examples"):
+        ms.grad(f)(2.0)
+
+
+def test_rules_may_close_over_what_is_differentiated_where_the_arguments_are_not():
+    def outer(y, x):
+        f = custom_vjp(lambda x: 2 * x)
+        f.defvjp(lambda x: (2 * x, x), lambda r, ct: (ct * y,))
+        return f(x) * y
+
+    np.testing.assert_allclose([ms.grad(outer)(2.0, 3.0), ms.grad(outer, 1)(2.0, 3.0)], [6, 4])
+    with pytest.raises(NotImplementedError, match="with respect to a value it closes over"):
+        ms.grad(outer, (0, 1))(2.0, 3.0)
+
+
 def test_closure_convert():
     def solve(f, x):
         g, hoisted = closure_convert(f, x)

@@ -84,6 +84,15 @@ def test_refusals():
     with pytest.raises(ValueError, match="must return a pair"):
         ms.vmap(wrong)(XS)
 
+    for rule, words in (
+        (lambda n, batched, x: (x, (True,)), "output batching specification returned by custom"),
+        (lambda n, batched, x: ((x, x), (True, True)), "does not match that of original"),
+        (lambda n, batched, x: (x[0], True), "says that a result of shape"),
+    ):
+        wrong.def_vmap(rule)
+        with pytest.raises(ValueError, match=words):
+            ms.vmap(wrong)(XS)
+
     def close_over(y):
         inner = custom_vmap(lambda x: x * y)
         inner.def_vmap(lambda n, batched, x: (x, batched[0]))

@@ -156,10 +156,22 @@ def test_the_default_device_may_be_a_platform():
         pass
 
 
-@pytest.mark.parametrize("place", [ms.device_put, ms.reshard])
-def test_a_bare_spec_needs_a_mesh(place):
+@pytest.mark.parametrize(
+    "place", [ms.device_put, ms.reshard, lambda x, where: ms.numpy.zeros(2, device=where)]
+)
+def test_places_are_devices_or_shardings(place):
     with pytest.raises(ValueError, match="no mesh is in force"):
         place(np.ones(2), ms.P("x"))
+    with pytest.raises(ValueError, match="Received invalid value: 3"):
+        place(np.ones(2), 3)
+    device = ms.devices()[-1]
+    assert place(np.ones(2), device).devices() == {device}
+
+
+def test_a_device_that_is_a_layout_holds_in_traced_programs():
+    lanes = ms.NamedSharding(ms.Mesh((len(ms.devices()),), ("x",)), ms.P("x"))
+    made = ms.jit(lambda: ms.numpy.zeros(len(ms.devices()), device=lanes))()
+    assert made.sharding.spec == lanes.spec
 
 
 def test_operands_on_different_devices_are_refused():

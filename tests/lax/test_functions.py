@@ -66,6 +66,10 @@ def test_integers_shorter_than_a_byte(dtype):
     keys, places = lax.sort((x, np.arange(5)), num_keys=1)
     assert keys.dtype == x.dtype
     np.testing.assert_array_equal(places, [1, 3, 0, 2, 4])
+    values, places = lax.top_k(x, 2)
+    assert values.dtype == x.dtype
+    assert np.array_equal(np.asarray(values).astype(int), [1, 1])
+    assert np.array_equal(places, [0, 2])
     assert int(ms.numpy.max(x)) == 1
     assert int(ms.numpy.min(x)) == 0
     assert np.array_equal(x.astype(bool), ms.numpy.asarray(x).astype(bool))

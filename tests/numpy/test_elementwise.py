@@ -185,6 +185,7 @@ def test_frexp_and_ldexp_are_inverse():
     mantissa, exponent = mnp.frexp(x)
     same((mantissa, exponent), np.frexp(x))
     np.testing.assert_array_equal(np.asarray(mnp.ldexp(mantissa, exponent)), x)
+    same(mnp.frexp(np.float32([1e-45, -3e-42])), np.frexp(np.float32([1e-45, -3e-42])))
 
 
 def test_modf():

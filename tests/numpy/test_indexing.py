@@ -215,7 +215,7 @@ def test_iteration_and_membership():
     [
         ((1, 2, 3), IndexError, "Too many indices: array is 2-dimensional, but 3 were indexed"),
         ((..., ...), IndexError, "single ellipsis"),
-        ("a", TypeError, "string indexing"),
+        ("a", TypeError, "strings are no indices"),
         (1.0, TypeError, "integer or boolean type"),
         (np.array([1.0]), TypeError, "integer or boolean type"),
         (np.array([True, False]), IndexError, "boolean index did not match shape"),
@@ -228,12 +228,18 @@ def test_refusals(index, error, text):
         mnp.asarray(X)[index]
 
 
+def test_values_that_an_integer_cannot_hold_saturate():
+    for value in (1e20, np.float32(1e20), np.float32([1e20]), mnp.float32(1e20)):
+        with pytest.warns(FutureWarning, match="incompatible"):
+            same(mnp.int32([1, 2]).at[:1].set(value), np.int32([2**31 - 1, 2]))
+
+
 def test_values_that_do_not_fit():
     with pytest.raises(ValueError, match="Incompatible shapes"):
         mnp.asarray(X).at[0].set(np.ones(3, np.float32))
     with pytest.warns(FutureWarning, match="cannot safely cast"):
         mnp.arange(3).at[0].set(1.5)
-    with pytest.raises(ValueError, match="unknown mode"):
+    with pytest.raises(ValueError, match="Unknown gather mode"):
         mnp.asarray(X).at[0].set(1, mode="foo")
 
 

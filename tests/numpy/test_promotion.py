@@ -107,6 +107,17 @@ def test_what_is_computed_elementwise_stays_weak():
     assert (ms.nn.relu(2.5) + mnp.ones(1, "bfloat16")).dtype == mnp.bfloat16
 
 
+def test_whole_exponents_settle_the_dtype():
+    assert not (2.0 ** mnp.arange(3)).weak_type
+    assert (mnp.arange(3) ** 2.0).weak_type
+
+
+def test_none_is_the_default_dtype():
+    assert mnp.result_type("int8", None) == mnp.result_type(None) == np.float32
+    with pytest.raises(TypeError, match="result_type takes arrays"):
+        mnp.result_type("int8", object())
+
+
 def test_arrays_of_lists_are_not_weak():
     assert not mnp.array([0.0, mnp.log(2.0)]).weak_type
     assert mnp.array([mnp.exp(0)], "int8").dtype == np.int8

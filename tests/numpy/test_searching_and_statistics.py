@@ -180,6 +180,19 @@ def test_quantile(method, axis):
     compiled("nanquantile", WITH_NAN, np.float32(0.3), axis, method=method)
 
 
+@pytest.mark.parametrize("call", [
+    lambda np, y: np.percentile(y, 40), lambda np, y: np.nanpercentile(y, 33.3),
+    lambda np, y: np.insert(y, 0, 0.1), lambda np, y: np.hstack([0.1, y]),
+    lambda np, y: np.column_stack([0.1, y[0]]), lambda np, y: np.piecewise(y, [y < 9], [0.1]),
+    lambda np, y: np.multiply.outer(0.1, y), lambda np, y: np.polyint(y, k=0.1),
+])  # fmt: skip
+@pytest.mark.parametrize("jit", [False, True])
+def test_numbers_beside_doubles_keep_their_digits(call, jit):
+    y = np.array([0.3, -1.7, 2.9])
+    ours = ms.jit(lambda y: call(mnp, y)) if jit else lambda y: call(mnp, y)
+    np.testing.assert_allclose(ours(y), call(np, y), rtol=1e-15)
+
+
 def test_median():
     both("median", X, 1)
     both("median", WITH_NAN)

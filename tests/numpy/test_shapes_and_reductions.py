@@ -87,6 +87,9 @@ def test_shapes_must_be_known():
 
 def test_dtype_names_make_arrays():
     assert mnp.float32(2).dtype == np.float32
+    same(mnp.float32("1.5"), np.float32("1.5"))
+    with pytest.raises(ValueError, match="could not convert"):
+        mnp.float32("a")
     assert mnp.bfloat16 == mnp.zeros(2, mnp.bfloat16).dtype
     assert mnp.float32 == np.float32
     assert np.dtype(mnp.int8) == np.int8
@@ -247,6 +250,17 @@ def test_result_dtypes_of_reductions():
     assert ones["float16"].sum(dtype=np.float32).dtype == np.float32
 
 
+@pytest.mark.parametrize("name", ["sum", "prod", "cumsum", "cumprod", "nansum", "add.reduce"])
+def test_sums_as_booleans(name):
+    both(name, np.array([2, 0, 1]), dtype=bool)
+    both(name, np.array([True, True]), dtype=bool)
+
+
+def test_degrees_of_freedom_are_given_once():
+    with pytest.raises(ValueError, match="simultaneously"):
+        mnp.std(X, ddof=1, correction=1)
+
+
 def test_half_precision_sums_do_not_stall():
     assert float(mnp.ones(5000, np.float16).sum()) == 5000  # 2048 + 1 == 2048 in float16
 
@@ -267,6 +281,23 @@ def test_reductions_without_nan(name):
     x[0, 1] = x[2, 2] = np.nan
     both(name, x, 1, tol=1e-4)
     both(name, x, tol=1e-4)
+
+
+def test_what_does_not_count_has_no_derivative():
+    x = np.array([1.0, np.nan, 5.0, 6.0])
+    known = ~np.isnan(x)
+    for f in (mnp.nanvar, mnp.nanstd, lambda v: mnp.std(v, where=known, ddof=1)):
+        want = np.zeros(4)
+        plain = mnp.var if f is mnp.nanvar else mnp.std
+        ddof = int(f not in (mnp.nanvar, mnp.nanstd))
+        want[known] = ms.grad(lambda v, p=plain, d=ddof: p(v, ddof=d))(x[known])
+        np.testing.assert_allclose(ms.grad(f)(x), want)
+        np.testing.assert_allclose(ms.jacfwd(f)(x), want)
+
+
+def test_masked_means_count_beyond_the_whole_numbers_of_float32():
+    ones = mnp.ones(2**24 + 1, "float64")
+    assert float(mnp.mean(ones, where=True)) == 1
 
 
 @pytest.mark.parametrize("name", ["cumsum", "cumprod", "nancumsum"])

@@ -127,6 +127,7 @@ WINDOWS = {
         lambda x, w: lax.cummax(x, axis=1, reverse=True) + w[0, 0, 0],
         7,
     ),
+    "turned around": (lambda x, w: x + x[:, ::-1] + w[0, 0, 0], 8),  # all of a piece
     "roll": (lambda x, w: mnp.roll(x, 1, 1) + mnp.roll(x, -2, 1) + w[0, 0, 0], 3),
     "roll by more than a piece": (lambda x, w: mnp.roll(x, 20, 2) + w[0, 0, 0], 0),
 }
@@ -161,6 +162,23 @@ def test_gradients_of_networks_on_one_large_image_exchange_borders_only(mesh, sp
     assert plan.redundancy < 1.05
     for got, want in zip(
         ms.tree.leaves(split(ws, x)), ms.tree.leaves(ms.jit(f)(ws, x)), strict=True
+    ):
+        np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-5 * (1 + np.abs(want).max()))
+
+
+@pytest.mark.parametrize("spec", [P(None, ("a", "b")), P(None, "b"), P(None, "a", "b")])
+def test_gradients_of_networks_laid_out_by_hand_are_those_of_one_device(spec):
+    """Rows by devices, also where a layer has fewer rows than devices, or some only repeat."""
+
+    def loss(ws, x):
+        for w in ws:
+            x = mnp.tanh(convolved(x, w, window_strides=(2, 2)))
+        return (x**2).mean()
+
+    f, ws = ms.value_and_grad(loss), [KERNEL] * 5
+    by_hand = ms.jit(f, in_shardings=(NamedSharding(MESH, P()), NamedSharding(MESH, spec)))
+    for got, want in zip(
+        ms.tree.leaves(by_hand(ws, IMAGE)), ms.tree.leaves(ms.jit(f)(ws, IMAGE)), strict=True
     ):
         np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-5 * (1 + np.abs(want).max()))
 
@@ -210,3 +228,25 @@ def test_the_diagonal_of_a_matrix_split_by_rows_is_read_in_place():
     split = ms.jit(ms.shard(mnp.diag, mesh=MESH, in_specs=(LAID.spec,), out_specs=LAID.spec))
     assert sent(split.lower(x).compile()) == 0
     np.testing.assert_array_equal(split(x), np.diag(x))
+
+
+CHOICES = {
+    # function of the columns of an array, bytes of what a device offers of each column
+    "argmax": (lambda x: mnp.argmax(x, 0), 8),
+    "argmin of bytes": (lambda x: mnp.argmin(x.astype(np.int8), 0), 5),
+    "argmax of bfloat16": (lambda x: mnp.argmax(x.astype("bfloat16"), 0), 8),  # sent as float32
+    "three largest": (lambda x: lax.top_k(x, 3, axis=0), 24),
+    "more than in a piece": (lambda x: lax.top_k(x, 600, axis=0)[1], 8 * 512),
+}
+
+
+@pytest.mark.parametrize("name", sorted(CHOICES))
+def test_extrema_along_a_dimension_that_is_cut_are_chosen_among_those_of_the_pieces(name):
+    f, offered = CHOICES[name]
+    x = np.random.default_rng(1).integers(-9, 9, (4096, 16)).astype(np.float32)  # many are equal
+    x[[7, 900, 4000], 3] = np.nan
+    split = ms.jit(ms.shard(f, mesh=MESH, in_specs=LAID.spec, objective="communication"))
+    got, compiled = split(x), split.lower(x).compile()
+    assert split.plan(x).wire_bytes == sent(compiled) <= 7 * 16 * offered
+    for a, b in zip(ms.tree.leaves(got), ms.tree.leaves(ms.jit(f)(x)), strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -83,6 +83,12 @@ CASES = [
     ("stacked", lambda b: np.stack([b, b]), "float32[2,8@X,4@Y]"),
     ("padded", lambda x: np.pad(x, ((0, 0), (1, 1))), "float32[8@X,6]"),
     ("chosen elements", lambda b: np.where(b > 3, b, 0), "float32[8@X,4@Y]"),
+    ("chosen between a matrix and a row", lambda x, w: np.where(w > 1, x, w), "float32[8@X,4@Y]"),
+    ("all written", lambda b, r: b.at[...].set(r), "float32[8@X,4@Y]"),
+    ("reversed", lambda x: (np.flip(x, 0), lax.rev(x, (0, 1))), "float32[8@X,4] float32[8@X,4]"),
+    ("limited", lambda x, b: lax.clamp(x, b, x), "float32[8@X,4@Y]"),
+    ("repeated alike", lambda r, v: np.broadcast_arrays(r, v[:, None]),
+     "float32[8@X,4] float32[8@X,4]"),
     ("clipped", lambda b: np.clip(b, 0, 1), "float32[8@X,4@Y]"),
     ("softmax", lambda b: nn.softmax(b * 0), "float32[8@X,4@Y]"),
     ("logsumexp", lambda x: nn.logsumexp(x * 0, 0), "float32[4]"),
@@ -181,6 +187,7 @@ def test_single_operations_give_the_types_of_programs(f):
         (lambda x: x.reshape(2, 4, 4), "cannot tell how the dimensions of the result are cut"),
         (lambda x: x[0], "dynamic_slice cannot cut a dimension of size 1 along"),
         (lambda x: np.pad(x, ((1, 1), (0, 0))), "cannot cut a dimension of size 10"),
+        (lambda x: x[onp.array([0, 1])], r"use `.at\[...\].get\(out_sharding=\)`"),
     ],
 )
 @pytest.mark.parametrize("wrap", [lambda f: f, ms.jit, ms.vmap], ids=["eager", "jit", "vmap"])
@@ -192,6 +199,47 @@ def test_a_choice_is_the_users(f, message, wrap):
         wrap(f)(*args)
     assert "test_explicit.py" in str(caught.value)
     assert "fix: say how the result is to be laid out with out_sharding=" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda x, y: lax.select(x > 0, x, y), "select cases must have the same shardings"),
+        (lambda x, r: lax.select(r > 0, x, x), "select `which` must be scalar or have the same"),
+        (lambda x, r: np.concatenate([x, r]), "All operands should have the same sharding"),
+        (lambda x, r: np.stack([x, r]), "All operands should have the same sharding"),
+        (lambda x, r: lax.dynamic_update_slice(x, r[:, :2], (0, 1)), "must be equal to update"),
+        (lambda x, y: x.at[...].set(y), "Incompatible types for broadcasting"),
+        (lambda x, r: ms.vmap(lambda a, b: a * b)(x, r), "Mapped away dimension of inputs"),
+        (lambda x: lax.scan(lambda c, a: (c, a), 0.0, x), "0th dimension of all xs should be"),
+        (lambda x: lax.map(lambda a: a + 1, x), "0th dimension of all xs should be replicated"),
+    ],
+)
+def test_operands_are_to_lie_alike(f, message):
+    args = [laid(*OPERANDS[n]) for n in f.__code__.co_varnames[: f.__code__.co_argcount]]
+    for run in (f, ms.jit(f)):
+        with pytest.raises(ValueError, match=message) as caught:
+            run(*args)
+        assert "test_explicit.py" in str(caught.value)
+        assert "reshard" in str(caught.value)
+
+
+def test_a_constraint_is_an_assertion():
+    x = laid((8, 4), "X")
+    for wrap in (lambda f: f, ms.jit):
+        same = wrap(lambda a: lax.with_sharding_constraint(a, P("X")))(x)
+        assert text(same) == ["float32[8@X,4]"]
+        with pytest.raises(AssertionError, match="acts as an assert when all axes of mesh are"):
+            wrap(lambda a: lax.with_sharding_constraint(a, P("Y")))(x)
+
+
+def test_carries_and_branches_keep_their_layout_as_in_jax():
+    x, r = laid((8, 4), "X"), laid((8, 4))
+    with ms.as_jax():
+        with pytest.raises(TypeError, match="equal output types"):
+            lax.cond(True, lambda: x, lambda: r)
+        with pytest.raises(TypeError, match="must have equal types"):
+            ms.jit(lambda r, x: lax.while_loop(lambda c: c.sum() < 9, lambda c: c + x, r))(r, x)
 
 
 def test_arrays_over_different_meshes_do_not_meet():

@@ -7,7 +7,9 @@ import pytest
 import ms_func as ms
 from ms_func import lax
 from ms_func.errors import ShardingError
+from ms_func.parallel import plan as plan_module
 from ms_func.parallel.memory import parse_bytes
+from ms_func.parallel.search import solve
 from ms_func.sharding import Mesh
 from tests.parallel.nets import mlp, product, shapes, squared_error, transformer
 
@@ -57,6 +59,23 @@ def test_arguments_are_split_further_as_the_limit_falls():
 
     held = [state(planned(mlp(4096), limit)[0]) for limit in (None, "26.1MiB", "22MiB")]
     assert held[0] > held[1] > held[2]
+
+
+def test_plans_below_a_limit_share_the_time_of_one_search(monkeypatch):
+    clock, asked = [0.0], []
+
+    def timed(problem, seconds):
+        clock[0] += seconds
+        asked.append(seconds)
+        return solve(problem, seconds=0.0)
+
+    monkeypatch.setattr(plan_module, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(plan_module, "solve", timed)
+    plan, _ = planned(mlp(4096), "26.3MiB")
+    assert len(asked) > 3
+    assert min(asked) > 0
+    assert sum(asked) <= plan.options.search_seconds
+    assert plan.solution.bound <= plan.solution.price
 
 
 def test_a_limit_that_cannot_be_met_names_what_is_largest():

@@ -14,7 +14,7 @@ import ms_func as ms
 from ms_func import lax
 from ms_func.ir.function import Eqn, Var
 from ms_func.ir.notation import make_rule
-from ms_func.ir.primitive import ELEMENTWISE, UNFOLDED, NotSupported
+from ms_func.ir.primitive import ELEMENTWISE, MADE, UNFOLDED, NotSupported
 from ms_func.ir.types import typeof
 from ms_func.parallel.cost import PROFILES
 from ms_func.parallel.nodes import reduces_bits
@@ -128,6 +128,8 @@ BEYOND = {
         kernel_gradient((2, 8, 6, 2), (2, 4, 3, 2), padding=((1, 1), (2, 0)), hole=(2, 2)),
         kernel_gradient((2, 4, 4, 2), (2, 8, 8, 2), padding=((1, 1), (2, 3)), spread=(2, 2)),
         kernel_gradient((2, 8, 8, 2), (2, 8, 8, 2), strides=(2, 1), padding=((-1, 3), (1, 1))),
+        kernel_gradient((4, 4, 4, 2), (4, 4, 4, 2), padding=((1, 1), (1, 1)), batch_group_count=2),
+        kernel_gradient((8, 4, 4, 3), (4, 4, 4, 2), feature_group_count=2),
     ],
     "pad": [of_shapes((8, 4), (), params={"padding_config": ((1, 1, 2), (0, 1, 1))})],
     "slice": [
@@ -162,6 +164,36 @@ def test_programs_of_one_device_make_the_whole(name):
         return found
 
     assert uses
+    check(p, uses, ms.jit(program)([arrays for _, arrays, _ in uses]))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if PRIMITIVES[name].sums is MADE])
+def test_sums_stay_open_until_they_are_added_up(name):
+    """As plans state them: what each device has, then what all have together, once."""
+    p, uses = PRIMITIVES[name], []
+    for case in (*CASES[name], *BEYOND.get(name, ())):
+        arrays = case.arrays(case.widest, name)
+        splits = splits_of(name, case, arrays, (2, 2))
+        uses += [(case, arrays, s) for s in splits if len(s.outs[0].partial) == 2]
+
+    def program(operands):
+        found = []
+        for use, args in zip(uses, operands, strict=True):
+            case, _, split = use
+            region = region_of(p, *use)
+            if region is None:
+                pairs = zip(args, split.ins, strict=True)
+                args = [with_sharding_constraint(x, layout(SQUARE, s)) for x, s in pairs]
+                x = p.bind(*args, **case.params)
+            else:
+                (x,) = region.primitive.bind(*args, **region.params)
+            for spec in (split.outs[0], split.outs[0]._replace(partial=())):
+                x = with_sharding_constraint(x, layout(SQUARE, spec))
+            found.append([x])
+        return found
+
+    if not uses:
+        pytest.skip("nothing can be cut in four")
     check(p, uses, ms.jit(program)([arrays for _, arrays, _ in uses]))
 
 

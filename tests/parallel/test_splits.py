@@ -130,6 +130,7 @@ DIFFERENCES = {
 MORE = {
     "conv_general_dilated": "what moves between neighbours is priced",
     "pad": "each device lays out its own elements",
+    "rev": "the exchange of pieces is priced",
     "slice": "each device takes its own elements",
     **dict.fromkeys(
         ("cumlogsumexp", "cummax", "cummin", "cumprod", "cumsum", "linear_recurrence"),

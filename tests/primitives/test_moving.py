@@ -192,7 +192,7 @@ def test_modes_by_name():
     mode = lax.GatherScatterMode
     assert mode.from_any("drop") is mode.from_any(None) is mode.FILL_OR_DROP
     assert mode.from_any(mode.CLIP) is mode.CLIP
-    with pytest.raises(ValueError, match="unknown mode 'wrap'"):
+    with pytest.raises(ValueError, match='Unknown gather mode "wrap"'):
         mode.from_any("wrap")
 
 

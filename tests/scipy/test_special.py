@@ -60,6 +60,17 @@ def test_derivatives(name):
             np.testing.assert_allclose(ms.vmap(lifted)(x), numeric, rtol=1e-6, atol=1e-8)
 
 
+def test_bessel_functions_at_the_ends():
+    x = np.array([np.nan, 700.0, -700.0, 1e5, -1e5])
+    for name in ("i0", "i1"):
+        got, want = getattr(special, name), getattr(ss, name)
+        np.testing.assert_allclose(got(x), want(x), rtol=1e-12)
+        np.testing.assert_array_equal(got(np.inf * x[1:3]), want(x[3:]))  # SciPy: NaN at infinity
+    slopes = [[float(g(0.0)) for g in (ms.grad(f), ms.grad(ms.grad(f)))]
+              for f in (special.i0, mnp.i0, special.i1)]  # fmt: skip
+    assert slopes == [[0, 0.5], [0, 0.5], [0.5, 0]]
+
+
 @pytest.mark.parametrize("name", ["sici", "fresnel"])
 def test_derivatives_of_pairs(name):
     f, x, step = getattr(special, name), 1.3, 1e-6

@@ -3,8 +3,8 @@
 Each takes a float and an integer; plain Python on floats is the oracle.
 """
 
-# ruff: noqa: PERF403, RUF007
-# ruff: noqa: B007, B905, E742, E731, B006
+# ruff: noqa: PERF403, RUF007, RUF059, C402, C417
+# ruff: noqa: B007, B905, C400, E742, E731, B006
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ import enum
 import functools
 import itertools
 import operator
+import random
+import statistics
 from collections import Counter, OrderedDict, defaultdict, deque
 from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 CASES: list[Any] = []
 
@@ -1648,3 +1652,152 @@ def iterators_of_a_class_that_data_end(x, n):
             s += u * v
         s += v
     return s
+
+
+@case
+def iterators_advanced_on_either_side(x, n):
+    up, letters, d = itertools.count(5), itertools.cycle([1.0, 2.0, x]), {"a": x, "b": 2.0}
+    items = iter(d.items())
+    if x > 0:
+        s = next(up) + next(letters)
+        k, v = next(items)
+    else:
+        s = -next(up)
+        k, v = next(items)
+        v = -v
+    for i in range(n):
+        s += next(letters) * i
+    return s + next(up) + next(letters) + v + next(items)[1]
+
+
+@case
+def random_generators_advanced_on_either_side(x, n):
+    r, q = random.Random(5), np.random.default_rng(3)
+    w = [1, 2, 3]
+    if x > 0:
+        a = r.uniform(0, 1) + q.normal()
+    else:
+        a = -r.uniform(0, 1) * q.normal()
+    r.shuffle(w)
+    s = 0.0
+    for i in range(n):
+        own = random.Random(1)
+        s += own.random() + own.random() * x
+    return a * x + w[0] * r.random() + q.normal() + s
+
+
+@case
+def generators_given_to_zip_map_and_filter(x, n):
+    def up():
+        t = x
+        while t < 5:
+            yield t
+            t = t * t + 1
+
+    def first(k):
+        i = 0
+        while i < k:
+            yield x + i
+            i += 1
+
+    s = sum(map(lambda v: v * v, first(n))) + sum(filter(lambda v: v > 0.5, first(n)))
+    for v, i, w in zip(up(), range(3), [1.0, x, 2.0]):
+        s += i * v + w
+    for i, v in zip(range(n), up()):
+        if v > 2.5:
+            break
+        s += v * i + 1
+    for i, v in enumerate(map(abs, filter(lambda v: v != x, first(n + 1)))):
+        s += i * v
+    for v in map(lambda v: v * v, first(n + 2)):
+        if v > 1:
+            return s + v
+    return s
+
+
+@case
+def itertools_of_a_list_of_data_decided_length(x, n):
+    w = [v for v in (x, 1.0, -x, 2.0) if v > 0]
+    s = sum(a * b for a, b in itertools.pairwise(w)) + sum(itertools.islice(w, 1, 3))
+    s += sum(itertools.accumulate(w)) + sum(itertools.accumulate(w, max, initial=0.5))
+    for a, b in itertools.combinations(w, 2):
+        s = s * 0.9 + a * b
+    for a, b in itertools.product(w, [2.0, x]):
+        s = s * 0.9 + a - b
+    for k, g in itertools.groupby(w, lambda v: v > 1.5):
+        s = s * 2 + sum(g) * (3 if k else 1)
+    return s + n
+
+
+@case
+def dictionaries_of_generators(x, n):
+    d = dict((i, x * i) for i in range(4) if i <= n or x > 0)
+    e = dict(((i, 2 * v) for i, v in zip([n, 1], [x, 2.0])), extra=5.0)
+    w = list(v * 2 for v in range(n))
+    return sum(d.values()) + len(d) + e[1] + e["extra"] + len(e) + sum(w)
+
+
+@case
+def arrays_of_a_list_of_data_decided_length(x, n):
+    w = [v for v in (x, 1.0, -x, 2.0) if v > 0]
+    a, grown = np.array(w), [x]
+    while len(grown) < n + 2 and grown[-1] < 50:
+        grown.append(grown[-1] * grown[-1] + 0.5)
+    s = np.mean(w) + np.median(w) + np.dot(w, w) + a.sum() + np.sort(a)[0]
+    return s + np.array(grown).sum() + np.max(grown)
+
+
+@case
+def an_attribute_of_one_of_several_objects_with_a_default(x, n):
+    class Low(Exception):
+        pass
+
+    class High(Exception):
+        def __init__(self, extra):
+            self.extra = extra
+
+    try:
+        if x > 1:
+            raise High(n)
+        if x < 0:
+            raise Low
+    except (Low, High) as e:
+        return getattr(e, "extra", 0.5) + x
+    return x
+
+
+@case
+def sets_of_numbers_that_data_put_in(x, n):
+    seen, grid = set(), {(0, 0)}
+    s = 0.0
+    for k in (1, 2, 1, 3, 2):
+        if k in seen:
+            continue
+        if x * k > 0.5:
+            seen.add(k)
+        s += k * x
+    for r in range(2):
+        for c in range(2):
+            if (r + c) * x > 1 and (r, c - 1) not in grid:
+                grid.add((r, c))
+    if n > 1:
+        grid.clear()
+    s += 10 if seen else 20
+    while seen:
+        s += seen.pop()
+    return s + len(grid) + ((1, 1) in grid) - (100 if not grid else 0)
+
+
+@case
+def numpy_and_statistics_of_elements(x, n):
+    f = np.vectorize(lambda a, b: a * 2 if a > b else b * x)
+    s = f(np.array([x, 1.0, -x]), n).sum() + f([x, 2.0], 0.5)[0]
+    for (i, j), v in np.ndenumerate(np.array([[x, 1.0], [2.0, -x]])):
+        if v > 0:
+            s += v * (i + 2 * j)
+    for i, j in np.ndindex(2, 2):
+        s += i * j * x
+    w = [v for v in (x, 1.0, -x, 2.0) if v > 0]
+    a = np.fromiter((v * x for v in range(4)), dtype=float)
+    s += statistics.fmean(w) + statistics.variance((x, 1.0, 3.0)) + statistics.mean([1, 2, 4])
+    return s + statistics.median([x, 0.0, 1.0]) + a.sum() + a[n % 4]

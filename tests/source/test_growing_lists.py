@@ -95,9 +95,12 @@ def test_lanes_of_different_lengths_cannot_leave():
         ms.vmap(counted, (None, 0))(1.0, np.arange(3))
 
 
-def test_a_function_of_arrays_takes_no_such_list():
-    with pytest.raises(StagingBoolError, match="MS170 a list has a length that data decide"):
-        ms.jit(lambda n: ms.numpy.array(counted(1.0, n)))(3)
+def test_functions_of_arrays_take_such_a_list():
+    f = lambda n: ms.numpy.array(counted(1.0, n)).sum() + np.max(counted(1.0, n))  # noqa: E731
+    assert [float(ms.jit(f)(n)) for n in (1, 3)] == [float(f(n)) for n in (1, 3)]
+    assert ms.jit(lambda n: np.array(counted(1.0, n)))(3).tolist() == counted(1.0, 3)
+    with pytest.raises(StagingBoolError, match="MS170 an array has a length that data decide"):
+        ms.jit(lambda n: np.fft.fft(np.array(counted(1.0, n))))(3)
 
 
 def rows(n):

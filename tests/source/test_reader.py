@@ -13,6 +13,7 @@ import warnings
 import zipfile
 from typing import Any
 
+import numpy as np
 import pytest
 
 import ms_func as ms
@@ -40,6 +41,13 @@ def test_lambda_in_a_lambda_and_over_several_lines():
     assert float(ms.jit(NESTED(2.0))(3.0)) == 2
     assert float(ms.jit(lambda x: NESTED(x)(5.0))(1.0)) == 1
     assert float(ms.jit(SPREAD[0])(1.0)) == 2
+
+
+def test_a_lambda_of_which_python_left_out_a_part():
+    f = lambda x: (np.sin(x) if x > 0 else x) if True else 0.0  # noqa: E731
+    g, h = lambda x: x if 1 else 3, lambda x: 2 * x if False else abs(x or 1.0)
+    assert [float(ms.jit(k)(-2.0)) for k in (f, g, h)] == [-2, -2, 2]
+    assert "ifexp" in ms.converted_source(f)
 
 
 def test_equal_lambdas_with_other_cells():
@@ -203,6 +211,22 @@ def test_a_file_changed_and_loaded_again(tmp_path):
     for k in (1, 22, 333):
         f = module(path, f"\n\ndef f(x):\n    return {k}.0 if x > 0 else 0.0\n").f
         assert float(ms.jit(f)(1.0)) == k
+
+
+def test_a_file_written_after_the_start_may_call_what_it_imports(tmp_path):
+    """Python compiles `name.f()` otherwise where the file imports the name."""
+    text = """
+        import math
+        from math import pi as half
+        import os.path
+
+        def f(x):
+            half.real
+            return math.cos(x) if x > half.conjugate() else os.path.join("a").count("a") * x
+        """
+    f = module(tmp_path / "calling.py", text).f
+    assert float(ms.jit(f)(3.0)) == 3
+    assert "ifexp" in ms.converted_source(f)
 
 
 def test_modules_in_a_zip(tmp_path, monkeypatch):

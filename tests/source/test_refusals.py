@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import array
 import contextlib
+import io
+import random
 import re
 from collections import deque
 from itertools import pairwise
@@ -38,6 +40,38 @@ def advances_in_branch(x, n):
     values = (v for v in (x, 2 * x))
     first = next(values) if n > 0 else x
     return first + next(values)  # here
+
+
+def advances_in_both_branches(x, n):
+    def g():
+        yield x
+        yield 2 * x
+
+    values = g()
+    if n > 0:
+        return next(values)  # here
+    return -next(values)
+
+
+def draws_in_loop(x, n):
+    r = np.random.default_rng(0)
+    for _ in range(n):
+        x = x + r.normal()  # here
+    return x
+
+
+def draws_after_a_branch_did(x, n):
+    r = random.Random(1)
+    if n > 0:
+        x = x + r.random()
+    return x + r.random()  # here
+
+
+def writes_to_a_buffer(x, n):
+    b = io.StringIO()
+    if n > 0:
+        b.write("a")
+    return len(b.getvalue()) * x  # here
 
 
 def yields_in_loop(x, n):
@@ -258,6 +292,15 @@ def multiplies_a_tuple(x, n):
 
 REFUSALS = [
     (yields_in_branch, StagingError, "MS180 yield under a run-time condition", "v > 0"),
+    (
+        advances_in_both_branches,
+        StagingError,
+        "MS180 an iterator is advanced here",
+        "next(values)",
+    ),
+    (draws_in_loop, StagingError, "MS170 .*a Generator from outside of it", "r.normal()"),
+    (draws_after_a_branch_did, StagingError, "MS170 a Random is used here", "r.random()"),
+    (writes_to_a_buffer, StagingError, "MS170 a StringIO is used here", "b.getvalue()"),
     (advances_in_branch, StagingError, "MS180 an iterator is advanced here", "next(values)"),
     (never_ends, StagingError, "MS180 this loop takes its values from an iterator", "g()"),
     (yields_in_loop, StagingError, "MS180 yield under a run-time condition", "n > 0"),

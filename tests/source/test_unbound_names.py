@@ -1,9 +1,12 @@
-"""Names that are bound on some ways only: as in Python, with its error where there is no value."""
+"""Names and attributes bound on some ways only: as in Python, with its error without a value."""
+
+import types
 
 import numpy as np
 import pytest
 
 import ms_func as ms
+from ms_func.errors import StagingError
 
 CASES = []
 CERTAIN = []
@@ -113,16 +116,134 @@ def augmented(x):
     return y * y
 
 
+class Bag:
+    pass
+
+
+class Slotted:
+    __slots__ = ("a", "b")
+
+
+class Rest:
+    def __getattr__(self, name):
+        if name == "a":
+            return 42.0
+        raise AttributeError(name)
+
+
+class Default:
+    a = 3.0
+
+
+@case((2.0,), (-2.0,))
+def an_attribute(x):
+    o = Bag()
+    if x > 0:
+        o.a = x * 2
+    return o.a + 1
+
+
+@case((2.0,), (-2.0,))
+def a_slot(x):
+    o = Slotted()
+    if x > 0:
+        o.a = x * 2
+    return o.a + hasattr(o, "a")
+
+
+@case((2.0,), (-2.0,))
+def an_attribute_that_is_asked_for(x):
+    o, p = Bag(), Slotted()
+    if x > 0:
+        o.a = p.b = x * 2
+    s = o.a if hasattr(o, "a") else 7.0
+    return s + getattr(o, "a", 5.0) * getattr(p, "b", x)
+
+
+@case((2.0,), (-2.0,))
+def an_attribute_that_the_class_has_otherwise(x):
+    o, p = Rest(), Default()
+    if x > 0:
+        o.a = p.a = x
+    return o.a + 10 * p.a + Default.a
+
+
+@case((2.0, 3), (2.0, 0))
+def an_attribute_of_the_last_step(x, n):
+    o = Bag()
+    for i in range(n):
+        o.last = x * i
+    return o.last
+
+
+@case((2.0,), (-2.0,))
+def an_attribute_taken_away(x):
+    o = Bag()
+    o.a = x
+    if x > 0:
+        del o.a
+    del o.a
+    return x
+
+
+@case((2.0,), (-2.0,))
+def an_attribute_that_is_caught(x):
+    o = Bag()
+    if x > 0:
+        o.a = x
+    try:
+        return o.a * 2
+    except AttributeError:
+        return x - 1
+
+
+@case((2.0,), (-2.0,))
+def a_variable_of_an_inner_function(x):
+    def g():
+        return y * 2
+
+    if x > 0:
+        y = x
+    return g()
+
+
+@case((2.0,), (-2.0,))
+def a_variable_of_a_method_and_a_lambda(x):
+    class A:
+        def get(self):
+            return k + 1
+
+    f = lambda: k * 2  # noqa: E731
+    if x > 0:
+        k = x
+    try:
+        return A().get() + f()
+    except NameError:
+        return x * 5
+
+
+@case((2.0,), (-2.0,))
+def a_variable_that_is_taken_away(x):
+    y = x
+
+    def g():
+        return y
+
+    if x > 0:
+        del y
+    return g()
+
+
 @pytest.mark.parametrize(("f", "args"), CASES)
 def test_as_in_python(f, args):
     args = [np.float32(a) if isinstance(a, float) else np.int32(a) for a in args]
     try:
         expected = f(*args)
-    except UnboundLocalError as error:
-        text = str(error)
+    except (NameError, AttributeError) as error:
+        text = str(error) if isinstance(error, NameError) else "attribute"
         lanes = ms.vmap(f, (0,) + (None,) * (len(args) - 1))
         for call, x in ((ms.jit(f), args[0]), (ms.jit(lanes), args[0][None])):
-            with pytest.raises(UnboundLocalError) as found:
+            with pytest.raises(type(error)) as found:
                 call(x, *args[1:])
             assert text in str(found.value)
         return
@@ -209,6 +330,28 @@ def under_the_same_condition(x):
     return y if up else x
 
 
+@certain((2.0,), (-2.0,))
+def attributes_of_objects_that_a_branch_makes(x):
+    if x > 0:
+        o = Bag()
+        o.a = x
+    else:
+        o = Bag()
+        o.a = x * 3
+        o.b = 1.0
+    return o.a
+
+
+@certain((2.0,), (-2.0,))
+def variables_of_functions_made_in_a_branch(x):
+    if x > 0:
+        g = lambda v: v * x  # noqa: E731
+    else:
+        z = x + 1
+        g = lambda v: v + z  # noqa: E731
+    return g(x)
+
+
 @pytest.mark.parametrize(("f", "args"), CERTAIN)
 def test_what_is_bound_for_certain_is_not_checked(f, args):
     for given in args:
@@ -225,6 +368,20 @@ def test_one_check_for_a_name_that_is_read_again():
 
     program = ms.make_jaxpr(f)(1.0)
     assert [e.primitive.name for e in program.eqns].count("check") == 1
+
+
+def test_an_object_whose_class_cannot_be_changed_is_refused_where_it_is_read():
+    def f(x):
+        o = types.SimpleNamespace()
+        if x > 0:
+            o.a = x
+        return o.a + 1 if asks else getattr(o, "a", 5.0) + hasattr(o, "a")
+
+    asks = False
+    assert [float(ms.jit(f)(x)) for x in (2.0, -2.0)] == [3, 5]
+    asks = True
+    with pytest.raises(StagingError, match="MS170 data decide whether this attribute is there"):
+        ms.jit(f)(2.0)
 
 
 def test_slopes_and_lanes():

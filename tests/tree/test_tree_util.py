@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ms_func import jit, tree, tree_util
+from ms_func.flatten_util import ravel_pytree
 
 Point = namedtuple("Point", "x y")
 
@@ -83,3 +84,11 @@ def test_all_leaves_with_a_predicate():
     assert tree.all_leaves([1, 2])
     assert not tree.all_leaves([1, [2]])
     assert tree.all_leaves([(1,), (2,)], is_leaf=lambda x: isinstance(x, tuple))
+
+
+def test_vectors_of_another_dtype_give_trees_of_it_where_leaves_have_one():
+    flat, unravel = ravel_pytree((np.arange(3.0, dtype="f"), np.ones(2, "f")))
+    assert [x.tolist() for x in unravel(flat < 1)] == [[True, False, False], [False, False]]
+    _, unravel = ravel_pytree((np.arange(3.0, dtype="f"), np.arange(2)))
+    with pytest.raises(TypeError, match="but expected dtype"):
+        unravel(flat < 1)

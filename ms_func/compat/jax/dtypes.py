@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from ml_dtypes import bfloat16, finfo, iinfo
 
-from ms_func.compat.jax.numpy import finfo
 from ms_func.dtypes import DEFAULTS, narrowed
 from ms_func.errors import TypePromotionError
-from ms_func.numpy import iinfo
 
-__all__ = ["TypePromotionError", "canonicalize_dtype", "finfo", "iinfo", "itemsize_bits"]
+__all__ = ["TypePromotionError", "bfloat16", "canonicalize_dtype", "finfo", "iinfo",
+           "itemsize_bits"]  # fmt: skip
 
 
 def canonicalize_dtype(dtype: Any, allow_extended_dtype: bool = False) -> Any:

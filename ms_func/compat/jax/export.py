@@ -167,6 +167,22 @@ class Exported:
         )
         return _replaced(made, vjp_order=self._vjp_order - 1, name=f"{self.fun_name}_vjp")
 
+    def _check_types(self, args: Any, kwargs: Any, leaves: Sequence[Any]) -> None:
+        places = [tree.keystr(path[1:]) for path, _ in tree.leaves_with_path((args, kwargs))]
+        for i, (x, wanted) in enumerate(zip(leaves, self.in_avals, strict=True)):
+            found = typeof(x)
+            where = f"{'args' if i < len(tree.leaves(args)) else 'kwargs'}{places[i]}"
+            if found.shape != wanted.shape:
+                raise ArgumentValueError(
+                    f"Shape mismatch for {where}.shape: expected {wanted.shape} and called with "
+                    f"{found.shape}, '{self.fun_name}' was exported for {wanted}"
+                )
+            if not _fits(found, wanted):
+                raise ArgumentValueError(
+                    f"Dtype mismatch for {where}: expected {wanted.dtype} and called with "
+                    f"{found.dtype}, '{self.fun_name}' was exported for {wanted}"
+                )
+
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The result for arguments of the types it was exported for.
 
@@ -180,13 +196,7 @@ class Exported:
                 "The invocation args and kwargs must have the same pytree structure as when the "
                 f"function '{self.fun_name}' was exported: it was {self.in_tree}, and is {in_tree}"
             )
-        for i, (x, wanted) in enumerate(zip(leaves, self.in_avals, strict=True)):
-            found = typeof(x)
-            if found.shape != wanted.shape or not _fits(found, wanted):
-                raise ArgumentValueError(
-                    f"Shape mismatch or dtype mismatch for argument {i} of '{self.fun_name}', "
-                    f"which was exported for {wanted}: it is {found}"
-                )
+        self._check_types(args, kwargs, leaves)
         here = default_export_platform()
         if here not in self.platforms and not any(
             c == DisabledSafetyCheck.platform() for c in self.disabled_safety_checks
@@ -264,7 +274,7 @@ def export(
     """
     if not hasattr(fun_jit, "trace"):
         raise ArgumentValueError(
-            f"The function to be exported must be the result of jit: {fun_jit}"
+            f"Function to be exported must be the result of `jit` but is: {fun_jit}"
         )
     if any(options.values()):
         raise UnsupportedError(f"export does not take {sorted(options)}")

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import ml_dtypes as _ml_dtypes
-import numpy as _np
+from ml_dtypes import finfo, iinfo
 
 from ms_func import lax as _lax
 from ms_func.compat.strict import STRICT as _STRICT
 from ms_func.numpy import asarray as _np_array
 from ms_func.numpy import einsum as _einsum
-from ms_func.numpy import finfo as _finfo
 
-__all__ = ["einsum", "finfo", "fromfile", "fromiter"]
-
-
-class finfo(_ml_dtypes.finfo):
-    """`ms_func.numpy.finfo` whose numbers are scalars of the dtype, as in JAX."""
-
-    def __new__(cls, dtype: Any) -> Any:
-        """The limits that ml_dtypes, or NumPy, knows."""
-        return _ml_dtypes.finfo(_np.dtype(_finfo(dtype).dtype))
+__all__ = ["einsum", "finfo", "fromfile", "fromiter", "iinfo"]
 
 
 def einsum(subscripts: Any, /, *operands: Any, _dot_general: Any = None, **options: Any) -> Any:

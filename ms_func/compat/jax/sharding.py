@@ -13,7 +13,7 @@ from ms_func.ir.sharding import (
     SingleDeviceSharding,
 )
 from ms_func.ir.types import typeof
-from ms_func.primitives.sharding import with_sharding_constraint
+from ms_func.primitives.sharding import constrained
 
 __all__ = ["auto_axes", "explicit_axes", "get_mesh", "make_single_device_sharding", "reshard",
            "use_abstract_mesh"]  # fmt: skip
@@ -49,7 +49,7 @@ def auto_axes(
     def placed(*args: Any, out_sharding: Any = out_sharding, **kwargs: Any) -> Any:
         args, kwargs = map(partial(_forget, axes), (args, kwargs))
         out = f(*args, **kwargs)
-        return out if out_sharding is None else with_sharding_constraint(out, out_sharding)
+        return out if out_sharding is None else reshard(out, out_sharding)
 
     return placed
 
@@ -69,7 +69,7 @@ def explicit_axes(
 
     @wraps(f, updated=())
     def placed(*args: Any, in_sharding: Any = in_sharding, **kwargs: Any) -> Any:
-        given = args if in_sharding is None else with_sharding_constraint(args, in_sharding)
+        given = args if in_sharding is None else reshard(args, in_sharding)
         return f(*given, **kwargs)
 
     return placed
@@ -88,6 +88,6 @@ def _forget(axes: Any, args: Any) -> Any:
             for dim in t.explicit.dim_axes(t.ndim)
         ]
         spec = PartitionSpec(*[tuple(dim) or UNCONSTRAINED for dim in kept])
-        return with_sharding_constraint(x, t.explicit.update(spec=spec))
+        return constrained(x, t.explicit.update(spec=spec))
 
     return tree.map(forgotten, args)

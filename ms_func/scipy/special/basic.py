@@ -234,7 +234,8 @@ def entr(x: ArrayLike) -> Array:
     """Elementwise `-x * log(x)`: 0 at 0, -inf below.
 
     Args:
-        x: real array; integers become floats. The derivative at 0 is inf. Within 3 ulp.
+        x: real array; integers become floats. The derivative at 0 is inf, below it is
+            0. Within 3 ulp.
 
     Raises:
         TypeError: `x` is complex, or no array.
@@ -255,7 +256,8 @@ def _entr(x: Any) -> Any:
 @_entr.defjvp
 def _entr_jvp(primals: Any, tangents: Any) -> Any:
     (x,), (t,) = primals, tangents
-    return _entr(x), ar.multiply(t, ar.subtract(-1, el.log(x)))
+    slope = compare.select(compare.lt(x, 0), 0, ar.subtract(-1, el.log(x)))
+    return _entr(x), ar.multiply(t, slope)
 
 
 def rel_entr(p: ArrayLike, q: ArrayLike) -> Array:

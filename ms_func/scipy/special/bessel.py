@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
-import ml_dtypes
-
 from ms_func.execution.array import Array
-from ms_func.numpy import arithmetic as ar
-from ms_func.numpy import elementwise as el
-from ms_func.numpy.promotion import (
-    ArrayLike,
-    inexact,
-)
+from ms_func.numpy import bessel
+from ms_func.numpy.promotion import ArrayLike, inexact
 from ms_func.primitives import special as ps
 
 __all__ = ["i0", "i0e", "i1", "i1e"]
@@ -76,8 +67,7 @@ def i0(x: ArrayLike) -> Array:
         >>> print(f"{i0(1.0):.4f}", f"{ms.grad(i0)(1.0):.4f}", f"{i1(1.0):.4f}")
         1.2661 0.5652 0.5652
     """
-    x = inexact("i0", x)
-    return _grown(x, ps.bessel_i0e(x))
+    return bessel.order_zero(inexact("i0", x))
 
 
 def i1(x: ArrayLike) -> Array:
@@ -97,13 +87,4 @@ def i1(x: ArrayLike) -> Array:
         >>> print(f"{i1(1.0):.4f}", f"{i1(-1.0):.4f}")
         0.5652 -0.5652
     """
-    x = inexact("i1", x)
-    return _grown(x, ps.bessel_i1e(x))
-
-
-def _grown(x: Any, scaled: Any) -> Any:
-    """`exp(|x|) * scaled`; what the exponential alone cannot hold is multiplied first."""
-    size = el.abs(x)
-    most = ar.minimum(size, math.floor(math.log(float(ml_dtypes.finfo(size.dtype).max))))
-    rest = el.exp(ar.subtract(size, most))
-    return ar.multiply(el.exp(most), ar.multiply(rest, scaled))
+    return bessel.order_one(inexact("i1", x))

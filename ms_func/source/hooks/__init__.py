@@ -77,6 +77,7 @@ from ms_func.source.hooks.flow.loops import while_ as while_
 from ms_func.source.hooks.flow.pushing import endless as endless
 from ms_func.source.hooks.flow.pushing import take as take
 from ms_func.source.hooks.joining.binding import bound as bound
+from ms_func.source.hooks.joining.binding import bound_free as bound_free
 from ms_func.source.hooks.joining.binding import held as held
 from ms_func.source.hooks.joining.choice import Choice as Choice
 from ms_func.source.hooks.joining.undefined import UNBOUND as UNBOUND

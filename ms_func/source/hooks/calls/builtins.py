@@ -24,20 +24,27 @@ from ms_func.source.hooks.calls.text import print_
 from ms_func.source.hooks.containers import growing_methods, keyed, lookup, uneven
 from ms_func.source.hooks.containers.comparisons import gt_, holds_traced, lt_
 from ms_func.source.hooks.containers.comparisons import order as by_comparisons
+from ms_func.source.hooks.containers.displays import dict_of, merged
 from ms_func.source.hooks.containers.growing import grown, is_stretched, note
 from ms_func.source.hooks.flow.branch import and_, ifexp, not_, or_
 from ms_func.source.hooks.flow.elements import Elements, Once, Range, Reversed, Zip, elements
 from ms_func.source.hooks.flow.iterators import (
     UNSEEN_ARGUMENT,
-    each,
     following,
     generator,
     iterator,
-    kept,
     most_references,
     whole,
 )
-from ms_func.source.hooks.flow.pushing import Generated, numbered
+from ms_func.source.hooks.flow.pushing import (
+    Generated,
+    can_turn,
+    mapped,
+    numbered,
+    sifted,
+    zipped,
+)
+from ms_func.source.hooks.flow.running import Running
 from ms_func.source.hooks.handlers import HANDLERS, is_staging, is_traced, stands_for
 from ms_func.source.hooks.heap.aliases import refuse_spoiled
 from ms_func.source.hooks.joining.anatomy import is_number
@@ -218,6 +225,8 @@ def _zip(*iterables: Any, strict: bool = False) -> Any:
     found = [elements(x) for x in iterables]
     given = [x if f is None else f for x, f in zip(iterables, found, strict=True)]
     lengths = {f.length for f in found if f is not None and isinstance(f.length, int)}
+    if found.count(None) == 1 and not strict and can_turn(made := given[found.index(None)]):
+        return zipped(made, found.index(None), [f for f in found if f is not None])
     if None in found or (strict and len(lengths) > 1):
         return zip(*given, strict=strict)
     if strict:
@@ -260,7 +269,7 @@ def _map(function: Any, *iterables: Any) -> Any:
             lambda x: call(function, x) if one is iterables[0] else call(function, *x), one
         )
     if len(iterables) == 1:
-        return generator(each(iterables[0], lambda x: call(function, x)))
+        return mapped(lambda x: call(function, x), iterables[0])
     return generator(call(function, *xs) for xs in zip(*iterables))  # noqa: B905
 
 
@@ -274,7 +283,7 @@ def _filter(function: Any, iterable: Any) -> Any:
     if is_stretched(iterable):
         return growing_methods.collected(iterable, lambda x: x, asks)
     if elements(iterable) is None and not isinstance(iterable, (list, tuple, deque)):
-        return generator(kept(iterable, asks))
+        return sifted(asks, iterable)
     found = uneven.sifted(asks, iterable)
     return found if uneven.is_uneven(found) else iter(found)
 
@@ -331,6 +340,8 @@ def _collected(plain: Any) -> Any:
         items = args[0]
         if uneven.is_uneven(items):
             items = uneven.listed(items)
+        elif type(items) is Running:
+            items = growing_methods.collected(items.iterable, items.element, items.condition)
         elif isinstance(items, Elements) and type(items.length) is Tracer:
             items = growing_methods.collected(items, lambda x: x, None)
         if plain in (set, frozenset):
@@ -346,6 +357,17 @@ def _collected(plain: Any) -> Any:
 
 for _kind in (list, tuple, set, frozenset):
     stands_for(_kind)(_collected(_kind))
+
+
+@stands_for(dict)
+def _dict(*args: Any, **kwargs: Any) -> Any:
+    """`dict`, of pairs of which data decide which ones are there, or whose keys are traced."""
+    if len(args) != 1 or not is_staging() or hasattr(args[0], "keys"):
+        return dict(*args, **kwargs)
+    items = whole(args[0])
+    if type(items) is Running:
+        items = growing_methods.collected(items.iterable, items.element, items.condition)
+    return merged(dict_of(items), kwargs)
 
 
 @stands_for(Counter)

@@ -48,11 +48,12 @@ from ms_func.source.hooks.containers.membership import (
 from ms_func.source.hooks.containers.portions import Portion
 from ms_func.source.hooks.flow import iterators, pushing
 from ms_func.source.hooks.handlers import HANDLERS
-from ms_func.source.hooks.heap import native_arrays, views
+from ms_func.source.hooks.heap import native_arrays, opaque, views
 from ms_func.source.hooks.heap.aliases import changed
-from ms_func.source.hooks.heap.journal import Contents, journal, same_contents
+from ms_func.source.hooks.heap.journal import Contents, born, journal, same_contents
 from ms_func.source.hooks.joining import complaints
 from ms_func.source.hooks.joining.choice import Choice
+from ms_func.source.hooks.joining.perhaps import Perhaps
 from ms_func.source.hooks.policy import policy
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -70,6 +71,8 @@ _ONE_BY_ONE = frozenset((GeneratorType, pushing.Generated))
 _LAZY = (iter, zip, map, filter, enumerate, isinstance, type)
 _CHANGEABLE = {"numpy", "array", "builtins"}
 """Modules whose objects have such methods; of `builtins` it is `bytearray`."""
+_STANDARD = frozenset(("contextlib", "collections", "queue", "types"))
+"""Modules whose objects hold lists, deques and dictionaries that their methods change."""
 _LOOKING_UP = frozenset(("pop", "get", "__getitem__", "setdefault", "rotate", "insert"))
 
 
@@ -94,6 +97,8 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 def native(f: Any, /, *args: Any, **kwargs: Any) -> Any:
     """A call of a function of this library, which may be given parts of arrays."""
+    if Perhaps.exist:
+        args = tuple(map(portion_functions.of_list, args))
     if Portion.exist and (Portion in map(type, args) or _lists_parts(args)):
         found = portion_functions.call(f, args, kwargs)
         if found is not NotImplemented:
@@ -131,11 +136,17 @@ def _method(f: Any, args: Any, kwargs: Any) -> Any:
         return views.reshaped(f.__self__, f(*args, **kwargs))
     if type(inner) is FunctionType:
         return _function(inner, (f.__self__, *args), kwargs)
+    if type(f.__self__) in opaque.KINDS:
+        opaque.change(f.__self__)
     return policy.convert(f)(*args, **kwargs)
 
 
 def _partial(f: Any, args: Any, kwargs: Any) -> Any:
     return call(f.func, *f.args, *args, **{**f.keywords, **kwargs})
+
+
+LATE: dict[str, Callable[..., Any]] = {}
+"""What takes the calls of functions of modules that are not loaded before users load them."""
 
 
 def _of_object(f: Any, args: Any, kwargs: Any) -> Any:
@@ -163,6 +174,10 @@ def _function(f: Any, args: Any, kwargs: Any) -> Any:
     if (made is f or type(made) is functools.partial) and HOOKS not in f.__code__.co_freevars:
         if numpy_calls.is_numpys(f):
             return numpy_calls.call(f, args, kwargs)
+        if f.__module__ in LATE:
+            return LATE[f.__module__](f, *args, **kwargs)
+        if Perhaps.exist and (f.__module__ or "").startswith("ms_func.numpy"):
+            return native(f, *args, **kwargs)
         if any(type(x) is set and is_keyed(x) for x in args):
             made = policy.variant(f, "sets") or made
         return watched(made, args, kwargs)
@@ -172,7 +187,11 @@ def _function(f: Any, args: Any, kwargs: Any) -> Any:
 def watched(f: Any, args: Any, kwargs: Any, owner: Any = None) -> Any:
     """A call of what is not converted; the containers that it changed are journalled afterwards."""
     given = (owner, *args, *kwargs.values())
-    held = [(x, Contents(x), x.copy()) for x in given if stores.is_journalled(x)]
+    for x in given:
+        if type(x) in opaque.KINDS:
+            opaque.change(x)
+    inside = () if journal.top is None else [y for x in given for y in _attributes(x)]
+    held = [(x, Contents(x), x.copy()) for x in (*given, *inside) if stores.is_journalled(x)]
     found = f(*args, **kwargs)
     if type(found) is Array and not any(found is x for x in given):
         found = native_arrays.noted(found)
@@ -184,10 +203,17 @@ def watched(f: Any, args: Any, kwargs: Any, owner: Any = None) -> Any:
     return found
 
 
+def _attributes(x: Any) -> Any:
+    """What an object of the standard library holds, such as the callbacks of an `ExitStack`."""
+    return getattr(x, "__dict__", {}).values() if type(x).__module__ in _STANDARD else ()
+
+
 def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
     """A function written in C, a method of `owner` for the most part, called with `given`."""
     if type(owner) is GeneratorType:
         iterators.advance(owner)
+    if type(owner) in opaque.KINDS:
+        opaque.change(owner)
     if f.__name__ in ("__setattr__", "__delattr__") and args:
         return stores.set_plainly(f, owner, args[0], given)
     if f.__name__ in _MUTATING and not isinstance(owner, ModuleType):
@@ -265,7 +291,7 @@ Choice.call = staticmethod(call)
 def _class(f: Any, args: Any, kwargs: Any) -> Any:
     """A call of a class."""
     pool = pools.made(f)
-    return policy.convert(f)(*args, **kwargs) if pool is None else pool.new(f, args, kwargs)
+    return born(policy.convert(f)(*args, **kwargs)) if pool is None else pool.new(f, args, kwargs)
 
 
 def _jitted(f: Any, args: Any, kwargs: Any) -> Any:
@@ -287,7 +313,9 @@ _KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
     WrapperDescriptorType: _of_class,
     extension.PjitFunction: _jitted,
     **dict.fromkeys(numpy_calls.KINDS, numpy_calls.call),
+    np.vectorize: numpy_calls.vectorized,
 }
+HANDLERS[id(np.random.default_rng)] = lambda *args: born(np.random.default_rng(*args))
 HANDLERS[id(type)] = type_
 HANDLERS[id(issubclass)] = issubclass_
 HANDLERS[id(callable)] = callable_

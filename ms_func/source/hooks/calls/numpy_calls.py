@@ -14,8 +14,13 @@ import numpy as np
 import ms_func.numpy as xp
 from ms_func import config
 from ms_func.numpy.protocol import counterpart
+from ms_func.source.hooks.containers import portion_functions
 from ms_func.source.hooks.containers.growing import Growing
+from ms_func.source.hooks.containers.portion_functions import of_list
+from ms_func.source.hooks.containers.portions import Portion
 from ms_func.source.hooks.containers.stores import rebind
+from ms_func.source.hooks.flow.iterators import iterator
+from ms_func.source.hooks.handlers import is_staging, stands_for
 from ms_func.source.hooks.heap import native_arrays, views
 from ms_func.source.hooks.joining.perhaps import Perhaps
 from ms_func.tracing.tracer import Tracer
@@ -37,6 +42,10 @@ def is_numpys(f: Any) -> bool:
 
 def call(f: Any, args: Any, kwargs: Any) -> Any:
     """`f(*args, **kwargs)`."""
+    if Perhaps.exist and not config.jax_rules():
+        given = list(map(of_list, args))
+        if Portion in map(type, given):
+            return portion_functions.call(f, given, kwargs)
     if not (_is_traced(args) or _is_traced(tuple(kwargs.values()))) or config.jax_rules():
         return native_arrays.noted(f(*args, **kwargs))
     name = f.__name__
@@ -72,6 +81,32 @@ def _is_traced(x: Any) -> bool:
 
 def _as_array(x: Any) -> Any:
     return xp.array(x) if isinstance(x, list) and _is_traced(x) else x
+
+
+@stands_for(np.ndenumerate)
+def _ndenumerate(x: Any) -> Any:
+    """Places and elements of an array, one after another."""
+    if type(x) is not Tracer:
+        return np.ndenumerate(x)
+    array: Any = x
+    return iterator([(place, array[place]) for place in np.ndindex(x.shape)])
+
+
+@stands_for(np.fromiter)
+def _fromiter(iterable: Any, dtype: Any, count: int = -1) -> Any:
+    """An array of the elements of an iterable."""
+    if not is_staging():
+        return np.fromiter(iterable, dtype, count)
+    found = list(iterable)[: None if count < 0 else count]
+    return call(np.array, (found,), {"dtype": dtype})
+
+
+def vectorized(f: np.vectorize, args: Any, kwargs: Any) -> Any:
+    """A call of what `np.vectorize` made."""
+    if not _is_traced(args) and not _is_traced(tuple(kwargs.values())):
+        return f(*args, **kwargs)
+    made = xp.vectorize(f.pyfunc, excluded=f.excluded, signature=f.signature)
+    return made(*map(_as_array, args), **kwargs)
 
 
 def _put_out(own: Any, args: Sequence[Any], kwargs: dict[str, Any], out: Any) -> Any:

@@ -46,11 +46,12 @@ from ms_func.source.hooks.heap.trials import Trial
 from ms_func.source.hooks.joining import complaints
 from ms_func.source.hooks.joining.anatomy import PRESENT, Mismatch, Overlay, is_number, take_apart
 from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.join import Plan, converted, materialized, promoted
+from ms_func.source.hooks.joining.join import Plan
 from ms_func.source.hooks.joining.join_nodes import Tree
 from ms_func.source.hooks.joining.outcomes import Bottom
 from ms_func.source.hooks.joining.perhaps import Perhaps
 from ms_func.source.hooks.joining.undefined import UNDEFINED
+from ms_func.source.hooks.joining.values import converted, materialized, promoted
 from ms_func.source.hooks.raising import attempts, failures
 from ms_func.tracing.tracer import Staging
 

@@ -19,17 +19,21 @@ from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from ms_func.ir.primitive import current
 from ms_func.source.hooks.calls import numbers as numbers
 from ms_func.source.hooks.calls.builtins import decide
-from ms_func.source.hooks.calls.call import call, watched
+from ms_func.source.hooks.calls.call import LATE, call, watched
 from ms_func.source.hooks.containers import uneven
 from ms_func.source.hooks.containers.comparisons import eq_, holds_traced
 from ms_func.source.hooks.flow import running
-from ms_func.source.hooks.flow.branch import not_
-from ms_func.source.hooks.flow.elements import Elements, Once
+from ms_func.source.hooks.flow.branch import ifexp, not_
+from ms_func.source.hooks.flow.elements import Elements, Once, Range
+from ms_func.source.hooks.flow.iterators import Cycle
 from ms_func.source.hooks.handlers import stands_for
 from ms_func.source.hooks.joining.choice import Choice
+from ms_func.source.hooks.joining.undefined import UNDEFINED
 from ms_func.tracing.tracer import Staging, Tracer
 
 
@@ -73,6 +77,21 @@ _selector(itertools.dropwhile, lambda asks, xs: uneven.until(asks, xs, False))
 _selector(itertools.filterfalse, lambda asks, xs: uneven.sifted(lambda x: not_(asks(x)), xs))
 
 
+@stands_for(itertools.count)
+def _count(start: Any = 0, step: Any = 1) -> Any:
+    whole_numbers = all(isinstance(x, int) or type(x) is Tracer for x in (start, step))
+    if not _is_staging() or not whole_numbers or step == 0:
+        return itertools.count(start, step)
+    return Once(Range(start, None, step))
+
+
+@stands_for(itertools.cycle)
+def _cycle(iterable: Any) -> Any:
+    if not _is_staging() or not isinstance(iterable, (list, tuple, range, str)) or not iterable:
+        return itertools.cycle(uneven.items(iterable))
+    return Once(Cycle(tuple(uneven.items(iterable))))
+
+
 @stands_for(itertools.compress)
 def _compress(data: Any, selectors: Any) -> Any:
     if not (_is_staging() and _has_end(data) and _has_end(selectors)):
@@ -85,6 +104,8 @@ def _compress(data: Any, selectors: Any) -> Any:
 def _accumulate(iterable: Any, func: Any = None, *, initial: Any = None) -> Any:
     if not _is_staging():
         return itertools.accumulate(iterable, func, initial=initial)
+    if uneven.is_uneven(iterable):
+        return _uneven_sums(iterable, func or operator.add, initial)
     return _sums(uneven.without(iterable), func or operator.add, initial)
 
 
@@ -100,28 +121,89 @@ def _sums(items: Iterator[Any], func: Any, total: Any) -> Iterator[Any]:
         yield total
 
 
+def _uneven_sums(items: Any, func: Any, total: Any) -> list[Any]:
+    """`accumulate` of elements that may not be there."""
+    found = [] if total is None else [(True, total)]
+    any_yet: Any = total is not None
+    for c, v in uneven.pairs(items):
+        following = functools.partial(Choice.call, func, total, v)
+        one = functools.partial(ifexp, any_yet, following, lambda v=v: v)
+        total = ifexp(c, one, lambda total=total: UNDEFINED if total is None else total)
+        any_yet = uneven.either(any_yet, c)
+        found.append((c, total))
+    return uneven.laid(found)
+
+
+@stands_for(itertools.pairwise)
+def _pairwise(iterable: Any) -> Any:
+    if not uneven.is_uneven(iterable):
+        return itertools.pairwise(iterable)
+    given = uneven.listed(iterable)
+    return uneven.zipped([given, uneven.element(given, slice(1, None))])
+
+
+@stands_for(itertools.islice)
+def _islice(iterable: Any, *bounds: Any) -> Any:
+    if not uneven.is_uneven(iterable):
+        return itertools.islice(iterable, *bounds)
+    return uneven.element(uneven.listed(iterable), slice(*bounds))
+
+
+def _selections(plain: Any) -> None:
+    """Enter a function that puts together elements from different positions of its arguments."""
+
+    def handler(*args: Any, **kwargs: Any) -> Any:
+        if not any(map(uneven.is_uneven, args)):
+            return plain(*args, **kwargs)
+        given = [x if isinstance(x, int) else uneven.pairs(x) for x in args]
+        return uneven.laid(
+            [
+                (functools.reduce(uneven.both, [c for c, _ in chosen], True),
+                 tuple([v for _, v in chosen]))
+                for chosen in plain(*given, **kwargs)
+            ]
+        )  # fmt: skip
+
+    stands_for(plain)(handler)
+
+
+for _plain in (itertools.combinations, itertools.combinations_with_replacement,
+               itertools.permutations, itertools.product):  # fmt: skip
+    _selections(_plain)
+
+
 @stands_for(itertools.groupby)
 def _groupby(iterable: Any, key: Any = None) -> Any:
     if not _is_staging():
         return itertools.groupby(iterable, key)
-    items = list(uneven.without(iterable))
-    keys = [x if key is None else Choice.call(key, x) for x in items]
-    alike = [uneven.truth_of(eq_(a, b)) for a, b in itertools.pairwise(keys)]
-    found = [
-        (uneven.opposite(alike[i - 1]) if i else True, (k, _given(_group(items[i:], alike[i:]))))
-        for i, k in enumerate(keys)
+    given = uneven.pairs(uneven.listed(iterable))
+    found, starts, before, any_yet = [], [], UNDEFINED, False
+    for c, v in given:
+        k = v if key is None else ifexp(c, lambda v=v: Choice.call(key, v), lambda: UNDEFINED)
+        other = functools.partial(_differ, before, k)
+        starts.append(uneven.both(c, ifexp(any_yet, other, lambda: True)))
+        before = k if c is True else ifexp(c, lambda k=k: k, lambda before=before: before)
+        any_yet = uneven.either(any_yet, c)
+        found.append(k)
+    groups = [
+        (start, (k, _given(_group(given[i:], starts[i + 1 :]))))
+        for i, (start, k) in enumerate(zip(starts, found, strict=True))
     ]
-    return _given(uneven.laid(found))
+    return _given(uneven.laid(groups))
 
 
-def _group(items: list[Any], alike: list[Any]) -> list[Any]:
-    """The first of some elements and those behind it that have the same key."""
-    found, together = [(True, items[0])], True
-    for x, same in zip(items[1:], alike, strict=True):
-        together = uneven.both(together, same)
+def _differ(a: Any, b: Any) -> Any:
+    return uneven.opposite(uneven.truth_of(eq_(a, b)))
+
+
+def _group(given: list[tuple[Any, Any]], starts: list[Any]) -> list[Any]:
+    """The first of some elements and those behind it before the next one that starts a group."""
+    found, together = [(True, given[0][1])], True
+    for (c, v), start in zip(given[1:], starts, strict=True):
+        together = uneven.both(together, uneven.opposite(start))
         if together is False:
             break
-        found.append((together, x))
+        found.append((uneven.both(together, c), v))
     return uneven.laid(found)
 
 
@@ -139,6 +221,33 @@ def _starmap(function: Any, iterable: Any) -> Any:
     if uneven.is_uneven(iterable):
         return uneven.mapped(lambda x: Choice.call(function, *x), iterable)
     return (Choice.call(function, *x) for x in iterable)
+
+
+# --- statistics ---------------------------------------------------------------------------------
+
+
+_STATISTICS: dict[str, tuple[Callable[..., Any], dict[str, int]]] = {
+    "mean": (np.mean, {}),
+    "fmean": (np.mean, {}),
+    "median": (np.median, {}),
+    "pvariance": (np.var, {}),
+    "variance": (np.var, {"ddof": 1}),
+    "pstdev": (np.std, {}),
+    "stdev": (np.std, {"ddof": 1}),
+}
+
+
+def statistic(f: Any, data: Any, *args: Any, **kwargs: Any) -> Any:
+    """A function of `statistics`, which computes with fractions what NumPy does with arrays."""
+    items = uneven.listed(data)
+    known = args or kwargs or f.__name__ not in _STATISTICS
+    if known or not (uneven.is_uneven(items) or any(map(holds_traced, items))):
+        return f(items, *args, **kwargs)
+    of_array, options = _STATISTICS[f.__name__]
+    return call(of_array, items, **options)
+
+
+LATE["statistics"] = statistic
 
 
 # --- heapq and bisect ---------------------------------------------------------------------------

@@ -28,8 +28,8 @@ from ms_func.source.hooks.heap.journal import journal
 from ms_func.source.hooks.joining import complaints
 from ms_func.source.hooks.joining.anatomy import is_number
 from ms_func.source.hooks.joining.choice import Choice, is_function
-from ms_func.source.hooks.joining.join import converted, promoted, type_of
 from ms_func.source.hooks.joining.perhaps import Perhaps
+from ms_func.source.hooks.joining.values import converted, promoted, type_of
 from ms_func.source.hooks.raising import failures
 from ms_func.tracing.tracer import Tracer
 

@@ -26,12 +26,14 @@ from ms_func.source.hooks.containers.comparisons import eq_, holds_traced
 from ms_func.source.hooks.containers.growing import is_growing, is_keyed
 from ms_func.source.hooks.containers.pools import Ref
 from ms_func.source.hooks.containers.portions import Portion
+from ms_func.source.hooks.containers.stores import doubt
 from ms_func.source.hooks.flow.branch import ifexp, not_, or_
 from ms_func.source.hooks.flow.elements import Elements
 from ms_func.source.hooks.heap import identity
 from ms_func.source.hooks.heap.aliases import any_links, linked, same
 from ms_func.source.hooks.joining import complaints
 from ms_func.source.hooks.joining.anatomy import is_number
+from ms_func.source.hooks.joining.binding import is_known
 from ms_func.source.hooks.joining.choice import Choice
 from ms_func.source.hooks.joining.truths import asked, at_hand
 from ms_func.source.hooks.joining.truths import truth as truth_of
@@ -205,7 +207,10 @@ def hasattr_(x: Any, name: Any) -> Any:
     """`hasattr(x, name)`."""
     if type(name) is Choice:
         return name.where(lambda a: hasattr(x, a))
-    return x.where(lambda a: hasattr(a, name)) if type(x) is Choice else hasattr(x, name)
+    if type(x) is Choice:
+        return x.where(lambda a: hasattr(a, name))
+    doubtful = None if hasattr(type(x), "__getattr__") else doubt(x, name)
+    return hasattr(x, name) if doubtful is None else is_known(doubtful)
 
 
 def type_(x: Any, *args: Any, **kwargs: Any) -> Any:

@@ -18,10 +18,11 @@ from ms_func.source.hooks.flow.elements import INDEX, Elements
 from ms_func.source.hooks.heap import identity
 from ms_func.source.hooks.joining import complaints
 from ms_func.source.hooks.joining.anatomy import PRESENT, Overlay, take_apart
-from ms_func.source.hooks.joining.join import Plan, materialized
+from ms_func.source.hooks.joining.join import Plan
 from ms_func.source.hooks.joining.join_nodes import Later, Path, Tree
 from ms_func.source.hooks.joining.perhaps import Perhaps
 from ms_func.source.hooks.joining.undefined import UNDEFINED
+from ms_func.source.hooks.joining.values import materialized
 from ms_func.source.hooks.raising import failures
 from ms_func.tracing.stage import canonical
 from ms_func.tracing.tracer import Staging, Tracer

@@ -27,8 +27,8 @@ from ms_func.source.hooks.heap.journal import Contents, frozen_handle, store
 from ms_func.source.hooks.joining import binding, conditions
 from ms_func.source.hooks.joining.anatomy import NONE_LIKE, Parts, handles, is_number
 from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.join import converted, promoted, type_of
 from ms_func.source.hooks.joining.truths import RULES, at_hand
+from ms_func.source.hooks.joining.values import converted, promoted, type_of
 from ms_func.source.hooks.policy import policy
 from ms_func.source.hooks.raising import failures
 from ms_func.tracing.tracer import Tracer

@@ -14,9 +14,13 @@ import ms_func.numpy as xp
 from ms_func.dtypes import is_inexact
 from ms_func.numpy.protocol import counterpart
 from ms_func.source.hooks.containers import portions, uneven
+from ms_func.source.hooks.containers.growing import grown
 from ms_func.source.hooks.containers.portions import Portion, Some, first, same_size
 from ms_func.source.hooks.flow.elements import KINDS, Rows
+from ms_func.source.hooks.joining.anatomy import is_number
 from ms_func.source.hooks.joining.choice import Choice
+from ms_func.source.hooks.joining.join_nodes import Slot
+from ms_func.source.hooks.joining.perhaps import Perhaps
 from ms_func.source.hooks.raising import failures
 from ms_func.tracing.tracer import Tracer
 
@@ -289,6 +293,23 @@ def listed(x: Portion) -> list[Any]:
     if some is None:
         return list(x.array)
     return uneven.laid([(some.mask[i], x.array[i]) for i in range(x.array.shape[0])])
+
+
+def of_list(x: Any) -> Any:
+    """A list of numbers of a length that data decide, as an array of such a length; else `x`."""
+    if not Perhaps.exist or not isinstance(x, (list, tuple)):
+        return x
+    if (whole := grown(x)) is not None:
+        if type(whole.node) is not Slot:
+            return x
+        array, there = whole.ordered()[0], slice(None, whole.length)
+    elif uneven.is_uneven(x) and all(is_number(v) for _, v in uneven.pairs(x)):
+        given = uneven.pairs(x)
+        array = xp.array([v for _, v in given])
+        there = xp.stack([xp.asarray(c) for c, _ in given])
+    else:
+        return x
+    return portions.take(array, portions.Taken((slice(None),), {0: there}))
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {

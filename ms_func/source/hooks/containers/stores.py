@@ -31,6 +31,7 @@ from ms_func.source.hooks.containers import (
 from ms_func.source.hooks.containers.growing import is_growing, is_keyed
 from ms_func.source.hooks.containers.pools import Ref
 from ms_func.source.hooks.containers.portions import Portion
+from ms_func.source.hooks.flow.branch import ifexp
 from ms_func.source.hooks.heap import native_arrays, views
 from ms_func.source.hooks.heap.aliases import changed, refuse_spoiled
 from ms_func.source.hooks.heap.journal import (
@@ -46,10 +47,10 @@ from ms_func.source.hooks.heap.journal import (
     journal,
     store,
 )
-from ms_func.source.hooks.joining import complaints
-from ms_func.source.hooks.joining.binding import bound
+from ms_func.source.hooks.joining import binding, complaints
+from ms_func.source.hooks.joining.binding import bound, is_known
 from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.undefined import UNDEFINED
+from ms_func.source.hooks.joining.undefined import UNDEFINED, Doubted, Unsure
 from ms_func.tracing.tracer import Staging, Tracer
 
 _CONTAINERS = frozenset({list, dict, set, deque})
@@ -292,7 +293,32 @@ def getattr_(obj: Any, name: Any, *default: Any) -> Any:
     """`getattr(obj, name, default)`."""
     if type(name) is Choice:
         return name.attribute_of(obj, *default)
+    if type(obj) is Choice and default:
+        return obj.each(lambda x: getattr_(x, name, *default))
+    doubtful = doubt(obj, name) if default else None
+    if doubtful is not None:
+        return ifexp(is_known(doubtful), lambda: doubtful.value, lambda: default[0])
     return getattr(obj, name, *default)
+
+
+def doubt(obj: Any, name: Any) -> Unsure | None:
+    """An attribute of an object of which data decide whether it is there; None for others."""
+    if not Doubted.exist:
+        return None
+    guard = Doubted.of(obj, name)
+    found = Attribute(obj, name).read() if guard else getattr(obj, "__dict__", {}).get(name)
+    return found if type(found) is Unsure else None
+
+
+def _doubtful(obj: Any, name: str, value: Unsure) -> Any:
+    """What an attribute is of which data decide whether it is there."""
+    other = getattr(type(obj), "__getattr__", None)
+    if other is None:
+        return binding.attribute(obj, name, value)
+    return ifexp(is_known(value), lambda: value.value, lambda: Choice.call(other, obj, name))
+
+
+Doubted.value = staticmethod(_doubtful)
 
 
 def setattr_(obj: Any, name: Any, value: Any) -> None:
@@ -314,7 +340,7 @@ def setattr_(obj: Any, name: Any, value: Any) -> None:
         Choice.call(found.fset, obj, value)
     elif _by_method(obj, "__setattr__"):
         Choice.call(type(obj).__setattr__, obj, name, value)
-    elif hasattr(found, "__set__") and not isinstance(found, MemberDescriptorType):
+    elif hasattr(found, "__set__") and not isinstance(found, _PLAIN_PLACES):
         if is_inside() and not _by_method(found, "__set__"):
             raise complaints.side_effect(f"the attribute `{name}` is set by a descriptor")
         setattr(obj, name, value)
@@ -323,6 +349,10 @@ def setattr_(obj: Any, name: Any, value: Any) -> None:
             journal.top.touch(attribute(obj, name))
         setattr(obj, name, value)
         changed(obj)
+
+
+_PLAIN_PLACES = (MemberDescriptorType, Doubted)
+"""Descriptors of attributes that an object holds itself."""
 
 
 def set_plainly(f: Any, obj: Any, name: str, given: Any) -> Any:

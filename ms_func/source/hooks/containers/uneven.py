@@ -421,5 +421,5 @@ def is_filled(x: Any) -> Any:
     return fold(x, lambda found, v: True, False) if is_uneven(x) else x
 
 
-for _kind in (list, deque, tuple, dict):
+for _kind in (list, deque, tuple, dict, set, frozenset):
     RULES[_kind] = is_filled

@@ -15,9 +15,9 @@ from ms_func.source.hooks.heap.journal import Cell
 from ms_func.source.hooks.heap.region import Region
 from ms_func.source.hooks.joining import conditions
 from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.join import converted
 from ms_func.source.hooks.joining.outcomes import Bottom, State, axes
 from ms_func.source.hooks.joining.truths import PLAIN, asked, at_hand, truth
+from ms_func.source.hooks.joining.values import converted
 from ms_func.source.hooks.raising import attempts, failures
 from ms_func.tracing.tracer import Tracer
 

@@ -37,10 +37,11 @@ from ms_func.source.hooks.joining.anatomy import (
     is_number,
     take_apart,
 )
-from ms_func.source.hooks.joining.join import Plan, promoted, type_of
+from ms_func.source.hooks.joining.join import Plan
 from ms_func.source.hooks.joining.join_nodes import Path, Same, Slot, Tagged, Tree
 from ms_func.source.hooks.joining.truths import asked, truth
 from ms_func.source.hooks.joining.undefined import IS_BOUND, UNDEFINED, Absent
+from ms_func.source.hooks.joining.values import promoted, type_of
 from ms_func.tracing.tracer import Tracer
 
 State = tuple[Any, ...]
@@ -418,7 +419,7 @@ def _binds(slot: Slot) -> bool:
 def finals_at_entry(place: Location) -> Any:
     """What a location holds before the loop."""
     found = place.read()
-    return UNDEFINED if found is MISSING else found
+    return place.nothing if found is MISSING else found
 
 
 def shapes(nodes: Sequence[Any], stores: dict[Any, Any], state: State) -> Any:

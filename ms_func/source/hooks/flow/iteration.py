@@ -48,11 +48,12 @@ from ms_func.source.hooks.heap.trials import Trial
 from ms_func.source.hooks.joining import complaints
 from ms_func.source.hooks.joining.anatomy import SCALARS
 from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.join import converted, materialized
 from ms_func.source.hooks.joining.join_nodes import Slot
 from ms_func.source.hooks.joining.outcomes import Bottom, State
 from ms_func.source.hooks.joining.truths import truth
 from ms_func.source.hooks.joining.undefined import UNDEFINED
+from ms_func.source.hooks.joining.values import converted, materialized
+from ms_func.source.hooks.policy import policy
 from ms_func.source.hooks.raising import failures
 from ms_func.source.hooks.raising.caught import for_loop, taken
 from ms_func.tracing.tracer import Staging, Tracer, speculation
@@ -128,7 +129,8 @@ def _over_elements(
         if type(items) is GeneratorType and items is not iterable:
             return for_(items, body, state, names, stop)
         advance_ = getattr(type(items), "__next__", None)
-        if type(advance_ := getattr(advance_, "__wrapped__", advance_)) is FunctionType:
+        advance_ = getattr(advance_, "__wrapped__", advance_)
+        if type(advance_) is FunctionType and policy.is_users(advance_.__code__.co_filename):
             take = lambda: Choice.call(advance_, items)  # noqa: E731
             return taken(take, while_, body, state, names, stop)
         items = uneven.without(items) if uneven.Perhaps.exist else items

@@ -41,10 +41,13 @@ def iterator(x: Any) -> Any:
         return iter(x)
     if isinstance(x, (list, tuple, range)):
         return Once(Listed(x))
-    if type(x) in (str, bytes, dict):
+    if type(x) in _LISTABLE:
         return Once(Listed(tuple(x)))
     rows = isinstance(x, (Tracer, Array, np.ndarray)) and np.ndim(x) > 0
     return Once(Rows(x)) if rows else iter(x)  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+_LISTABLE = (str, bytes, dict, type({}.keys()), type({}.values()), type({}.items()))
 
 
 class Listed(Elements):
@@ -67,6 +70,20 @@ class Listed(Elements):
     def known(self, i: int) -> Any:
         """The element at a known position."""
         return self.values[i]
+
+
+class Cycle(Listed):
+    """The elements of a list again and again."""
+
+    length = None  # type: ignore[assignment]
+
+    def at(self, i: Any) -> Any:
+        """The element at a traced position."""
+        return super().at(xp.remainder(i, len(self.values)))
+
+    def known(self, i: int) -> Any:
+        """The element at a known position."""
+        return self.values[i % len(self.values)]
 
 
 def whole(x: Any) -> Any:
@@ -151,7 +168,7 @@ UNSEEN_ARGUMENT = _unseen(_of_call(_handed, object()), _of_call(_handed, _held))
 
 
 class _Birth:
-    """Where a generator was made, by which call, and whether a branch has advanced it.
+    """Where a generator was made, by which call, and the branch that has advanced it, if one has.
 
     It is busy while a loop that turned it inside out takes its values.
     """
@@ -160,7 +177,7 @@ class _Birth:
 
     def __init__(self, trace: Any, call: Any) -> None:
         self.trace = trace
-        self.branch = False
+        self.branch: Callable[[], Any] | None = None
         self.busy = False
         self.call = call
         self.number = next(_numbers)
@@ -223,7 +240,11 @@ def held(x: Any) -> Iterator[None]:
 
 def left_on_data(x: Any) -> None:
     """Data decide where a generator stands from here on."""
-    _births[x].branch = True
+    _births[x].branch = _nowhere
+
+
+def _nowhere() -> None:
+    """A branch that has ended."""
 
 
 def _traces() -> Any:
@@ -304,13 +325,12 @@ def advance(x: Any) -> None:
     birth = _births.get(x)
     if birth is None:
         return
-    home, between = birth.trace and birth.trace(), []
-    for trace in _traces():
-        if trace is home:
-            break
-        between.append(trace.name)
-    staged = any(name != "branch" for name in between)
-    if birth.busy or staged or (birth.branch and not between):
+    home = birth.trace and birth.trace()
+    between = list(itertools.takewhile(lambda trace: trace is not home, _traces()))
+    staged = any(trace.name != "branch" for trace in between)
+    elsewhere = birth.branch is not None and birth.branch() not in between
+    if birth.busy or staged or elsewhere:
         raise complaints.advanced()
     moves.first = min(moves.first, birth.number)
-    birth.branch = birth.branch or bool(between)
+    if between:
+        birth.branch = ref(between[0])

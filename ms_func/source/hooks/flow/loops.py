@@ -23,11 +23,11 @@ from ms_func.source.hooks.heap import identity
 from ms_func.source.hooks.heap.region import Region
 from ms_func.source.hooks.heap.trials import Trial
 from ms_func.source.hooks.joining.anatomy import SCALARS
-from ms_func.source.hooks.joining.join import materialized
 from ms_func.source.hooks.joining.join_nodes import Later, Slot
 from ms_func.source.hooks.joining.outcomes import Bottom, State
 from ms_func.source.hooks.joining.truths import asked
 from ms_func.source.hooks.joining.undefined import UNDEFINED
+from ms_func.source.hooks.joining.values import materialized
 from ms_func.source.hooks.raising import failures
 from ms_func.source.hooks.raising.caught import while_loop
 from ms_func.tracing.stage import Staged, canonical

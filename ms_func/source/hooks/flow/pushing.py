@@ -11,7 +11,8 @@ from typing import Any
 from ms_func.errors import ConcretizationTypeError, StagingError
 from ms_func.ir.primitive import current
 from ms_func.source.hooks.containers.uneven import truth_of
-from ms_func.source.hooks.flow.branch import and_, if_, not_
+from ms_func.source.hooks.flow.branch import and_, if_, not_, or_
+from ms_func.source.hooks.flow.elements import Elements
 from ms_func.source.hooks.flow.iterators import (
     advance,
     call_of,
@@ -33,6 +34,13 @@ from ms_func.source.hooks.raising import attempts
 from ms_func.tracing.tracer import Staging, Tracer
 
 State = tuple[Any, ...]
+
+
+class Variable(Cell):
+    """A local variable of a loop whose body a generator calls."""
+
+    __slots__ = ()
+    absent = UNDEFINED
 
 
 class Taker:
@@ -59,12 +67,12 @@ class Taker:
 
     def _keep(self, state: State) -> None:
         for cell, name, x in zip(self.cells, self.names, state, strict=True):
-            store(Cell(cell, name), MISSING if x is UNDEFINED else x)
+            store(Variable(cell, name), MISSING if x is UNDEFINED else x)
 
     @property
     def state(self) -> State:
         """The values of the variables."""
-        found = [Cell(cell).read() for cell in self.cells]
+        found = [Variable(cell).read() for cell in self.cells]
         return tuple([UNDEFINED if x is MISSING else x for x in found])
 
     def end(self) -> State:
@@ -213,9 +221,12 @@ def listed(x: Any) -> Any:
     return x if over(made, body, (), (), None, lambda: None) is None else out
 
 
-def numbered(x: Any, start: Any) -> Any:
-    """`enumerate(x, start)` of a generator."""
-    made = each_numbered(x, start)
+def handed_on(x: Any, made: Any, step: Callable[[Taker, Any, Any], Any]) -> Any:
+    """`made`, a generator of what is to be had of each value of the iterable `x`.
+
+    In a loop over it that is turned inside out, `step(taker, value, position)` gives that to the
+    taker, and whether the loop is left.
+    """
     if not can_turn(x):
         return generator(made)
 
@@ -223,12 +234,54 @@ def numbered(x: Any, start: Any) -> Any:
         from ms_func.source.hooks.flow.iteration import for_
 
         def body(item: Any, i: Any, _: Any) -> State:
-            return i + 1, taker.take((i, item))
+            return i + 1, step(taker, item, i)
 
-        left = for_(x, body, (start, False), ("<position>", "<break>"), 1)[1]
+        left = for_(x, body, (0, False), ("<position>", "<break>"), 1)[1]
         taker.is_endless = left is True
 
     return generator(made, run)
+
+
+def numbered(x: Any, start: Any) -> Any:
+    """`enumerate(x, start)` of a generator."""
+    step = lambda taker, item, i: taker.take((start + i, item))  # noqa: E731
+    return handed_on(x, each_numbered(x, start), step)
+
+
+def mapped(f: Any, x: Any) -> Any:
+    """`map(f, x)` of a generator."""
+    return handed_on(x, each(x, f), lambda taker, item, i: taker.take(f(item)))
+
+
+def sifted(asks: Any, x: Any) -> Any:
+    """`filter(asks, x)` of a generator."""
+
+    def step(taker: Taker, item: Any, i: Any) -> Any:
+        return and_(truth_of(asks(item)), lambda: taker.take(item))
+
+    return handed_on(x, kept(x, asks), step)
+
+
+def zipped(x: Any, place: int, others: Sequence[Elements]) -> Any:
+    """`zip` of a generator, which stands at `place`, and of others that have positions."""
+    lengths = [e.length for e in others if e.length is not None]
+
+    def step(taker: Taker, item: Any, i: Any) -> Any:
+        over = False
+        for n in lengths:
+            over = or_(over, lambda n=n: i >= n)
+        return or_(over, lambda: taker.take(beside(item, i)))
+
+    def beside(item: Any, i: Any) -> tuple[Any, ...]:
+        found = [e.at(i) if type(i) is Tracer else e.known(i) for e in others]
+        return (*found[:place], item, *found[place:])
+
+    def made() -> Iterator[Any]:
+        yield from zip(*others[:place], x, *others[place:])  # noqa: B905
+
+    for e in others:
+        e.prepare()
+    return handed_on(x, made(), step)
 
 
 _FOLDS = (sum, min, max, any, all, functools.reduce, math.fsum, math.prod)

@@ -16,10 +16,12 @@ import operator
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
 
+from ms_func.source.hooks.joining.undefined import UNBOUND, UNDEFINED, Doubted, Unsure
 from ms_func.tracing.tracer import Tracer
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "MISSING", "__slots__": ()})()
@@ -33,15 +35,24 @@ class Location:
         owner: the object that is changed.
         name: attribute or key, None for an object that is kept whole.
         is_part: whether it is a part of the object.
+        absent: what is joined with others where the place holds nothing.
+        is_new: whether the object was made in the region that stored to it.
     """
 
-    __slots__ = ("name", "owner")
+    __slots__ = ("is_new", "name", "owner")
     what = "object"
     is_part = True
+    absent: Any = UNDEFINED
 
     def __init__(self, owner: Any, name: Any = None) -> None:
         self.owner = owner
         self.name = name
+        self.is_new = False
+
+    @property
+    def nothing(self) -> Any:
+        """What is joined with others here where the place holds nothing."""
+        return UNDEFINED if self.is_new else self.absent
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -65,21 +76,30 @@ class Attribute(Location):
     """An attribute kept in the object itself (in its dictionary or a slot)."""
 
     __slots__ = ()
+    absent = UNBOUND
 
     def read(self) -> Any:
         """What the place holds."""
+        guard = Doubted.of(self.owner, self.name)
         try:
+            if guard is not None:
+                return guard.raw(self.owner)
             return object.__getattribute__(self.owner, self.name)
         except AttributeError:
             return MISSING
 
     def write(self, value: Any) -> None:
         """Put a value there."""
-        if value is MISSING:
-            if self.read() is not MISSING:
-                object.__delattr__(self.owner, self.name)
-        else:
+        if value is not MISSING:
+            if type(value) is Unsure:
+                Doubted.guard(type(self.owner), self.name)
             object.__setattr__(self.owner, self.name, value)
+        elif self.read() is not MISSING:
+            guard = Doubted.of(self.owner, self.name)
+            if guard is None:
+                object.__delattr__(self.owner, self.name)
+            else:
+                guard.drop(self.owner)
 
     def describe(self) -> str:
         """The place in words."""
@@ -87,9 +107,14 @@ class Attribute(Location):
 
 
 class OwnAttribute(Attribute):
-    """An attribute of a class or a module, which `object.__setattr__` does not take."""
+    """An attribute of a class, a module or what else `object.__setattr__` may not take."""
 
     __slots__ = ()
+
+    @property
+    def absent(self) -> Any:  # type: ignore[override]
+        """Classes and modules are read in too many ways: there nothing stands for any value."""
+        return UNDEFINED if isinstance(self.owner, (type, ModuleType)) else UNBOUND
 
     def read(self) -> Any:
         """What the place holds."""
@@ -100,6 +125,7 @@ class OwnAttribute(Attribute):
         if value is MISSING:
             delattr(self.owner, self.name)
         else:
+            Doubted.exist = Doubted.exist or type(value) is Unsure
             setattr(self.owner, self.name, value)
 
     def describe(self) -> str:
@@ -111,6 +137,7 @@ class Cached(Attribute):
     """What a cached property keeps, which is forgotten with the region that computed it."""
 
     __slots__ = ()
+    absent = UNDEFINED
 
     def read(self) -> Any:
         """Nothing."""
@@ -125,12 +152,14 @@ class Position(Attribute):
     """Where an iterator stands."""
 
     __slots__ = ()
+    absent = UNDEFINED
 
 
 class Cell(Location):
     """A variable that inner functions share."""
 
     __slots__ = ()
+    absent = UNBOUND
 
     def read(self) -> Any:
         """What the place holds."""
@@ -271,14 +300,16 @@ class Frame:
     Attributes:
         trace: recording of the region; None for a trial, which shares that of its parent.
         entries: location and old value by key, in the order of first stores.
+        born: objects of classes that were made in it, by identity; older ones have others.
         number: which one it is.
     """
 
-    __slots__ = ("entries", "number", "outer", "trace")
+    __slots__ = ("born", "entries", "number", "outer", "trace")
 
     def __init__(self, trace: Any) -> None:
         self.trace = trace
         self.entries: dict[Any, tuple[Location, Any]] = {}
+        self.born: set[int] = set()
         self.number = next(_numbers)
         self.outer: Frame | None = None
 
@@ -289,6 +320,8 @@ class Frame:
 
     def __exit__(self, *exc: object) -> None:
         journal.top = self.outer
+        if self.outer is not None:
+            self.outer.born |= self.born
 
     def touch(self, location: Location) -> None:
         """Remember what `location` holds before its first store."""
@@ -330,6 +363,13 @@ def is_inside() -> bool:
     while frame is not None and frame.trace is None:
         frame = frame.outer
     return frame is not None
+
+
+def born(obj: Any) -> Any:
+    """`obj`, an object that was just made."""
+    if journal.top is not None:
+        journal.top.born.add(id(obj))
+    return obj
 
 
 def store(location: Location, value: Any) -> None:

@@ -60,6 +60,8 @@ class Region:
         frame = self.frame
         self.overlay = Overlay(frame.finals(), self.trace)
         self.entries = {key: location for key, (location, _) in frame.entries.items()}
+        for location in self.entries.values():
+            location.is_new = location.is_new or id(location.owner) in frame.born
         frame.undo()
         frame.__exit__()
         self.trace.__exit__()
@@ -129,7 +131,7 @@ def finals(region: Region, key: Any, location: Location) -> Any:
         found = location.read()
         if _is_of_another(found):
             return UNDEFINED
-    return UNDEFINED if found is MISSING else found
+    return location.nothing if found is MISSING else found
 
 
 def _is_of_another(held: Any) -> bool:
@@ -147,6 +149,6 @@ def put(location: Location, value: Any) -> None:
         type(location) is Handle and location.owner.recorder is frame.trace
     ):
         frame.touch(location)
-    location.write(MISSING if value is UNDEFINED else value)
+    location.write(MISSING if value is UNDEFINED or value is location.absent else value)
     if type(location) is Contents:
         grown(location.owner)  # notes it, if its elements have numbers

@@ -1,7 +1,8 @@
-"""Local names that data may have bound or not."""
+"""Names and attributes that data may have bound or not."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ms_func.ir.primitive import current
@@ -9,7 +10,7 @@ from ms_func.source.hooks.heap.journal import MISSING
 from ms_func.source.hooks.joining import conditions
 from ms_func.source.hooks.joining.anatomy import Parts, handles
 from ms_func.source.hooks.joining.truths import at_hand
-from ms_func.source.hooks.joining.undefined import IS_BOUND, UNBOUND, UNDEFINED, Unsure
+from ms_func.source.hooks.joining.undefined import IS_BOUND, Absent, Unsure
 from ms_func.source.hooks.raising import failures
 
 handles(
@@ -25,14 +26,43 @@ def bound(value: Any, name: str) -> Any:
         UnboundLocalError: nothing was assigned to the name on any way to this line.
     """
     if type(value) is Unsure:
-        is_bound = conditions.known(at_hand(value.is_bound))
-        if is_bound is not True and not was_checked(value):
-            failures.assert_raising(is_bound, unbound(name))
-            note(value)
-        return value.value
-    if value is UNBOUND or value is UNDEFINED or value is MISSING:
+        return _checked(value, lambda: unbound(name))
+    if type(value) is Absent or value is MISSING:
         raise unbound(name)
     return value
+
+
+def bound_free(value: Any, name: str) -> Any:
+    """`value`, which a variable of a function around this one holds."""
+    if type(value) is not Unsure:
+        return value
+    return _checked(
+        value,
+        lambda: NameError(
+            f"cannot access free variable '{name}' where it is not associated with a value in "
+            "enclosing scope"
+        ),
+    )
+
+
+def attribute(obj: Any, name: str, value: Unsure) -> Any:
+    """What an attribute of an object holds of which data decide whether it is there."""
+    text = f"{type(obj).__name__!r} object has no attribute {name!r}"
+    return _checked(value, lambda: AttributeError(text))
+
+
+def _checked(value: Unsure, error: Callable[[], Exception]) -> Any:
+    """The value, where a check at run time finds that it is bound."""
+    is_bound = is_known(value)
+    if is_bound is not True and not was_checked(value):
+        failures.assert_raising(is_bound, error())
+        note(value)
+    return value.value
+
+
+def is_known(value: Unsure) -> Any:
+    """Whether something is bound: a condition, a bool where that is decided here."""
+    return conditions.known(at_hand(value.is_bound))
 
 
 def held(value: Any) -> Any:

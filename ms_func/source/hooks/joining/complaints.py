@@ -172,6 +172,30 @@ def side_effect(what: str) -> Exception:
     )
 
 
+_STATE_FIX = (
+    "fix: draw an array of numbers, or make the text, before the loop or condition; or draw from a "
+    "key of ms_func.random"
+)
+
+
+def state_decided(x: Any) -> Exception:
+    """MS170: data decide in what state an object is that Python keeps in C."""
+    return StagingError(
+        f"MS170 a {type(x).__name__} is used here whose state depends on values known only at run "
+        f"time: a branch before this line has used it another number of times\n{_STATE_FIX}",
+        user_loc(2),
+    )
+
+
+def state_in_loop(x: Any) -> Exception:
+    """MS170: what is recorded once would use such an object once for all of its steps."""
+    return StagingError(
+        f"MS170 side effect in a loop or function that is recorded once: a {type(x).__name__} from "
+        f"outside of it is used here, and would give the same in each step\n{_STATE_FIX}",
+        user_loc(2),
+    )
+
+
 def yielded() -> Exception:
     """MS180: a generator that would pause inside a recorded branch."""
     return StagingError(

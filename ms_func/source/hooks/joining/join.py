@@ -17,11 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.control_flow.bodies import as_type
-from ms_func.dtypes import is_inexact, join
-from ms_func.ir.function import Literal
-from ms_func.ir.primitive import current
-from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.types import ArrayType
 from ms_func.source.hooks.containers.growing import ROWS, Growing, is_keyed, room_type
 from ms_func.source.hooks.flow.elements import INDEX
 from ms_func.source.hooks.heap import aliases, identity
@@ -36,11 +32,11 @@ from ms_func.source.hooks.joining.anatomy import (
     take_apart,
 )
 from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.join_nodes import Later, Path, Remapped, Same, Slot, Tagged, Tree
+from ms_func.source.hooks.joining.join_nodes import Path, Remapped, Same, Slot, Tagged, Tree
 from ms_func.source.hooks.joining.perhaps import Perhaps
 from ms_func.source.hooks.joining.undefined import IS_BOUND, UNBOUND, UNDEFINED, Unsure
-from ms_func.tracing.tracer import Staging, Tracer, wide_kinds
-from ms_func.transforms.zeros import zeros
+from ms_func.source.hooks.joining.values import promoted, type_of
+from ms_func.tracing.tracer import Tracer
 
 
 class Plan:
@@ -283,7 +279,8 @@ class Plan:
         if others or not issubclass(kind, (dict, set)):
             return False
         pairs = zip(values, self.overlays, strict=True)
-        return any(v is not UNDEFINED and is_keyed(o.contents(v)) for v, o in pairs)
+        held = [o.contents(v) for v, o in pairs if v is not UNDEFINED]
+        return any(map(is_keyed, held)) or (kind is set and _differ_in_numbers(held))
 
     def _keyed(self, values: Sequence[Any], one: Any, path: Path) -> Tree:
         """Sets or dictionaries whose keys are in rooms."""
@@ -542,6 +539,17 @@ def _unbound(x: Any) -> tuple[Any, Any]:
 _ABSENT = (False, UNDEFINED)
 
 
+def _differ_in_numbers(sets: Sequence[set[Any]]) -> bool:
+    """Whether sets of numbers, or of tuples of numbers, have different elements."""
+    if all(x == sets[0] for x in sets):
+        return False
+    found = set().union(*sets)
+    return (
+        all(all(isinstance(y, SCALARS) for y in (x if type(x) is tuple else (x,))) for x in found)
+        and len({len(x) if type(x) is tuple else None for x in found}) == 1
+    )
+
+
 def _conditional(items: Sequence[Any]) -> list[tuple[Any, Any]]:
     """Elements of a list, each with the condition under which it is there."""
     return [(v.is_there, v.value) if type(v) is Perhaps else (True, v) for v in items]
@@ -554,61 +562,3 @@ def _paired(new: Sequence[Any]) -> list[tuple[Any, Any]]:
 
 def _ids(xs: Sequence[Any]) -> tuple[int, ...]:
     return tuple(id(x) for x in xs if not is_number(x))
-
-
-def promoted(a: ArrayType, b: ArrayType) -> ArrayType | None:
-    """Type of either value, None where shapes differ or dtypes have nothing in common."""
-    if a is b:
-        return a
-    if a.shape != b.shape:
-        return None
-    try:
-        dtype, weak = join(a.dtype, a.weak_type, b.dtype, b.weak_type)
-    except TypeError:
-        return None
-    manual = a.varying(a.vma | b.vma).manual
-    return ArrayType(a.shape, dtype, weak, manual, a.layout_with(b))
-
-
-def materialized(value: Any, type: ArrayType) -> Any:
-    """A column of a slot as a value of the slot's type, under the interpreter in force."""
-    if value is UNDEFINED:
-        return as_type(zeros(type.varying(frozenset())), type)
-    if isinstance(value, Later):
-        value = value.value()
-    return converted(value, type)
-
-
-def converted(value: Any, type: ArrayType) -> Any:
-    """A number or array with the dtype of `type`."""
-    if isinstance(value, SCALARS):
-        value = _literal(value, type.varying(frozenset()))
-    return as_type(value, type)
-
-
-def _literal(value: Any, type: ArrayType) -> Any:
-    """A Python number as a literal; integers that do not fit are an error."""
-    if is_inexact(type.dtype) and isinstance(value, (bool, int)):
-        value = float(value)
-    elif type.dtype.kind in "iu":
-        np.asarray(value, type.dtype)  # raises OverflowError
-    return Literal(value, type)
-
-
-def type_of(x: Any) -> ArrayType:
-    """Type of a number or array. A Python number is as wide as the program's numbers.
-
-    Weak types give way to any other, so that this only keeps digits of Python's own numbers.
-    """
-    t = typeof(x)
-    if t.weak_type and isinstance(x, SCALARS) and t.dtype.kind in wide_kinds(current.interpreter):
-        return ArrayType(t.shape, _DOUBLE[t.dtype.kind], True)
-    return t
-
-
-_DOUBLE = {"i": np.dtype(np.int64), "f": np.dtype(np.float64), "c": np.dtype(np.complex128)}
-
-
-def tracing() -> bool:
-    """Whether a program is being recorded."""
-    return type(current.interpreter) is Staging

@@ -19,9 +19,10 @@ from ms_func.source.hooks.heap.region import Region, finals, locations, put
 from ms_func.source.hooks.joining import complaints, conditions
 from ms_func.source.hooks.joining.anatomy import SCALARS, Mismatch
 from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.join import Plan, converted, materialized
+from ms_func.source.hooks.joining.join import Plan
 from ms_func.source.hooks.joining.join_nodes import Slot
 from ms_func.source.hooks.joining.undefined import UNDEFINED
+from ms_func.source.hooks.joining.values import converted, materialized
 from ms_func.source.hooks.raising import failures
 from ms_func.tracing.tracer import Tracer
 

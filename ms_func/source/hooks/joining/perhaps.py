@@ -9,9 +9,10 @@ from ms_func import tree
 from ms_func.errors import StagingBoolError
 from ms_func.ir.loc import user_loc
 from ms_func.source.hooks.joining.anatomy import Parts, handles
+from ms_func.source.hooks.joining.undefined import Unusable
 
 
-class Perhaps:
+class Perhaps(Unusable):
     """An element of a list that is there where a traced condition holds.
 
     Attributes:
@@ -47,30 +48,9 @@ class Perhaps:
             user_loc(2),
         )
 
-    def complain(self, *args: Any, **kwargs: Any) -> Any:
-        """Raise the error.
-
-        Raises:
-            StagingBoolError: MS170.
-        """
-        raise self.complaint()
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name != "__jax_array__":
-            raise AttributeError(name)
-        return self.complain()
-
     def __repr__(self) -> str:
         return f"Perhaps({self.value!r})"
 
-
-for _name in (
-    "add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "floordiv", "rfloordiv",
-    "mod", "rmod", "pow", "rpow", "matmul", "rmatmul", "and", "rand", "or", "ror", "xor", "rxor",
-    "lt", "le", "gt", "ge", "eq", "ne", "neg", "pos", "abs", "invert", "bool", "int", "float",
-    "index", "len", "iter", "getitem", "setitem", "call", "contains", "hash",
-):  # fmt: skip
-    setattr(Perhaps, f"__{_name}__", Perhaps.complain)
 
 tree.register_node(
     Perhaps,

@@ -30,7 +30,7 @@ def truth(x: Tracer) -> Any:
 
 RULES: dict[type, Any] = {}
 """How the truth of values of some types is found."""
-PLAIN = frozenset((bool, int, float, complex, str, bytes, set, type(None), np.bool_))
+PLAIN = frozenset((bool, int, float, complex, str, bytes, type(None), np.bool_))
 """Types whose truth Python knows."""
 
 
