@@ -144,7 +144,8 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
                    mnp.argmax(x.at[1, 1].set(np.nan), 1)), (X,)),
     "complex numbers": (
         lambda z: (z / (z + 1), z**0.5, mnp.exp(z), mnp.log1p(z), mnp.tanh(z), lax.rsqrt(z),
-                   z @ z.T, mnp.cumsum(z, 1), mnp.pad(z, 1), z[1:, ::2], mnp.where(z.real > 0, z, 0),
+                   z @ z.T, mnp.cumsum(z, 1), mnp.pad(z, 1), z[1:, ::2],
+                   mnp.where(z.real > 0, z, 0),
                    lax.fori_loop(0, 3, lambda i, c: c * z + 1, z), abs(z), mnp.angle(z)), (Z,)),
     "Fourier transforms": (
         lambda x: (mnp.fft.fft(x, n=11), mnp.fft.ifft2(x), mnp.fft.irfft(mnp.fft.rfft(x), n=5),
