@@ -85,7 +85,7 @@ _ON_NUMBERS = {"Neg": np.negative, "Sqrt": np.sqrt, "Mul": np.multiply, "RealDiv
 
 def _number(e: Emitter, op: str, *xs: Tensor) -> Tensor:
     """A number from others, computed now where they are constants."""
-    values = [v for v in map(e.known, xs) if v is not None]
+    values = [x.value for x in xs if x.value is not None]
     if len(values) == len(xs):
         return e.const(_ON_NUMBERS[op](*values), xs[0].dtype)
     return e.elementwise(op, *xs)
@@ -180,7 +180,7 @@ def _without_zero(t: Tensor | None) -> Tensor:
     """What 0 is added to."""
     assert t is not None
     for x, zero in _ordered(t.node) if t.node.op == "Add" else []:
-        if zero.node.op == "Const" and not zero.node.attrs["value"].any():
+        if zero.value is not None and not zero.value.any():
             return x
     return t
 

@@ -27,7 +27,6 @@ from ms_func_ascend.operators.arithmetic import negate
 from ms_func_ascend.operators.attention import Scores, aligned, score, scores, takes
 
 GRADIENT = "FlashAttentionScoreGrad"
-_SCALING = ("Mul", "RealDiv")
 _WEIGHTS = {3: ("b", "t", "s"), 4: ("b", "ng", "t", "s"), 5: ("b", "n", "g", "t", "s")}
 """The weights' dimensions, by their number."""
 _LAYOUTS = {"BNSD": ("b", "n", "t", "d"), "BSND": ("b", "t", "n", "d")}
@@ -116,14 +115,14 @@ class Dimensions:
     def through(self, node: Node, dims: Dims) -> Dims | None:
         """Dimensions behind a layout, from those before it; None where it is none of these."""
         if node.op == "Transpose":
-            order = _order(node)
+            order = node.permutation()
             return None if order is None else tuple(dims[k] for k in order)
         return self._split(dims, node.outputs[0].shape) if node.op == "Reshape" else dims
 
     def before(self, node: Node, dims: Dims) -> Dims | None:
         """Dimensions before a layout, from those behind it."""
         if node.op == "Transpose":
-            order = _order(node)
+            order = node.permutation()
             return None if order is None else tuple(dims[order.index(k)] for k in range(len(dims)))
         (x, *_) = node.inputs
         assert x is not None
@@ -226,11 +225,6 @@ def _rounds(node: Node) -> bool:
     return x is not None and x.dtype != y.dtype and not holds(y.dtype, x.dtype)
 
 
-def _order(node: Node) -> list[int] | None:
-    perm = node.inputs[1] if node.op == "Transpose" else None
-    return None if perm is None or perm.node.op != "Const" else perm.node.attrs["value"].tolist()
-
-
 def _bare(t: Tensor) -> Tensor:
     """A tensor before it was brought to other layouts and float dtypes."""
     while _lays_out(t.node):
@@ -324,11 +318,11 @@ def _logits(soft: Node, whole: Dims, d: Dimensions, reads: Readers) -> Logits | 
     assert x is not None
     x = _narrow(x)
     if x.node.op == "SelectV2" and reads.only(x):
-        number = _number(x.node.inputs[2])
+        keep, kept, other = x.node.inputs
+        number = None if other is None else other.number
         if number is None or number > -1e4:
             return None
-        keep, fill = x.node.inputs[0], number
-        x = _narrow(x.node.inputs[1])
+        fill, x = number, _narrow(kept)
     ends: list[tuple[Tensor | None, Tensor | None, int]] = [(x, None, 1)]
     if x.node.op in ("Add", "Sub") and reads.only(x):
         one, other = x.node.inputs
@@ -357,10 +351,12 @@ def _scaled_product(
     """Queries and keys, and the number that their products are multiplied with."""
     scale = 1.0
     view = None if x is None else d.back(x, whole, rounded=True)
-    while view is not None and view.source.node.op in _SCALING and reads.only(view.source):
-        inner, number = _factor(view.source.node)
+    while view is not None and reads.only(view.source):
+        inner, number = view.source.node.multiple()
+        if inner is None:
+            break
         scale *= number
-        view = None if inner is None else d.back(inner, view.dims, rounded=True)
+        view = d.back(inner, view.dims, rounded=True)
     sides = None if view is None or not reads.only(view.source) else _operands(view, d)
     if sides is None:
         return None
@@ -375,11 +371,11 @@ def _scaled(view: View, logits: Logits, d: Dimensions, reads: Readers) -> View |
         ((node, form),) = reads.of(view.source)
         dims = d.forward(view, form)
         if node.op == "SelectV2" and node.inputs[0] is logits.keep and node.inputs[1] is form:
-            if _number(node.inputs[2]) != 0:
+            if node.inputs[2] is None or node.inputs[2].number != 0:
                 return None
             open_ = True
-        elif node.op in _SCALING and _factor(node)[0] is form:
-            scale *= _factor(node)[1]
+        elif node.multiple()[0] is form:
+            scale *= node.multiple()[1]
         else:
             break
         if dims is None:
@@ -387,24 +383,6 @@ def _scaled(view: View, logits: Logits, d: Dimensions, reads: Readers) -> View |
         view = View(node.outputs[0], dims)
     same = abs(scale - logits.scale) <= 1e-6 * abs(logits.scale)
     return view if open_ and same and not reads.returned(view.source) else None
-
-
-def _factor(node: Node) -> tuple[Tensor | None, float]:
-    """The operand that a number is multiplied with, and the number; None where there is none."""
-    x, y = node.inputs
-    if node.op == "RealDiv":
-        number = _number(y)
-        return (x, 1 / number) if number else (None, 1.0)
-    for one, other in ((x, y), (y, x)):
-        if (number := _number(other)) is not None:
-            return one, number
-    return None, 1.0
-
-
-def _number(x: Tensor | None) -> float | None:
-    if x is None or x.node.op != "Const" or x.node.attrs["value"].size != 1:
-        return None
-    return float(x.node.attrs["value"].reshape(-1)[0])
 
 
 def _replace(

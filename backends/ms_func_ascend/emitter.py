@@ -149,8 +149,8 @@ class Emitter:
 
     def computed(self, x: Tensor) -> np.ndarray | None:
         """Elements of `x` where they follow from constants, large ones as well."""
-        if x.node.op == "Const":
-            return x.node.attrs["value"]
+        if x.value is not None:
+            return x.value
         inputs = [t for t in x.node.inputs if t is not None]
         if x.node.op == "Reshape":
             value = self.computed(inputs[0])
@@ -190,12 +190,8 @@ class Emitter:
         """Constant scalar of the dtype of `x`."""
         return self.const(np.asarray(value).astype(x.dtype))
 
-    def known(self, x: Tensor) -> np.ndarray | None:
-        """Elements of `x` where it is a constant."""
-        return x.node.attrs["value"] if x.node.op == "Const" else None
-
     def _foldable(self, x: Tensor) -> np.ndarray | None:
-        value = self.known(x)
+        value = x.value
         return value if value is not None and value.nbytes <= FOLD_LIMIT else None
 
     # -- dtypes ------------------------------------------------------------------------
@@ -325,10 +321,9 @@ class Emitter:
         if value is not None:
             return self.const(np.ascontiguousarray(value.transpose(perm)))
         if x.node.op == "Transpose":
-            inner, first = x.node.inputs
-            before = self.known(first)  # type: ignore[arg-type]
-            if before is not None:
-                return self.transpose(inner, [int(before[p]) for p in perm])  # type: ignore[arg-type]
+            inner, before = x.node.inputs[0], x.node.permutation()
+            if inner is not None and before is not None:
+                return self.transpose(inner, [before[p] for p in perm])
         if 1 in x.shape:  # dimensions of 1 are left out: a reshape before may do the same
             long = [d for d, n in enumerate(x.shape) if n != 1]
             core = self.reshape(x, [x.shape[d] for d in long])
@@ -469,7 +464,7 @@ class Emitter:
         """Whether NaN can occur in `x`, as far as the graph shows."""
         if x.dtype.kind not in "fV" or not self.options.nan_exact:
             return False
-        value = self.known(x)
+        value = x.value
         if value is not None:
             return bool(np.isnan(value.astype(np.float64)).any())
         node = x.node

@@ -95,7 +95,7 @@ def _shift_gradient(e: Emitter, total: Node, uses: Counter[int]) -> None:
             continue
         shift, made = node.outputs[2], total.outputs[0]
         rows = list(range(len(x.shape) - len(shift.shape)))
-        held = axes.node.attrs.get("value")
+        held = axes.value
         if held is not None and held.tolist() == rows and shift.shape == made.shape:
             back = [n.outputs[0] for n in graph.nodes if n.op == "Cast" and n.inputs[0] is made]
             for t in (made, *back):
@@ -107,9 +107,9 @@ def _shift_gradient(e: Emitter, total: Node, uses: Counter[int]) -> None:
 def _batch_sums(e: Emitter, total: Node, x: Tensor) -> bool:
     """Sums over images that a batch norm or its gradient makes anyway; whether it is one."""
     axes = total.inputs[1]
-    if len(x.shape) != 4 or axes is None or axes.node.op != "Const":
+    if len(x.shape) != 4 or axes is None or axes.value is None:
         return False
-    dims = sorted(axes.node.attrs["value"].reshape(-1).tolist())
+    dims = sorted(axes.value.reshape(-1).tolist())
     for node in e.graph.nodes:
         read, made = _SUMS.get(node.op, (0, 0))
         if node.op not in _SUMS or node.inputs[read] is not x:
@@ -133,9 +133,9 @@ def _kept_dimensions(e: Emitter, reshape: Node, uses: Counter[int]) -> None:
     if x is None or total is None or total.op not in _REDUCE or uses[id(x)] != 1:
         return
     source, axes = total.inputs
-    if source is None or axes is None or axes.node.op != "Const" or total.attr("keep_dims"):
+    if source is None or axes is None or axes.value is None or total.attr("keep_dims"):
         return
-    dims = axes.node.attrs["value"].reshape(-1).tolist()
+    dims = axes.value.reshape(-1).tolist()
     shape = tuple(1 if d in dims else n for d, n in enumerate(source.shape))
     if shape == reshape.outputs[0].shape:
         made = graph.add(total.op, [source, axes], [(shape, x.dtype)], {"keep_dims": True},
@@ -146,8 +146,8 @@ def _kept_dimensions(e: Emitter, reshape: Node, uses: Counter[int]) -> None:
 
 def _mean(e: Emitter, node: Node, uses: Counter[int]) -> None:
     """Divide the sum of a window by its size where the operator has done so already."""
-    sums, number = _times(node)
-    pool, area = (None, 1.0) if sums is None else _times(sums.node)
+    sums, number = node.multiple()
+    pool, area = (None, 1.0) if sums is None else sums.node.multiple()
     if sums is None or pool is None or pool.node.op not in _MEANS:
         return
     if uses[id(sums)] != 1 or uses[id(pool)] != 1:
@@ -159,27 +159,15 @@ def _mean(e: Emitter, node: Node, uses: Counter[int]) -> None:
 
 def _mean_gradient(e: Emitter, node: Node, uses: Counter[int]) -> None:
     """The same on the way back: the division comes first."""
-    pool, area = _times(node)
+    pool, area = node.multiple()
     if pool is None or pool.node.op not in _MEANS or uses[id(pool)] != 1:
         return
     divided = pool.node.inputs[-1]
-    dy, number = (None, 1.0) if divided is None else _times(divided.node)
+    dy, number = (None, 1.0) if divided is None else divided.node.multiple()
     if dy is not None and uses[id(divided)] == 1 and abs(number * area - 1) < 1e-6:
         pool.node.inputs[-1] = dy
         uses[id(pool)] = uses[id(node.outputs[0])]
         e.graph.redirect(node.outputs[0], pool)
-
-
-def _times(node: Node) -> tuple[Tensor | None, float]:
-    """What a number is multiplied with, and the number; None where there is none."""
-    if node.op not in ("Mul", "RealDiv"):
-        return None, 1.0
-    x, y = node.inputs
-    for one, other in ((x, y), (y, x)) if node.op == "Mul" else ((x, y),):
-        if other is not None and other.node.op == "Const" and other.node.attrs["value"].size == 1:
-            number = float(other.node.attrs["value"].reshape(-1)[0])
-            return one, number if node.op == "Mul" else 1 / number
-    return None, 1.0
 
 
 def _multiple(e: Emitter, node: Node, uses: Counter[int]) -> None:
@@ -188,7 +176,7 @@ def _multiple(e: Emitter, node: Node, uses: Counter[int]) -> None:
     for one, other in ((x, y), (y, x)) if node.op == "Add" else ((x, y),):
         assert one is not None
         assert other is not None
-        scaled, number = _times(other.node) if other.node.op == "Mul" else (None, 1.0)
+        scaled, number = other.node.multiple() if other.node.op == "Mul" else (None, 1.0)
         if scaled is None or uses[id(other)] != 1 or not e.has("Axpy"):
             continue
         made = node.outputs[0]
@@ -222,10 +210,8 @@ def _producer(product: Tensor, uses: Counter[int]) -> tuple[Node, int] | None:
     inner = node.inputs[0] if node.op == "Transpose" else None
     if inner is None or inner.node.op != "Conv2D" or uses[id(inner)] != 1:
         return None
-    perm = node.inputs[1]
-    if perm is None or perm.node.op != "Const":
-        return None
-    return inner.node, perm.node.attrs["value"].tolist().index(1)
+    order = node.permutation()
+    return None if order is None else (inner.node, order.index(1))
 
 
 def _vector(graph: Graph, x: Tensor, rank: int, axis: int) -> Tensor | None:
@@ -238,9 +224,7 @@ def _vector(graph: Graph, x: Tensor, rank: int, axis: int) -> Tensor | None:
     source = x.node.inputs[0] if x.node.op == "Reshape" else None
     if source is not None and source.shape == (shape[axis],):
         return source
-    if x.node.op == "Const":
-        return graph.constant(x.node.attrs["value"].reshape(-1), "bias")
-    return None
+    return None if x.value is None else graph.constant(x.value.reshape(-1), "bias")
 
 
 def _sort(graph: Graph) -> None:

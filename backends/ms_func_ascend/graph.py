@@ -28,6 +28,17 @@ class Tensor:
         self.node, self.index, self.shape, self.dtype = node, index, shape, dtype
 
     @property
+    def value(self) -> np.ndarray | None:
+        """Elements, where they are constant."""
+        return self.node.attrs["value"] if self.node.op == "Const" else None
+
+    @property
+    def number(self) -> float | None:
+        """The only element, where it is constant."""
+        value = self.value
+        return None if value is None or value.size != 1 else float(value.reshape(-1)[0])
+
+    @property
     def edge(self) -> str:
         """How a file refers to it: `node:index`."""
         return f"{self.node.name}:{self.index}"
@@ -96,6 +107,22 @@ class Node:
     def communicates(self) -> bool:
         """Whether it, or a node of its sub-graphs, exchanges values with other devices."""
         return bool(self.ranks) or any(n.communicates() for g in self.graphs for n in g.nodes)
+
+    def permutation(self) -> list[int] | None:
+        """How a transpose orders dimensions; None for other operators."""
+        order = self.inputs[1] if self.op == "Transpose" else None
+        return None if order is None or order.value is None else order.value.tolist()
+
+    def multiple(self) -> tuple[Tensor | None, float]:
+        """What is multiplied with a number, and the number; None for what no number scales."""
+        if self.op not in ("Mul", "RealDiv"):
+            return None, 1.0
+        x, y = self.inputs
+        for one, other in ((x, y), (y, x)) if self.op == "Mul" else ((x, y),):
+            number = None if other is None else other.number
+            if number is not None and (number or self.op == "Mul"):
+                return one, number if self.op == "Mul" else 1 / number
+        return None, 1.0
 
     def __repr__(self) -> str:
         return f"<{self.op} {self.name}>"

@@ -37,23 +37,18 @@ def channels_last(graph: Graph) -> None:
         if node.op in _PORTS:
             (roles, made), y = _PORTS[node.op], node.outputs[0]
             users = readers.get(id(y), [])
-            back = [u for u in users if _permutation(u) == _LAST[made]]
+            back = [u for u in users if u.permutation() == _LAST[made]]
             whole = len(back) == len(users) and id(y) not in results
             gain = sum(_gain(t, r) for t, r in zip(node.inputs, roles, strict=True))
             if gain + (len(back) if whole else -1) > 0:
                 _turn(graph, node, back, whole)
 
 
-def _permutation(node: Node) -> list[int] | None:
-    perm = node.inputs[1] if node.op == "Transpose" else None
-    return None if perm is None or perm.node.op != "Const" else perm.node.attrs["value"].tolist()
-
-
 def _gain(t: Tensor | None, role: str) -> int:
     """Transposes that are saved at an input."""
-    if t is None or role not in _FIRST or t.node.op == "Const":
+    if t is None or role not in _FIRST or t.value is not None:
         return 0
-    return 1 if _permutation(t.node) == _FIRST[role] else -1
+    return 1 if t.node.permutation() == _FIRST[role] else -1
 
 
 def _turn(graph: Graph, node: Node, back: Sequence[Node], whole: bool) -> None:
@@ -84,11 +79,11 @@ def _turned(graph: Graph, t: Tensor | None, role: str) -> Tensor | None:
     if t is None or not role:
         return t
     kind = role.removesuffix(" size")
-    value = t.node.attrs["value"] if t.node.op == "Const" else None
+    value = t.value
     if value is not None:
         held = value[_LAST[kind]] if role != kind else value.transpose(_LAST[kind])
         return graph.constant(np.ascontiguousarray(held), "Const")
-    if _permutation(t.node) == _FIRST[kind]:
+    if t.node.permutation() == _FIRST[kind]:
         return t.node.inputs[0]
     return _transposed(graph, t, _LAST[kind])
 

@@ -410,3 +410,10 @@ def test_comparators_keep_their_constants() -> None:
 
     _, got = simulate(graph_of(f, x), [x])
     np.testing.assert_array_equal(got, np.sort(x, -1))
+
+
+def test_a_division_by_a_zero_that_is_known() -> None:
+    graph = graph_of(lambda x: (x / 0.0, 0.0 * x), X)
+    quotient, nothing = simulate(graph, [X])
+    np.testing.assert_array_equal(quotient, np.copysign(np.inf, X))
+    np.testing.assert_array_equal(nothing, 0 * X)

@@ -109,7 +109,7 @@ def remainder(e: Emitter, x: Tensor, y: Tensor) -> Tensor:
 
 def _divisor(e: Emitter, y: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """A divisor without 0 and -1, and where those were; None where they cannot be."""
-    value = e.known(y)
+    value = y.value
     signed = y.dtype.kind == "i"
     zero = minus = None
     safe = y
@@ -259,7 +259,7 @@ def shift(e: Emitter, kind: str, x: Tensor, amount: Tensor) -> Tensor:
         op = "RightShift"
         held = signed_twin(dtype) if kind == "right_arithmetic" else unsigned_twin(dtype)
     width = 8 * dtype.itemsize
-    value = e.known(amount)
+    value = amount.value
     if value is not None and ((value >= 0) & (value < width)).all():
         if kind == "left":
             return _on_bits(e, op, x, amount)
@@ -324,7 +324,7 @@ def to_integer(e: Emitter, x: Tensor, dtype: np.dtype) -> Tensor:
         if source.kind == "i" and dtype.kind == "u":
             return e.bitcast(e.cast(x, signed_twin(dtype)), dtype)
         return e.cast(x, dtype)
-    value = e.known(x)
+    value = x.value
     limits = np.iinfo(dtype)
     fits = value is not None and ((value >= limits.min) & (value <= limits.max)).all()
     if fits or not e.options.exact_casts:

@@ -133,7 +133,7 @@ def _of_dtype(e: Emitter, x: Tensor, dtype: np.dtype) -> Tensor | None:
     """`x` in the dtype of the operator's other operands; None where that would round it."""
     while x.dtype != dtype and x.node.op == "Cast":
         (x, *_) = x.node.inputs  # type: ignore[assignment]
-    value = e.known(x)
+    value = x.value
     fits = value is not None and bool((value.astype(dtype).astype(value.dtype) == value).all())
     return e.cast(x, dtype) if x.dtype == dtype or fits or holds(dtype, x.dtype) else None
 
@@ -151,21 +151,21 @@ def _as_mask(e: Emitter, shift: Tensor, fill: float) -> tuple[Tensor | None, flo
     keep: Tensor | None = None
     if shift.node.op == "SelectV2":
         keep, one, other = shift.node.inputs
-        numbers = [None if t is None else e.known(t) for t in (one, other)]
-        if any(n is None or n.size != 1 for n in numbers) or keep is None:
+        first, second = (None if t is None else t.number for t in (one, other))
+        if keep is None or first is None or second is None or 0 not in (first, second):
             return None, fill, shift
-        first, second = (float(np.reshape(n, -1)[0]) for n in numbers if n is not None)
-        if second == 0:
-            keep, first, second = e.elementwise("LogicalNot", keep, dtype=BOOL), second, first
-        held, fill = first == 0, second
+        keep = keep if first == 0 else e.elementwise("LogicalNot", keep, dtype=BOOL)
+        others = np.array([second if first == 0 else first])
     else:
         value = e.computed(shift)
-        if value is None or value.size > FOLD_LIMIT or not ((value == 0) | (value <= -1e4)).all():
+        if value is None or value.size > FOLD_LIMIT:
             return None, fill, shift
-        keep, held, fill = e.const(value == 0), True, float(value.min())
+        keep, others = e.const(value == 0), value[value != 0].astype(np.float64)
     known = e.computed(keep)
-    same = math.isinf(fill) or (known is not None and known.any(-1).all())
-    return (keep, fill, None) if held and fill <= -1e4 and same else (None, fill, shift)
+    same = np.isinf(others).all() or (known is not None and known.any(-1).all())
+    if not others.size or not (others <= -1e4).all() or not same:
+        return None, fill, shift
+    return keep, float(others[0]), None
 
 
 def takes(e: Emitter, q: Tensor, shapes: Sequence[Sequence[int]]) -> bool:

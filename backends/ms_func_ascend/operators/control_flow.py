@@ -56,7 +56,7 @@ def _if(t: Any, op: Any, pred: Tensor) -> list[Tensor]:
 def _case(t: Any, op: Any, index: Tensor) -> list[Tensor]:
     """An index outside the branches means the last one."""
     e, n = t.e, len(op.regions)
-    known = e.known(index)
+    known = index.value
     if n == 1:
         index = e.const(np.int32(0))
     elif known is None or not 0 <= int(known) < n:

@@ -272,21 +272,16 @@ def _turned(e: Emitter, kernel: Tensor) -> Tensor:
 
 def _source_of_turned(e: Emitter, kernel: Tensor) -> Tensor | None:
     """The filter that `kernel` is, turned around in space; None if it was not turned."""
-    node = kernel.node
-    if node.op == "Transpose" and node.inputs[0] is not None and node.inputs[1] is not None:
-        source, perm = node.inputs[0], e.known(node.inputs[1])
-        if perm is not None and source.node.op == "ReverseV2":
-            axes = e.known(source.node.inputs[1])  # type: ignore[arg-type]
-            places = {int(perm[2]), int(perm[3])}
-            active = {p for p in places if source.shape[p] != 1}
-            if axes is not None and active <= {int(v) for v in axes} <= places:
-                return e.transpose(source.node.inputs[0], [int(p) for p in perm])  # type: ignore[arg-type]
-    if node.op == "ReverseV2":
-        axes = e.known(node.inputs[1])  # type: ignore[arg-type]
-        active = {d for d in (2, 3) if kernel.shape[d] != 1}
-        if axes is not None and active <= {int(v) for v in axes} <= {2, 3}:
-            return node.inputs[0]
-    return None
+    node, order = kernel.node, kernel.node.permutation() or [0, 1, 2, 3]
+    turned = node.inputs[0] if node.op == "Transpose" else kernel
+    if turned is None or turned.node.op != "ReverseV2":
+        return None
+    source, axes = turned.node.inputs
+    places = {order[2], order[3]}
+    active = {p for p in places if turned.shape[p] != 1}
+    if source is None or axes is None or axes.value is None:
+        return None
+    return e.transpose(source, order) if active <= {*axes.value.tolist()} <= places else None
 
 
 def _filter_gradient(

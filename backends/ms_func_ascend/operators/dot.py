@@ -92,11 +92,11 @@ def _result(e: Emitter, x: Tensor, dtype: np.dtype) -> Tensor:
 
 def _source(x: Tensor) -> tuple[Tensor, list[int]]:
     """What a transposed tensor was made from, and where each dimension lies in it."""
-    if x.node.op == "Transpose":
-        perm = x.node.inputs[1]
-        assert perm is not None
-        if perm.node.op == "Const" and x.node.inputs[0] is not None:
-            return x.node.inputs[0], [int(p) for p in perm.node.attrs["value"]]
+    order = x.node.permutation()
+    if order is not None:
+        (source, *_) = x.node.inputs
+        assert source is not None
+        return source, order
     return x, list(range(len(x.shape)))
 
 

@@ -117,7 +117,7 @@ def _integer_power(e: Emitter, x: Tensor, y: Tensor) -> Tensor:
     it reads six bits of the exponent (more overflows for every base but 0, 1 and -1), and
     takes the top bit of an unsigned exponent for a sign.
     """
-    value = e.known(y)
+    value = y.value
     top = 6 if value is None else min(6, max(1, int(np.max(value, initial=0)).bit_length()))
     result, base = e.like(1, x), x
     for k in range(top):

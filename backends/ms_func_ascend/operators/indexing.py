@@ -92,7 +92,7 @@ class _Rows:
         return self.e.const(values.reshape([-1 if k == axis else 1 for k in range(dims)]))
 
     def _plus(self, x: Tensor, y: Tensor) -> Tensor:
-        one, two = self.e.known(x), self.e.known(y)
+        one, two = x.value, y.value
         if one is not None and not one.any():
             return y
         if one is not None and two is not None:
@@ -100,7 +100,7 @@ class _Rows:
         return a.add(self.e, x, y)
 
     def _times(self, x: Tensor, stride: int) -> Tensor:
-        value = self.e.known(x)
+        value = x.value
         if value is not None:
             return self.e.const(value * self.index_type.type(stride))
         return x if stride == 1 else a.multiply(self.e, x, self.e.like(stride, x))
@@ -111,7 +111,7 @@ class _Rows:
         made: Tensor | None = None
         for d, column in self.columns.items():
             top = self.shape[d] - self.sizes[d]
-            value = e.known(column)
+            value = column.value
             if value is not None and ((value >= 0) & (value <= top)).all():
                 continue
             held = e.const(np.array(min(top, np.iinfo(column.dtype).max), column.dtype))
@@ -344,7 +344,7 @@ def _dynamic_update_slice(t: Any, op: Any, x: Tensor, update: Tensor, *starts: T
     if 0 in update.shape:
         return x
     offsets = [clamped(e, starts[d], x.shape[d] - update.shape[d]) for d in moving]
-    fixed = e.known(offsets[0])
+    fixed = offsets[0].value
     if len(moving) == 1 and fixed is not None:
         d, start = moving[0], int(fixed)
         before = e.slice_axis(x, d, 0, start)

@@ -41,11 +41,11 @@ def identity_of(kind: str, dtype: np.dtype) -> Any:
     return -np.inf if kind == "maximum" else np.inf
 
 
-def is_identity(e: Emitter, kind: str, init: Tensor) -> bool:
+def is_identity(kind: str, init: Tensor) -> bool:
     """Whether `init` is a constant that changes nothing."""
-    value = e.known(init)
+    value = init.value
     if value is None:
-        parts = [e.known(t) for t in init.node.inputs if t is not None]
+        parts = [t.value for t in init.node.inputs if t is not None]
         return kind == "add" and init.node.op == "Complex" and all(
             p is not None and not p.any() for p in parts
         )  # fmt: skip
@@ -70,7 +70,7 @@ def _reduce(t: Any, op: Any, *operands: Tensor) -> list[Tensor]:
     kind = binary_kind(block)
     if kind is not None:
         made = reduced(t, kind, xs[0], dims, block)
-        return [made if is_identity(e, kind, inits[0]) else combine(e, kind, inits[0], made)]
+        return [made if is_identity(kind, inits[0]) else combine(e, kind, inits[0], made)]
     found = _argument(t, op, xs, inits, dims)
     if found is not None:
         return found
@@ -152,7 +152,7 @@ def _argument(
     if which is None or not _counts(e, t.compact(op.operands[1]), dims[0], len(xs[0].shape)):
         return None
     kind = "maximum" if which == "max" else "minimum"
-    if not is_identity(e, kind, inits[0]) or not is_identity(e, "add", inits[1]):
+    if not is_identity(kind, inits[0]) or not is_identity("add", inits[1]):
         return None
     x = xs[0] if xs[0].dtype != BOOL else e.cast(xs[0], I8)
     index = _index(e, "ArgMaxV2" if which == "max" else "ArgMin", x, dims[0])
@@ -173,7 +173,7 @@ def _counts(e: Emitter, x: Tensor, dim: int, rank: int) -> bool:
     """Whether a compact tensor holds 0, 1, 2, ... along `dim` and nothing else varies."""
     if len(x.shape) != rank or any(n != 1 for d, n in enumerate(x.shape) if d != dim):
         return False
-    value = e.known(x)
+    value = x.value
     if value is not None:
         return bool((value.reshape(-1) == np.arange(x.shape[dim])).all())
     node = x.node
@@ -198,7 +198,7 @@ def _reduce_window(t: Any, op: Any, *operands: Tensor) -> list[Tensor]:
         made = mean_gradient(e, x, window)
     if made is None:
         made = _general_window(t, block, kind, xs, inits, window)[0]
-    return [made if is_identity(e, kind, inits[0]) else combine(e, kind, inits[0], made)]
+    return [made if is_identity(kind, inits[0]) else combine(e, kind, inits[0], made)]
 
 
 def _running(e: Emitter, kind: str, x: Tensor, window: Window) -> Tensor | None:
@@ -314,7 +314,7 @@ def _is_maximum(e: Emitter, op: Any, init: Tensor) -> bool:
     greater = made is not None and made.name == "stablehlo.compare" and (
         made.attrs["comparison_direction"] in ("GE", "GT") and made.operands == select.params
     )  # fmt: skip
-    return greater and binary_kind(scatter) == "add" and is_identity(e, "add", init)
+    return greater and binary_kind(scatter) == "add" and is_identity("add", init)
 
 
 def _choose(

@@ -79,7 +79,7 @@ def clamped(e: Emitter, x: Tensor, high: int | np.ndarray) -> Tensor:
     """Indices brought between 0 and `high`, as int32 (int64 where `high` needs it)."""
     high = np.asarray(high)
     wide = I32 if high.size == 0 or high.max() < 2**31 else I64
-    value = e.known(x)
+    value = x.value
     if value is not None:
         exact = np.maximum(np.asarray(value, object), 0)
         return e.const(np.asarray(np.minimum(exact, np.asarray(high, object))).astype(wide))
@@ -104,7 +104,7 @@ def _dynamic_slice(t: Any, op: Any, x: Tensor, *starts: Tensor) -> Tensor:
         clamped(e, s, n - k) if n > k else e.const(np.int32(0))
         for s, n, k in zip(starts, x.shape, sizes, strict=False)
     ]
-    values = [e.known(s) for s in offsets]
+    values = [s.value for s in offsets]
     if all(v is not None for v in values):
         fixed = [int(v) for v in values]  # type: ignore[arg-type]
         return e.slice(x, fixed, [s + k for s, k in zip(fixed, sizes, strict=True)])
