@@ -117,7 +117,7 @@ class _Propagation:
             self._refuse(f"cannot tell how the dimensions of the result are cut, from {t}")
 
     def _cut_index(self, t: ArrayType, f: int, axes: Axes) -> None:
-        if self.rule.kinds[f] in ("whole", "running", "chosen", "turned"):
+        if self.rule.kinds[f] in ("whole", "running", "chosen"):
             if self._in_results(f):
                 self._refuse(f"needs the whole dimension that {t} has cut")
         elif self.cuts.setdefault(f, axes) != axes:

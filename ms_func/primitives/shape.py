@@ -15,7 +15,6 @@ import numpy as np
 
 from ms_func.dtypes import exact_dtype, is_inexact, issubdtype
 from ms_func.errors import ArgumentValueError, AxisError, ShapeError
-from ms_func.ir.explicit import laid_as
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import (
     LANES,
@@ -487,7 +486,6 @@ rev_p = register(
         cost=moving_cost,
         simplify=_rev_simplify,
         words=LANES,
-        layout=laid_as(0),
     )
 )
 

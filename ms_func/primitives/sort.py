@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import bits, is_inexact
-from ms_func.errors import ArgumentValueError, AxisError, ShapeError
+from ms_func.errors import ArgumentValueError, AxisError, ShapeError, ShardingTypeError
+from ms_func.ir.explicit import choice, layout_rule
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import NONLINEAR, PIECEWISE_LINEAR, Cost, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
@@ -389,6 +390,18 @@ def _top_k_local(ins: Sequence[ArrayType], outs: Any, cuts: Any, *, k: int, axis
     return compute
 
 
+def _top_k_layout(
+    primitive: Primitive, types: Sequence[ArrayType], outs: Any, params: dict[str, Any]
+) -> Any:
+    (t,), axis = types, params["axis"]
+    if not choice.free and t.explicit is not None and t.explicit.dim_axes(t.ndim)[axis]:
+        raise ShardingTypeError(
+            "The input should be unsharded over the axis along which to compute the top_k values. "
+            f"Got input type={t} and axis={axis}\nfix: lay that dimension out whole with reshard"
+        )
+    return layout_rule.rule(primitive, types, outs, params)
+
+
 top_k_p = register(
     Primitive(
         "top_k",
@@ -403,6 +416,7 @@ top_k_p = register(
         local=_top_k_local,
         cost=lambda ins, outs, *, k, axis: _sort_cost(ins, outs, dimension=axis),
         multiple_results=True,
+        layout=_top_k_layout,
     )
 )
 

@@ -170,6 +170,8 @@ def _other(f: Any) -> Any:
         return _partial(f)
     call = getattr(kind, "__call__", None)  # noqa: B004
     if type(call) is FunctionType:
+        if id(call.__code__) not in _known and hasattr(f, "__wrapped__"):
+            _learn_anyway(call)  # a decorator, of the standard library perhaps
         found = for_call(call)
         return f if found is call else MethodType(found, f)
     if isinstance(f, type):

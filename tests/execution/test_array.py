@@ -44,7 +44,7 @@ def test_python_reads_the_memory(x):
     with pytest.raises(BufferError, match="write"):
         x.__buffer__(1)
     x.delete()
-    with pytest.raises(BufferError, match="deleted"):
+    with pytest.raises(BufferError, match=r"deleted|null"):  # jaxlib's words on some Pythons
         memoryview(x)
 
 

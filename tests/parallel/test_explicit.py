@@ -212,6 +212,7 @@ def test_a_choice_is_the_users(f, message, wrap):
         (lambda x, y: x.at[...].set(y), "Incompatible types for broadcasting"),
         (lambda x, r: ms.vmap(lambda a, b: a * b)(x, r), "Mapped away dimension of inputs"),
         (lambda x: lax.scan(lambda c, a: (c, a), 0.0, x), "0th dimension of all xs should be"),
+        (lambda x: lax.top_k(x.T, 2), "input should be unsharded over the axis"),
         (lambda x: lax.map(lambda a: a + 1, x), "0th dimension of all xs should be replicated"),
     ],
 )

@@ -134,7 +134,7 @@ def over(x: Once, loop: Any, body: Any, state: Any, names: Any, stop: int | None
 
 
 def _of_loop(iterable: Any) -> int:
-    return _counted(iterable)
+    return _counted(iterable) or (lambda: iterable)()  # an inner function knows the variable
 
 
 def _counted(x: Any) -> int:

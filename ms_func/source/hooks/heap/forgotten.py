@@ -45,7 +45,7 @@ def unlink(nodes: Sequence[Any], held: Counter[int], between: bool = True) -> Co
         for x in n.origins:
             own = count[id(x)]
             others = own + held[id(x)] + identity.held(x)
-            is_known = sys.getrefcount(x) > others + 2 or (between and own > 1)
+            is_known = sys.getrefcount(x) > others + identity.OF_LOCAL or (between and own > 1)
             kept.append(x if is_known and x is not None else None)
         x = None
         is_known = any(y is not None for y in kept)

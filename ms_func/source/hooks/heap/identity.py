@@ -405,7 +405,16 @@ def is_used(take: Callable[[], Any]) -> bool:
     """Whether anybody but the tables, links and the journal knows the object that `take` gives."""
     x = take()
     known = held(x) + sum(len(t.table.get(id(x), ())) for t in _tables())
-    return sys.getrefcount(x) > known + 2
+    return sys.getrefcount(x) > known + OF_LOCAL
+
+
+def _of_local() -> int:
+    x = object()
+    return sys.getrefcount(x)
+
+
+OF_LOCAL = _of_local()
+"""References to what one local variable holds: from Python 3.14 calls borrow it, and add none."""
 
 
 def forget(entry: Entry) -> None:
