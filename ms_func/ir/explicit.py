@@ -77,15 +77,6 @@ def alike(*parts: tuple[int, int | None, str]) -> Any:
     return rule
 
 
-def laid_as(operand: int) -> Any:
-    """A rule of results that lie as one of the operands does."""
-
-    def rule(primitive: Any, types: Sequence[Any], outs: Any, params: Any) -> Any:
-        return tuple([t.update(explicit=types[operand].explicit) for t in outs])
-
-    return rule
-
-
 class _Choice(local):
     """Whether a layout that operands leave open is chosen."""
 

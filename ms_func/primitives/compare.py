@@ -9,7 +9,7 @@ import numpy as np
 
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ArgumentValueError, ShapeError
-from ms_func.ir.explicit import alike, laid_as
+from ms_func.ir.explicit import alike
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import (
     ELEMENTWISE,
@@ -424,7 +424,8 @@ def _clamp_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 clamp_p = nary(
     "clamp", ref=lambda lo, x, hi: np.minimum(np.maximum(x, lo), hi), lower="clamp",
-    jvp=_clamp_jvp, jet=PIECEWISE_LINEAR, accepts="ordered", layout=laid_as(1),
+    jvp=_clamp_jvp, jet=PIECEWISE_LINEAR, accepts="ordered",
+    layout=lambda primitive, ins, outs, params: (outs[0].update(explicit=ins[1].explicit),),
 )  # fmt: skip
 
 

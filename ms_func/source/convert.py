@@ -170,8 +170,13 @@ def _other(f: Any) -> Any:
         return _partial(f)
     call = getattr(kind, "__call__", None)  # noqa: B004
     if type(call) is FunctionType:
-        if id(call.__code__) not in _known and hasattr(f, "__wrapped__"):
-            _learn_anyway(call)  # a decorator, of the standard library perhaps
+        code = call.__code__
+        if (
+            id(code) not in _known
+            and _kind_of(code.co_filename) == "standard"
+            and hasattr(f, "__wrapped__")
+        ):
+            _learn_anyway(call)  # a decorator around a function of the user's
         found = for_call(call)
         return f if found is call else MethodType(found, f)
     if isinstance(f, type):

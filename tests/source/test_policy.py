@@ -345,6 +345,14 @@ def test_partial_methods_objects_and_classes_are_converted():
     assert float(ms.jit(Model(2.0))(1.0)) == 2
 
 
+def test_objects_of_this_library_stay_as_they_are():
+    """They know the function inside as decorators of the standard library do."""
+    held = ms.custom_vjp(lambda x: 3 * x)
+    held.defvjp(lambda x: (3 * x, None), lambda _, g: (3 * g,))
+    assert float(ms.jit(lambda x: held(x) if x > 0 else x)(2.0)) == 6
+    assert convert.for_call(held) is held
+
+
 @functools.singledispatch
 def dispatched(x):
     return decide(x) if x > -5 else x

@@ -32,6 +32,7 @@ from ms_func.source.hooks.heap.journal import (
     attribute,
     journal,
 )
+from ms_func.source.hooks.joining.undefined import Unusable
 from ms_func.tracing.tracer import Staging, Tracer
 
 
@@ -354,36 +355,19 @@ def _complaint(what: str) -> StagingError:
     )
 
 
-class Spoiled:
+class Spoiled(Unusable):
     """What an object holds that may have been changed in a way that no program can hold."""
 
     __slots__ = ()
+    __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         return "<MS102 part of one of several objects, chosen at run time and then changed>"
 
-    def complain(self, *args: Any, **kwargs: Any) -> Any:
-        """Raise the error.
-
-        Raises:
-            StagingError: MS102.
-        """
-        raise _complaint("what this object holds")
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name != "__jax_array__":
-            raise AttributeError(name)
-        return self.complain()
-
-
-for _name in (
-    "add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "floordiv", "rfloordiv",
-    "mod", "rmod", "pow", "rpow", "matmul", "rmatmul", "and", "rand", "or", "ror", "xor", "rxor",
-    "lt", "le", "gt", "ge", "eq", "ne", "neg", "pos", "abs", "invert", "bool", "int", "float",
-    "index", "len", "iter", "getitem", "setitem", "call", "contains",
-):  # fmt: skip
-    setattr(Spoiled, f"__{_name}__", Spoiled.complain)
-Spoiled.__hash__ = object.__hash__  # type: ignore[method-assign]
+    @staticmethod
+    def complaint() -> Exception:
+        """The error."""
+        return _complaint("what this object holds")
 
 
 _SPOILED = Spoiled()

@@ -42,7 +42,7 @@ class Unusable:
         """Raise the error.
 
         Raises:
-            StagingBoolError: MS170.
+            StagingError: MS102 or MS170.
         """
         raise self.complaint()
 
