@@ -5,7 +5,7 @@ from __future__ import annotations
 from ms_func.source import classes as _classes
 from ms_func.source import convert as _convert
 from ms_func.source import hooks as _hooks
-from ms_func.source.hooks.joining import choice as _choice
+from ms_func.source.hooks.values import choice as _choice
 from ms_func.tracing.policy import slots as _slots
 
 _convert.connect(_hooks)

@@ -23,9 +23,10 @@ from ms_func.errors import (
     UnsupportedError,
 )
 from ms_func.ir import loc
-from ms_func.source import caches, classes
+from ms_func.source import classes
 from ms_func.source.build import HOOKS, bare, cell_places, compile_function, dress, instantiate
 from ms_func.source.desugar import desugar
+from ms_func.source.hooks.calls import caches
 from ms_func.source.pushing import turned
 from ms_func.source.reader import Source, SourceMissing, read
 from ms_func.source.resolver import Resolver

@@ -24,6 +24,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
 from ms_func.runtime import extension
 from ms_func.source.build import HOOKS
+from ms_func.source.hooks import above
 from ms_func.source.hooks.calls import builtins, numpy_calls, recursion
 from ms_func.source.hooks.containers import (
     growing_methods,
@@ -37,7 +38,6 @@ from ms_func.source.hooks.containers import (
     uneven_stores,
 )
 from ms_func.source.hooks.containers.comparisons import holds_traced
-from ms_func.source.hooks.containers.growing import is_growing, is_keyed
 from ms_func.source.hooks.containers.membership import (
     callable_,
     count_of,
@@ -48,13 +48,13 @@ from ms_func.source.hooks.containers.membership import (
 from ms_func.source.hooks.containers.portions import Portion
 from ms_func.source.hooks.flow import iterators, pushing
 from ms_func.source.hooks.handlers import HANDLERS
-from ms_func.source.hooks.heap import native_arrays, opaque, views
+from ms_func.source.hooks.heap import complaints, native_arrays, opaque, views
 from ms_func.source.hooks.heap.aliases import changed
 from ms_func.source.hooks.heap.journal import Contents, born, journal, same_contents
-from ms_func.source.hooks.joining import complaints
-from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.perhaps import Perhaps
 from ms_func.source.hooks.policy import policy
+from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.growing import is_growing, is_keyed
+from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.tracing.tracer import Staging, Tracer
 
 _MUTATING = frozenset(
@@ -76,6 +76,7 @@ _STANDARD = frozenset(("contextlib", "collections", "queue", "types"))
 _LOOKING_UP = frozenset(("pop", "get", "__getitem__", "setdefault", "rotate", "insert"))
 
 
+@above.enter
 def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`f(*args, **kwargs)`."""
     if type(current.interpreter) is not Staging:
@@ -290,9 +291,6 @@ def _of_uneven(f: Any, owner: Any, args: Any, kwargs: Any) -> Any:
     if method is None:
         raise uneven.Perhaps.complaint()
     return method(owner, *args, **kwargs)
-
-
-Choice.call = staticmethod(call)
 
 
 def _class(f: Any, args: Any, kwargs: Any) -> Any:
