@@ -84,7 +84,6 @@ from ms_func.source.hooks.joining.branch import if_ as if_
 from ms_func.source.hooks.joining.branch import ifexp as ifexp
 from ms_func.source.hooks.joining.branch import not_ as not_
 from ms_func.source.hooks.joining.branch import or_ as or_
-from ms_func.source.hooks.policy import policy as policy
 from ms_func.source.hooks.values.binding import bound as bound
 from ms_func.source.hooks.values.binding import bound_free as bound_free
 from ms_func.source.hooks.values.binding import held as held

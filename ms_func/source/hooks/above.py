@@ -1,4 +1,4 @@
-"""What files of hooks use of files above them.
+"""What files of hooks use of files above them, and of the converter.
 
 Operations of a language need each other: two lists are compared by comparing their elements, which
 may be lists again. Files import downwards; what one needs of a file above it, that file enters
@@ -36,6 +36,14 @@ agree: Callable[..., Any]
 """Lists whose elements are made of the same slots."""
 compared: Callable[..., Any]
 """Whether a comparison of two containers holds."""
+
+convert: Callable[[Any], Any]
+"""From a function to its converted form, or to itself where it stays as it is."""
+variant: Callable[..., Any]
+"""From a function to its form for a use of its own, or None: a generator function turned inside
+out for a "loop" or a "with"; any whose operators are those of "sets"."""
+learn: Callable[[Any], None]
+"""Converts a function of a library, for it became a method of the user's."""
 
 
 def enter(function: F) -> F:

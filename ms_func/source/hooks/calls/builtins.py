@@ -47,7 +47,6 @@ from ms_func.source.hooks.handlers import HANDLERS, is_staging, is_traced, stand
 from ms_func.source.hooks.heap.aliases import refuse_spoiled
 from ms_func.source.hooks.heap.anatomy import is_number
 from ms_func.source.hooks.joining.branch import and_, ifexp, not_, or_
-from ms_func.source.hooks.policy import policy
 from ms_func.source.hooks.values.choice import Choice
 from ms_func.source.hooks.values.elements import Elements, Once, Range, Reversed, Zip, elements
 from ms_func.source.hooks.values.failures import assert_raising, raise_
@@ -428,7 +427,7 @@ def _of_function(f: Any) -> Callable[..., Any]:
     """A function of trees that calls its first argument."""
 
     def handler(function: Any, *args: Any, **kwargs: Any) -> Any:
-        return f(policy.convert(function) if callable(function) else function, *args, **kwargs)
+        return f(above.convert(function) if callable(function) else function, *args, **kwargs)
 
     return handler
 

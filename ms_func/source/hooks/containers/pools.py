@@ -26,11 +26,11 @@ from ms_func.lax import dynamic_index_in_dim, dynamic_update_index_in_dim
 from ms_func.source.hooks import above
 from ms_func.source.hooks.heap.anatomy import NONE_LIKE, Parts, handles, is_number
 from ms_func.source.hooks.heap.journal import Contents, frozen_handle, store
-from ms_func.source.hooks.policy import policy
 from ms_func.source.hooks.values import binding, conditions, failures
 from ms_func.source.hooks.values.choice import Choice
 from ms_func.source.hooks.values.truths import RULES, at_hand
 from ms_func.source.hooks.values.types import converted, promoted, type_of
+from ms_func.source.policy import is_users
 from ms_func.tracing.tracer import Tracer
 
 Kind = tuple[str, str]
@@ -327,7 +327,7 @@ def _is_plain(cls: type) -> bool:
         and cls.__reduce_ex__ is object.__reduce_ex__
         and cls.__setattr__ is object.__setattr__
         and not hasattr(cls, "__getattr__")
-        and (file is None or policy.is_users(file))
+        and (file is None or is_users(file))
     )
 
 

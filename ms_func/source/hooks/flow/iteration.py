@@ -49,7 +49,6 @@ from ms_func.source.hooks.heap.trials import Trial
 from ms_func.source.hooks.heap.undefined import UNDEFINED
 from ms_func.source.hooks.joining.branch import cells, if_, not_
 from ms_func.source.hooks.joining.outcomes import Bottom, State
-from ms_func.source.hooks.policy import policy
 from ms_func.source.hooks.values import failures
 from ms_func.source.hooks.values.choice import Choice
 from ms_func.source.hooks.values.elements import INDEX, Elements, Once, Range, elements
@@ -57,6 +56,7 @@ from ms_func.source.hooks.values.growing import is_stretched
 from ms_func.source.hooks.values.nodes import Slot
 from ms_func.source.hooks.values.truths import truth
 from ms_func.source.hooks.values.types import converted, materialized
+from ms_func.source.policy import is_users
 from ms_func.tracing.tracer import Staging, Tracer, speculation
 
 _MOST = 1 << 10
@@ -132,7 +132,7 @@ def _over_elements(
             return for_(items, body, state, names, stop)
         advance_ = getattr(type(items), "__next__", None)
         advance_ = getattr(advance_, "__wrapped__", advance_)
-        if type(advance_) is FunctionType and policy.is_users(advance_.__code__.co_filename):
+        if type(advance_) is FunctionType and is_users(advance_.__code__.co_filename):
             take = lambda: above.call(advance_, items)  # noqa: E731
             return taken(take, while_, body, state, names, stop)
         items = uneven.without(items) if uneven.Perhaps.exist else items

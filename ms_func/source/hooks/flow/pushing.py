@@ -29,7 +29,6 @@ from ms_func.source.hooks.heap.trials import Trial
 from ms_func.source.hooks.heap.undefined import UNDEFINED
 from ms_func.source.hooks.joining import attempts
 from ms_func.source.hooks.joining.branch import and_, if_, not_, or_
-from ms_func.source.hooks.policy import policy
 from ms_func.source.hooks.values.elements import Elements
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -106,7 +105,7 @@ def _turned(x: Any) -> Callable[..., Any] | None:
     call = call_of(x) if type(current.interpreter) is Staging else None
     if call is None or callable(call):
         return call
-    made = policy.variant(call[0])
+    made = above.variant(call[0])
     if made is None:
         return None
     return functools.partial(_run, made, *call[1:])
