@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections import ChainMap, UserDict, UserList
+from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any
 from weakref import WeakSet
@@ -19,7 +20,7 @@ from ms_func.ir.primitive import current
 from ms_func.source import hooks
 from ms_func.source.build import HOOKS
 from ms_func.source.hooks import above
-from ms_func.source.policy import is_users, may_decide
+from ms_func.source.policy import CONTAINERS, is_users, may_decide
 from ms_func.tracing.tracer import Staging
 
 _OPERATIONS = (
@@ -62,11 +63,29 @@ def prepare(cls: type) -> None:
                     changed = _double(owner, name, value)
                     if changed is not value:
                         type.__setattr__(owner, name, changed)
+                for name, value in _inherited(owner):
+                    type.__setattr__(owner, name, _method(owner, name, value))
                 if "__eq__" in vars(owner) and "__ne__" not in vars(owner):
                     type.__setattr__(owner, "__ne__", _unequal(owner))
 
 
+def _inherited(cls: type) -> Iterator[tuple[str, FunctionType]]:
+    """Special methods that a class of the user's has from a container of the standard library."""
+    for owner in cls.__mro__[1:]:
+        if owner.__module__ in CONTAINERS:
+            for name in SPECIAL & vars(owner).keys() - vars(cls).keys():
+                value = vars(owner)[name]
+                if type(value) is FunctionType and getattr(cls, name) is value:
+                    yield name, value
+
+
+_OF_PARTS = (UserDict, UserList, ChainMap)
+"""Classes of the standard library around a container that is their users'."""
+
+
 def _is_users(cls: type) -> bool:
+    if cls in _OF_PARTS:
+        return True
     if not cls.__flags__ & (1 << 9):  # not made by a class statement
         return False
     module = sys.modules.get(cls.__module__)
@@ -116,7 +135,8 @@ def _method(owner: type, name: str, f: Any) -> Any:
     def method(*args: Any, **kwargs: Any) -> Any:
         if type(current.interpreter) is not Staging or config.convert.value is False:
             return f(*args, **kwargs)
-        return hooks.call(traced, *args, **kwargs)
+        found = hooks.call(traced, *args, **kwargs)
+        return hooks.iterator(found) if name == "__iter__" and type(found) is list else found
 
     return method
 

@@ -8,11 +8,11 @@ from types import CodeType
 
 from ms_func.ir import loc
 
-CONTAINERS = {"collections", "heapq", "bisect"}
+CONTAINERS = {"collections", "collections.abc", "heapq", "bisect", "queue"}
 """Modules of the standard library that are converted: they compare and store what users hold."""
 NEVER = {"ms_func", "ms_func_xla", "ms_func_ascend", "numpy", "jaxlib", "ml_dtypes", "scipy"}
 _STANDARD = os.path.dirname(os.__file__) + os.sep
-_kinds: dict[str, str] = {}
+_kinds: dict[str, str] = {"<frozen _collections_abc>": "standard"}
 
 
 def kind_of(file: str) -> str:

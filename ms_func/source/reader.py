@@ -96,6 +96,8 @@ def _lines(file: str, namespace: dict[str, Any]) -> list[str]:
     lines = linecache.getlines(file, namespace)
     if not lines and not os.path.isabs(file):
         lines = linecache.getlines(os.path.abspath(file), namespace)
+    if not lines and file.startswith("<frozen "):
+        lines = linecache.getlines(namespace.get("__file__") or "")
     if not lines and file == "<string>" and namespace.get("__name__") == "__main__":
         lines = _command()
     return lines

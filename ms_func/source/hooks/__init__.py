@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ms_func.source.hooks.calls.call import call as call
 from ms_func.source.hooks.calls.call import native as native
+from ms_func.source.hooks.calls.queues import queue as _queue  # noqa: F401
 from ms_func.source.hooks.calls.recording import recorded as recorded
 from ms_func.source.hooks.calls.standard import stands_for as _standard  # noqa: F401
 from ms_func.source.hooks.calls.text import text as text
@@ -62,7 +63,6 @@ from ms_func.source.hooks.containers.stores import slice_ as slice_
 from ms_func.source.hooks.containers.uneven import divided as divided
 from ms_func.source.hooks.containers.uneven import gathered as gathered
 from ms_func.source.hooks.containers.uneven import is_uneven as is_uneven
-from ms_func.source.hooks.containers.uneven import items as items
 from ms_func.source.hooks.containers.uneven import unpacked as unpacked
 from ms_func.source.hooks.flow.caught import ended as ended
 from ms_func.source.hooks.flow.caught import guarded_ as guarded_
@@ -73,6 +73,8 @@ from ms_func.source.hooks.flow.comprehensions import nested as nested
 from ms_func.source.hooks.flow.iteration import for_ as for_
 from ms_func.source.hooks.flow.iterators import generator as generator
 from ms_func.source.hooks.flow.iterators import given as given
+from ms_func.source.hooks.flow.iterators import items as items
+from ms_func.source.hooks.flow.iterators import iterator as iterator
 from ms_func.source.hooks.flow.loops import while_ as while_
 from ms_func.source.hooks.flow.patterns import match_ as match_
 from ms_func.source.hooks.flow.pushing import endless as endless

@@ -33,6 +33,7 @@ from ms_func.source.hooks.flow.iterators import (
     generator,
     iterator,
     most_references,
+    opened,
     whole,
 )
 from ms_func.source.hooks.flow.pushing import (
@@ -48,7 +49,15 @@ from ms_func.source.hooks.heap.aliases import refuse_spoiled
 from ms_func.source.hooks.heap.anatomy import is_number
 from ms_func.source.hooks.joining.branch import and_, ifexp, not_, or_
 from ms_func.source.hooks.values.choice import Choice
-from ms_func.source.hooks.values.elements import Elements, Once, Range, Reversed, Zip, elements
+from ms_func.source.hooks.values.elements import (
+    Elements,
+    Mapped,
+    Once,
+    Range,
+    Reversed,
+    Zip,
+    elements,
+)
 from ms_func.source.hooks.values.failures import assert_raising, raise_
 from ms_func.source.hooks.values.growing import grown, is_stretched, note
 from ms_func.source.hooks.values.perhaps import Perhaps
@@ -202,6 +211,7 @@ def _range(*args: Any) -> Any:
 @stands_for(enumerate)
 def _enumerate(iterable: Any, start: Any = 0) -> Any:
     if is_staging():
+        iterable = opened(iterable)
         if uneven.is_uneven(iterable):
             return uneven.numbered(iterable, start)
         found = elements(iterable)
@@ -256,11 +266,19 @@ def _reversed(x: Any) -> Any:
     return reversed(x)
 
 
+def _counted(x: Any) -> Elements | None:
+    """Elements whose number is traced."""
+    part = x.part if type(x) is Once else x
+    if not isinstance(part, Elements) or isinstance(part.length, int | None):
+        return None
+    return elements(x)
+
+
 @stands_for(map)
 def _map(function: Any, *iterables: Any) -> Any:
     if not is_staging():
         return map(function, *iterables)
-    call = above.call
+    call, iterables = above.call, tuple(map(opened, iterables))
     if any(map(is_stretched, iterables)):
         return growing_methods.collected(_zip(*iterables), lambda xs: call(function, *xs), None)
     if any(map(uneven.is_uneven, iterables)):
@@ -269,6 +287,9 @@ def _map(function: Any, *iterables: Any) -> Any:
             lambda x: call(function, x) if one is iterables[0] else call(function, *x), one
         )
     if len(iterables) == 1:
+        found = _counted(iterables[0])
+        if found is not None:
+            return Once(Mapped(lambda x: call(function, x), found))
         return mapped(lambda x: call(function, x), iterables[0])
     return generator(call(function, *xs) for xs in zip(*iterables))  # noqa: B905
 
@@ -280,6 +301,8 @@ def _filter(function: Any, iterable: Any) -> Any:
     call = above.call
     asks = (lambda x: x) if function is None else lambda x: call(function, x)
     iterable = whole(iterable)
+    if _counted(iterable) is not None:
+        return Running(iterable, lambda x: x, asks)
     if is_stretched(iterable):
         return growing_methods.collected(iterable, lambda x: x, asks)
     if elements(iterable) is None and not isinstance(iterable, (list, tuple, deque)):
@@ -294,6 +317,8 @@ def sorted_(iterable: Any, /, *, key: Any = None, reverse: bool = False) -> Any:
     if not is_staging():
         return sorted(iterable, key=key, reverse=reverse)
     call = above.call
+    if isinstance(iterable, Running):
+        iterable = call(list, iterable)
     if is_stretched(iterable):
         asks = None if key is None else lambda x: call(key, x)
         return growing_methods.in_order(iterable, asks, reverse)

@@ -27,6 +27,7 @@ from ms_func.source.build import HOOKS
 from ms_func.source.hooks import above
 from ms_func.source.hooks.calls import builtins, numpy_calls, recursion
 from ms_func.source.hooks.containers import (
+    displays,
     growing_methods,
     keyed,
     lookup,
@@ -46,12 +47,15 @@ from ms_func.source.hooks.containers.membership import (
     type_,
 )
 from ms_func.source.hooks.containers.portions import Portion
+from ms_func.source.hooks.containers.running import Running
 from ms_func.source.hooks.flow import iterators, pushing
+from ms_func.source.hooks.flow.comprehensions import comprehension
 from ms_func.source.hooks.handlers import HANDLERS
 from ms_func.source.hooks.heap import complaints, native_arrays, opaque, views
 from ms_func.source.hooks.heap.aliases import changed
 from ms_func.source.hooks.heap.journal import Contents, born, journal, same_contents
 from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.elements import Elements
 from ms_func.source.hooks.values.growing import is_growing, is_keyed
 from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.tracing.tracer import Staging, Tracer
@@ -80,6 +84,8 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`f(*args, **kwargs)`."""
     if type(current.interpreter) is not Staging:
         return f(*args, **kwargs)  # nothing is traced: Python as it is
+    if id(f) in pushing.TAKING:
+        args = tuple(map(_used_up, args))
     if not _ONE_BY_ONE.isdisjoint(map(type, args)) and _takes(f):
         args = tuple([pushing.given(f, x) for x in args])
         iterators.advance_all(args)
@@ -93,6 +99,14 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
         return handler(*args, **kwargs) if chosen < 0 else _of_each(f, args, kwargs, chosen)
     rule = _KINDS.get(type(f))
     return above.convert(f)(*args, **kwargs) if rule is None else rule(f, args, kwargs)
+
+
+def _used_up(x: Any) -> Any:
+    """What a function is given that takes all elements; those of a traced number one by one."""
+    x = iterators.whole(x)
+    if not isinstance(x, Elements) or isinstance(x.length, int | None):
+        return x
+    return Running(x, lambda v: v, lambda v: True)
 
 
 def native(f: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -135,6 +149,9 @@ def _method(f: Any, args: Any, kwargs: Any) -> Any:
     if type(f.__self__) is Tracer and inner.__name__ in numpy_calls.RESHAPING:
         return views.reshaped(f.__self__, f(*args, **kwargs))
     if type(inner) is FunctionType:
+        handler = HANDLERS.get(id(inner))
+        if handler is not None:
+            return handler(f.__self__, *args, **kwargs)
         return _function(inner, (f.__self__, *args), kwargs)
     if type(f.__self__) in opaque.KINDS:
         opaque.change(f.__self__)
@@ -242,6 +259,9 @@ def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
 def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
     """A C function; looking for a traced value is a search at run time."""
     name = f.__name__
+    if name == "fromkeys" and args and uneven.is_folded(args[0]):
+        value = args[1] if len(args) > 1 else None
+        return displays.dict_of(comprehension(True, args[0], lambda key: (key, value), None))
     if keyed.concerns(name, owner, args):
         return keyed.METHODS[name](owner, *args, **kwargs)
     if uneven.is_uneven(owner) or is_growing(owner):

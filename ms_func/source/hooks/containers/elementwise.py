@@ -21,6 +21,7 @@ _HOOKS = {operator.lt: lt_, operator.le: le_, operator.gt: gt_, operator.ge: ge_
 @above.enter
 def compared(plain: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
     """Two containers, element by element."""
+    a, b = (keyed.set_of(x) if type(x) is keyed.Keys else x for x in (a, b))
     if is_keyed(a) or is_keyed(b):
         return keyed.compared(plain, a, b)
     kinds: Any = next((k for k in (tuple, list, deque, dict) if isinstance(a, k)), None)

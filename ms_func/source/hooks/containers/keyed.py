@@ -356,6 +356,33 @@ def alike(a: Any, b: Any) -> Any:
     return uneven.fold(items_of(a), step, same)
 
 
+class Keys(list[Any]):
+    """The keys of a dictionary of which data decide what they are: in order, and as a set."""
+
+    __slots__ = ()
+
+    def __or__(self, other: Any) -> set[Any]:
+        return union(set_of(self), other)
+
+    def __and__(self, other: Any) -> Any:
+        return intersection(set_of(self), other)
+
+    def __sub__(self, other: Any) -> Any:
+        return difference(set_of(self), other)
+
+    def __xor__(self, other: Any) -> set[Any]:
+        return symmetric_difference(set_of(self), set_of(other))
+
+    __ror__, __rand__, __rxor__ = __or__, __and__, __xor__
+
+    def __rsub__(self, other: Any) -> Any:
+        return difference(set_of(other), set_of(self))
+
+    def isdisjoint(self, other: Any) -> Any:
+        """Whether no key is an element of `other`."""
+        return METHODS["isdisjoint"](set_of(self), other)
+
+
 def copy(x: Any) -> Any:
     """`x.copy()`."""
     found = x.copy()
@@ -369,7 +396,7 @@ def _change(how: Callable[..., Any]) -> Callable[..., None]:
 
 
 METHODS: dict[str, Callable[..., Any]] = {
-    "keys": lambda x: _part(x, 0), "values": lambda x: _part(x, 1), "items": items_of,
+    "keys": lambda x: Keys(_part(x, 0)), "values": lambda x: _part(x, 1), "items": items_of,
     "get": get, "setdefault": lambda x, key, new=None: setdefault(x, key, lambda: new),
     "pop": _pop, "popitem": _pop_last, "update": update,
     "move_to_end": _move_to_end,
@@ -442,7 +469,8 @@ def concerns(name: str, x: Any, args: Sequence[Any]) -> bool:
         return takes(x, args[0])
     if isinstance(x, dict) and name in ("get", "__getitem__"):
         return takes_all(x, args[0])
-    return any(is_stretched(a) or _holds_traced_keys(a) for a in args)
+    decided = uneven.is_folded if isinstance(x, (set, frozenset)) else is_stretched
+    return any(decided(a) or _holds_traced_keys(a) for a in args)
 
 
 _OF_A_KEY = ("add", "discard", "remove", "setdefault", "pop", "__contains__")

@@ -64,7 +64,7 @@ def contains(item: Any, container: Any) -> Any:
         return _in_range(item, container)
     own = getattr(type(container), "__contains__", None)
     if type(own) is FunctionType and type(current.interpreter) is Staging:
-        found = above.call(own, container, item)
+        found = asked(above.call(own, container, item))
         return truth_of(found) if type(found) is Tracer else bool(found)
     hashed = isinstance(container, (dict, set, frozenset))  # what is hashed is not traced
     if not holds_traced(item) and (hashed or not holds_traced(container)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections import defaultdict, deque
 from collections.abc import Callable
-from types import MemberDescriptorType
+from types import FunctionType, MemberDescriptorType
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,7 @@ from ms_func.source.hooks.values import binding
 from ms_func.source.hooks.values.binding import bound, is_known
 from ms_func.source.hooks.values.choice import Choice
 from ms_func.source.hooks.values.growing import is_growing, is_keyed
+from ms_func.source.policy import CONTAINERS
 from ms_func.tracing.tracer import Staging, Tracer
 
 _CONTAINERS = frozenset({list, dict, set, deque})
@@ -149,6 +150,9 @@ def _element(obj: Any, index: Any) -> Any:
         found = obj[index]
         changed(obj)
         return found
+    own = getattr(type(obj), "__getitem__", None)
+    if type(own) is FunctionType and own.__module__ in CONTAINERS:
+        return above.call(own, obj, index)
     try:
         return obj[index]
     except IndexError:

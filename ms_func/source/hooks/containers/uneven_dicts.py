@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ms_func.source.hooks import above
-from ms_func.source.hooks.containers import lookup
+from ms_func.source.hooks.containers import keyed, lookup
 from ms_func.source.hooks.containers.comparisons import same_or_equal
 from ms_func.source.hooks.containers.uneven import (
     Pairs,
@@ -163,7 +163,7 @@ def alike(a: dict[Any, Any], b: dict[Any, Any]) -> Any:
 
 
 METHODS: dict[str, Callable[..., Any]] = {
-    "keys": lambda x: each(x, lambda key, held: key),
+    "keys": lambda x: keyed.Keys(each(x, lambda key, held: key)),
     "values": lambda x: each(x, lambda key, held: held),
     "items": lambda x: each(x, lambda key, held: (key, held)),
     "get": _get,

@@ -61,6 +61,8 @@ from ms_func.tracing.tracer import Staging, Tracer, speculation
 
 _MOST = 1 << 10
 """Most steps that are laid out behind the one that may leave the loop."""
+_LOOPED = (GeneratorType, Once, list)
+"""What methods `__iter__` give that a loop goes over by itself."""
 _log = logging.getLogger("ms_func")
 
 
@@ -128,7 +130,7 @@ def _over_elements(
         own = getattr(type(iterable), "__iter__", None)
         made = type(own) is FunctionType
         items = above.call(getattr(own, "__wrapped__", own), iterable) if made else iter(iterable)
-        if type(items) is GeneratorType and items is not iterable:
+        if type(items) in _LOOPED and items is not iterable:
             return for_(items, body, state, names, stop)
         advance_ = getattr(type(items), "__next__", None)
         advance_ = getattr(advance_, "__wrapped__", advance_)

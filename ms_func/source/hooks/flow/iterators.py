@@ -11,10 +11,10 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from inspect import GEN_CREATED, getgeneratorstate
-from types import GeneratorType
+from types import FunctionType, GeneratorType
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -23,13 +23,17 @@ import numpy as np
 import ms_func.numpy as xp
 from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
+from ms_func.source.hooks import above
+from ms_func.source.hooks.containers import uneven
 from ms_func.source.hooks.containers.uneven import truth_of
+from ms_func.source.hooks.handlers import HANDLERS
 from ms_func.source.hooks.heap import complaints
 from ms_func.source.hooks.heap.journal import journal
 from ms_func.source.hooks.heap.undefined import UNDEFINED
 from ms_func.source.hooks.joining.branch import and_, if_, ifexp
 from ms_func.source.hooks.values import failures
 from ms_func.source.hooks.values.elements import Elements, Once, Rows
+from ms_func.source.hooks.values.growing import grown, within
 from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.source.hooks.values.truths import asked, at_hand, truth
 from ms_func.tracing.tracer import Staging, Tracer
@@ -39,8 +43,12 @@ def iterator(x: Any) -> Any:
     """`iter(x)`."""
     if type(current.interpreter) is not Staging:
         return iter(x)
+    x = opened(x)
     if isinstance(x, (list, tuple, range)):
         return Once(Listed(x))
+    if uneven.is_folded(x) and isinstance(x, (dict, set, frozenset)):
+        found = grown(x)
+        return Once(Listed(uneven.listed(x) if found is None else [found]))
     if type(x) in _LISTABLE:
         return Once(Listed(tuple(x)))
     rows = isinstance(x, (Tracer, Array, np.ndarray)) and np.ndim(x) > 0
@@ -72,6 +80,47 @@ class Listed(Elements):
         return self.values[i]
 
 
+class Indexed(Elements):
+    """The elements of an object that has a length and gives them by position."""
+
+    def __init__(self, of: Any) -> None:
+        self.of = of
+        self.length = above.call(len, of)
+
+    def at(self, i: Any) -> Any:
+        """The element at a position."""
+        return above.getitem(self.of, i)
+
+    known = at
+
+
+class Ranked(Elements):
+    """The elements of a list of which data decide which are there."""
+
+    def __init__(self, values: Any) -> None:
+        self.given = uneven.pairs(values)
+        self.length = uneven.length_of(self.given)
+
+    def at(self, i: Any) -> Any:
+        """The element with so many others before it."""
+        return uneven.ranked(self.given, i)
+
+    known = at
+
+
+def _decided(x: Once) -> bool:
+    """Whether an iterator goes over a list whose length data decide, and is at its start."""
+    return type(x.part) is Listed and x.position == 0 and uneven.is_folded(x.part.values)
+
+
+def _by_position(x: Once) -> None:
+    """Let elements of such an iterator be taken one by one."""
+    if _decided(x):
+        values = x.part.values  # pyright: ignore[reportAttributeAccessIssue]
+        found = within(values)
+        x.part = Ranked(values) if found is None else found
+
+
 class Cycle(Listed):
     """The elements of a list again and again."""
 
@@ -86,17 +135,45 @@ class Cycle(Listed):
         return self.values[i % len(self.values)]
 
 
+def opened(x: Any) -> Any:
+    """The iterator of an object whose class makes it in Python; anything else as it is."""
+    own = getattr(type(x), "__iter__", None)
+    if type(own) is not FunctionType or type(current.interpreter) is not Staging:
+        return x
+    if own.__module__.startswith("ms_func."):
+        return x
+    found = above.call(getattr(own, "__wrapped__", own), x)
+    return found.part.values if type(found) is Once and _decided(found) else found
+
+
+HANDLERS[id(Sequence.__iter__)] = lambda x: Once(Indexed(x))
+
+
+def items(x: Any) -> Any:
+    """`x`, of which Python itself takes the elements.
+
+    Raises:
+        StagingError: MS170, data decide how many these are.
+    """
+    x = opened(x)
+    if isinstance(x, dict) and (found := grown(x)) is not None:
+        return [found]
+    return uneven.items(x)
+
+
 def whole(x: Any) -> Any:
     """What is left of an iterator, which is used up; other things as they are."""
+    x = opened(x)
     if type(x) is not Once:
         return x
-    found = x.rest()
+    found = x.part.values if _decided(x) else x.rest()  # pyright: ignore[reportAttributeAccessIssue]
     x.finish()
     return found
 
 
 def following(x: Once, default: tuple[Any, ...]) -> Any:
     """`next(x, *default)`."""
+    _by_position(x)
     length, position = x.part.length, x.place()
     inside: Any
     if type(position) is not Tracer and type(length) is not Tracer:
@@ -115,6 +192,7 @@ def over(x: Once, loop: Any, body: Any, state: Any, names: Any, stop: int | None
     """A `for` loop over what is left of an iterator; it stays where the loop left it."""
     if sys.getrefcount(x) <= _UNSEEN:
         return loop(whole(x), body, state, names, stop)
+    _by_position(x)
     if stop is None:
         items = (v for v in x) if x.is_known() else whole(x)  # the body may take some, too
         return loop(items, body, state, names, stop)

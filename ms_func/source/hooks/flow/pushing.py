@@ -282,3 +282,5 @@ def zipped(x: Any, place: int, others: Sequence[Elements]) -> Any:
 
 _FOLDS = (sum, min, max, any, all, functools.reduce, math.fsum, math.prod)
 _COLLECTIONS = (list, tuple, sorted, set, frozenset, dict)
+TAKING = frozenset(map(id, (*_FOLDS, *_COLLECTIONS)))
+"""Functions that use up all that they are given."""

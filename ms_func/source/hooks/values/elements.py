@@ -302,6 +302,22 @@ class Zip(Elements):
         return tuple([p.known(i) for p in self.parts])
 
 
+class Mapped(Elements):
+    """`map` of elements whose number is traced."""
+
+    def __init__(self, f: Callable[[Any], Any], part: Elements) -> None:
+        self.f, self.part = f, part
+        self.length = part.length
+
+    def at(self, i: Any) -> Any:
+        """The function of the element at a traced position."""
+        return self.f(self.part.at(i))
+
+    def known(self, i: int) -> Any:
+        """That at a known position."""
+        return self.f(self.part.known(i))
+
+
 class Reversed(Elements):
     """`reversed`."""
 

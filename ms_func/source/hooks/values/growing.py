@@ -175,8 +175,10 @@ class Growing(Elements):
             rooms[one.slot.index] = add(as_index(identity.block(size)), rows)
         return self.with_rooms(rooms, self.first, self.length)
 
+    complaint = staticmethod(Perhaps.complaint)
+
     def __jax_array__(self) -> Any:
-        raise Perhaps.complaint()
+        raise self.complaint()
 
     def __repr__(self) -> str:
         return f"<{self.length} elements>"

@@ -1,0 +1,296 @@
+"""Classes around containers, with data deciding what these hold; plain Python is the oracle."""
+
+from __future__ import annotations
+
+import queue
+from collections import ChainMap, UserDict, UserList
+from collections.abc import ItemsView, KeysView, MutableMapping, MutableSequence, Sequence
+
+import numpy as np
+import pytest
+
+import ms_func as ms
+
+POINTS = (2.5, -1.0, 0.5, 1.5)
+
+
+class Bag:
+    """Holds what it is filled with, and gives it one by one."""
+
+    def __init__(self):
+        self.held = []
+
+    def fill(self, x):
+        for k in range(3):
+            if x > k:
+                self.put(k, x * k)
+
+    def put(self, key, value):
+        self.held.append(value)
+
+    def __iter__(self):
+        return iter(self.held)
+
+
+class Keys(Bag):
+    def __init__(self):
+        self.held = {}
+
+    def put(self, key, value):
+        self.held[key] = value
+
+
+class Values(Keys):
+    def __iter__(self):
+        return iter(self.held.values())
+
+
+class Backwards(Bag):
+    def __iter__(self):
+        return reversed(self.held)
+
+
+class Doubled(Bag):
+    def __iter__(self):
+        return map(lambda v: v * 2, self.held)
+
+
+class Sifted(Bag):
+    def __iter__(self):
+        return filter(lambda v: v > 1, self.held)
+
+
+class Pairs(Bag):
+    def __iter__(self):
+        return zip(self.held, range(9))
+
+
+class Numbered(Keys):
+    def __iter__(self):
+        return iter(self.held.items())
+
+
+class Places(Bag):
+    def __init__(self):
+        self.held = set()
+
+    def put(self, key, value):
+        self.held.add(key)
+
+
+class Long(Bag):
+    def fill(self, x):
+        i = 0.0
+        while i < x:
+            self.held.append(i * x)
+            i += 1
+
+
+class LongKeys(Keys):
+    def fill(self, x):
+        i = 0
+        while i < x:
+            self.held[i] = i * x
+            i += 1
+
+
+class Table(MutableMapping):
+    def __init__(self):
+        self.held = {}
+
+    def __getitem__(self, key):
+        return self.held[key]
+
+    def __setitem__(self, key, value):
+        self.held[key] = value
+
+    def __delitem__(self, key):
+        del self.held[key]
+
+    def __iter__(self):
+        return iter(self.held)
+
+    def __len__(self):
+        return len(self.held)
+
+    fill, put = Bag.fill, __setitem__
+
+
+class Row(MutableSequence):
+    def __init__(self):
+        self.held = []
+
+    def __getitem__(self, place):
+        return self.held[place]
+
+    def __setitem__(self, place, value):
+        self.held[place] = value
+
+    def __delitem__(self, place):
+        del self.held[place]
+
+    def __len__(self):
+        return len(self.held)
+
+    def insert(self, place, value):
+        self.held.insert(place, value)
+
+    def put(self, key, value):
+        self.append(value)
+
+    fill = Bag.fill
+
+
+class LongRow(Row):
+    fill = Long.fill
+
+
+class OwnDict(UserDict):
+    fill, put = Bag.fill, UserDict.__setitem__
+
+
+class OwnList(UserList):
+    fill, put = Bag.fill, Row.put
+
+
+def number(v):
+    return sum(v) if isinstance(v, tuple) else v
+
+
+def looped(x):
+    total = 0.0
+    for v in x:
+        total = total * 2 + number(v)
+    return total
+
+
+def left_and_resumed(x):
+    it, found = iter(x), 0.0
+    for v in it:
+        found = number(v)
+        break
+    for v in it:
+        found = found * 3 + number(v)
+    return found
+
+
+def uses(x):
+    return (
+        looped(x), sum(map(number, x)), len(list(x)), sum([number(v) for v in x]),
+        sum(number(v) for v in x), max((number(v) for v in x), default=-3.0),
+        number(next(iter(x), -7.0)), left_and_resumed(x), any(number(v) > 1 for v in x),
+        sum(i * number(v) for i, v in enumerate(x)),
+    )  # fmt: skip
+
+
+KINDS = (
+    Bag, Keys, Values, Backwards, Doubled, Sifted, Pairs, Numbered, Places, Long, LongKeys, Table,
+    Row, LongRow, OwnDict, OwnList,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_an_object_gives_what_data_put_into_it(kind):
+    def f(x):
+        held = kind()
+        held.fill(x)
+        return uses(held)
+
+    jitted = ms.jit(f)
+    for x in POINTS:
+        np.testing.assert_allclose(np.array(jitted(x), float), np.array(f(x), float), rtol=1e-5)
+    assert jitted._cache_size() == 1
+
+
+def a_mapping(x, table):
+    table["a"] = x
+    table.setdefault("b", 2.0)
+    if x > 1:
+        table["q"] = x * x
+        table.update(a=9.0)
+    found = table.get("q", -1.0) + len(table) + ("q" in table) + sum(table.values())
+    for k, v in table.items():
+        found = found * 2 + v if k != "b" else found - v
+    return found + table.pop("a") + (table["q"] if "q" in table else 0.5)
+
+
+def a_sequence(x, row):
+    row.append(1.0)
+    row.extend([x, 3.0])
+    if x > 1:
+        row.append(x * x)
+        row[0] = x
+    found = sum(row) + len(row) + row.count(3.0) + (3.0 in row) + row[-1]
+    for v in reversed(row):
+        found = found * 2 + v
+    row.pop(0)
+    return found + row.index(3.0) + row.pop()
+
+
+def a_pipe(x, pipe):
+    pipe.put(x)
+    pipe.put_nowait(1.25)
+    if x > 1:
+        pipe.put(x * x)
+    found = pipe.qsize() * 100.0
+    while not pipe.empty():
+        found = found * 2 + pipe.get()
+    return found
+
+
+CASES = {
+    "Mapping": (a_mapping, Table), "UserDict": (a_mapping, UserDict),
+    "ChainMap": (a_mapping, lambda: ChainMap({}, {"b": 4.0})), "Sequence": (a_sequence, Row),
+    "UserList": (a_sequence, UserList), "Queue": (a_pipe, queue.Queue),
+    "LifoQueue": (a_pipe, queue.LifoQueue), "PriorityQueue": (a_pipe, queue.PriorityQueue),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_containers_of_the_standard_library(name):
+    f, made = CASES[name]
+    jitted = ms.jit(lambda x: f(x, made()))
+    slope = ms.grad(lambda x: f(x, made()))
+    for x in POINTS:
+        np.testing.assert_allclose(jitted(x), f(x, made()), rtol=1e-5)
+        h = 1e-4
+        np.testing.assert_allclose(
+            slope(x), (f(x + h, made()) - f(x - h, made())) / (2 * h), rtol=1e-4
+        )
+    assert jitted._cache_size() == 1
+
+
+def test_waiting_for_ever_is_an_exception():
+    def f(x):
+        pipe = queue.Queue(1)
+        if x > 0:
+            pipe.put(x)
+        return pipe.get()
+
+    jitted = ms.jit(f)
+    assert jitted(2.0) == 2.0
+    with pytest.raises(queue.Empty):
+        jitted(-1.0)
+
+    def g(x):
+        pipe = queue.Queue(1)
+        if x > 0:
+            pipe.put(x)
+        pipe.put(1.0)
+        return pipe.get()
+
+    jitted = ms.jit(g)
+    assert jitted(-2.0) == 1.0
+    with pytest.raises(queue.Full):
+        jitted(1.0)
+
+
+def test_plain_python_is_left_as_it_was():
+    table, row = UserDict(a=1), UserList([1, 2])
+    assert isinstance(table.keys(), KeysView)
+    assert isinstance(table.items(), ItemsView)
+    assert isinstance(row, Sequence)
+    assert (list(table), [*row], table == {"a": 1}, 2 in row) == (["a"], [1, 2], True, True)
+    pipe = queue.Queue()
+    pipe.put(3)
+    assert (pipe.get(timeout=1), pipe.empty()) == (3, True)
