@@ -74,7 +74,9 @@ from ms_func.source.hooks.flow.iteration import for_ as for_
 from ms_func.source.hooks.flow.iterators import generator as generator
 from ms_func.source.hooks.flow.iterators import given as given
 from ms_func.source.hooks.flow.loops import while_ as while_
+from ms_func.source.hooks.flow.pushing import delegated as delegated
 from ms_func.source.hooks.flow.pushing import endless as endless
+from ms_func.source.hooks.flow.pushing import is_left as is_left
 from ms_func.source.hooks.flow.pushing import take as take
 from ms_func.source.hooks.joining.binding import bound as bound
 from ms_func.source.hooks.joining.binding import bound_free as bound_free

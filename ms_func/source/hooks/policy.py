@@ -13,7 +13,8 @@ class Policy:
         is_users: whether a file is the user's own.
         convert: from a function to its converted form, or to itself where it stays as it is.
         variant: from a function to its form for a use of its own, or None: a generator function
-            turned inside out for a "loop" or a "with"; any whose operators are those of "sets".
+            turned inside out for a "loop" or a "with", or "from" which another one takes its
+            values; any whose operators are those of "sets".
     """
 
     is_users: Callable[[str], bool] = staticmethod(lambda file: False)

@@ -22,7 +22,7 @@ from ms_func import tree
 from ms_func.numpy.promotion import as_handle
 from ms_func.source.hooks.calls.text import print_
 from ms_func.source.hooks.containers import growing_methods, keyed, lookup, uneven
-from ms_func.source.hooks.containers.comparisons import gt_, holds_traced, lt_
+from ms_func.source.hooks.containers.comparisons import eq_, gt_, holds_traced, lt_
 from ms_func.source.hooks.containers.comparisons import order as by_comparisons
 from ms_func.source.hooks.containers.displays import dict_of, merged
 from ms_func.source.hooks.containers.growing import grown, is_stretched, note
@@ -36,6 +36,7 @@ from ms_func.source.hooks.flow.iterators import (
     most_references,
     whole,
 )
+from ms_func.source.hooks.flow.loops import while_
 from ms_func.source.hooks.flow.pushing import (
     Generated,
     can_turn,
@@ -56,7 +57,23 @@ from ms_func.source.hooks.raising.failures import assert_raising, raise_
 from ms_func.tracing.tracer import Tracer
 
 stands_for(print)(print_)
-stands_for(iter)(lambda *args: iterator(*args) if len(args) == 1 else iter(*args))
+stands_for(iter)(lambda *args: iterator(*args) if len(args) == 1 else _until(*args))
+
+
+def _until(f: Any, last: Any) -> Any:
+    """`iter(f, last)`."""
+    if not is_staging():
+        return iter(f, last)
+
+    def run(taker: Any) -> None:
+        def step(_: Any) -> tuple[Any]:
+            found = Choice.call(f)
+            return (or_(eq_(found, last), lambda: taker.take(found)),)
+
+        while_(not_, step, (False,), ("<break>",))
+
+    return generator((x for x in iter(lambda: Choice.call(f), last)), run)
+
 
 # --- folds --------------------------------------------------------------------------------------
 
@@ -444,6 +461,13 @@ def _fsum(values: Any) -> Any:
         return _sum(values, 0.0)
     values = list(values)
     return sum(values) if is_traced(*values) else math.fsum(values)
+
+
+@stands_for(math.dist)
+def _dist(p: Any, q: Any) -> Any:
+    if not (holds_traced(p) or holds_traced(q)):
+        return math.dist(p, q)
+    return xp.sqrt(sum((a - b) ** 2 for a, b in zip(p, q, strict=True)))
 
 
 @stands_for(math.prod)

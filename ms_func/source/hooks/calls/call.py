@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections import deque
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
 from ms_func.runtime import extension
 from ms_func.source.build import HOOKS
-from ms_func.source.hooks.calls import builtins, numpy_calls, recursion
+from ms_func.source.hooks.calls import builtins, dispatching, numpy_calls, recursion
 from ms_func.source.hooks.containers import (
     growing_methods,
     keyed,
@@ -73,6 +74,15 @@ _CHANGEABLE = {"numpy", "array", "builtins"}
 """Modules whose objects have such methods; of `builtins` it is `bytearray`."""
 _STANDARD = frozenset(("contextlib", "collections", "queue", "types"))
 """Modules whose objects hold lists, deques and dictionaries that their methods change."""
+_GO_THROUGH = {
+    **{id(f): slice(0, 1) for f in (
+        sum, min, max, any, all, list, tuple, sorted, set, frozenset, dict, deque, enumerate, iter,
+        math.fsum, math.prod,
+    )},
+    **{id(f): slice(1, 2) for f in (filter, functools.reduce)},
+    id(map): slice(1, None), id(zip): slice(0, None),
+}  # fmt: skip
+"""Functions of Python's that go through objects, and at which places these stand."""
 _LOOKING_UP = frozenset(("pop", "get", "__getitem__", "setdefault", "rotate", "insert"))
 
 
@@ -80,6 +90,8 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`f(*args, **kwargs)`."""
     if type(current.interpreter) is not Staging:
         return f(*args, **kwargs)  # nothing is traced: Python as it is
+    if (places := _GO_THROUGH.get(id(f))) is not None:
+        args = _begun(f, args, places)
     if not _ONE_BY_ONE.isdisjoint(map(type, args)) and _takes(f):
         args = tuple([pushing.given(f, x) for x in args])
         iterators.advance_all(args)
@@ -93,6 +105,14 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
         return handler(*args, **kwargs) if chosen < 0 else _of_each(f, args, kwargs, chosen)
     rule = _KINDS.get(type(f))
     return policy.convert(f)(*args, **kwargs) if rule is None else rule(f, args, kwargs)
+
+
+def _begun(f: Any, args: Any, places: slice) -> Any:
+    """The arguments of a function of Python's that goes through those at some places."""
+    if len(args) > 1 and (f is min or f is max):
+        return args
+    start, stop, _ = places.indices(len(args))
+    return (*args[:start], *map(iterators.begun, args[start:stop]), *args[stop:])
 
 
 def native(f: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -168,6 +188,10 @@ def _of_class(f: Any, args: Any, kwargs: Any) -> Any:
 
 def _function(f: Any, args: Any, kwargs: Any) -> Any:
     """A call of a function in Python, converted or not."""
+    if id(f.__code__) in dispatching.CODES:
+        found = dispatching.dispatched(f, args, kwargs)
+        if found is not NotImplemented:
+            return found
     if f.__code__.co_flags & _GENERATOR:
         return iterators.generator(policy.convert(f)(*args, **kwargs), (f, args, kwargs))
     made = policy.convert(f)
@@ -309,7 +333,14 @@ def _jitted(f: Any, args: Any, kwargs: Any) -> Any:
     return f(*args, **kwargs)
 
 
+def _dispatched(f: Any, args: Any, kwargs: Any) -> Any:
+    """A method under `singledispatchmethod`, which is an object."""
+    found = dispatching.dispatched(f, args, kwargs)
+    return policy.convert(f)(*args, **kwargs) if found is NotImplemented else found
+
+
 _KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
+    dispatching.METHOD: _dispatched,
     FunctionType: _function,
     type: _class,
     MethodType: _method,

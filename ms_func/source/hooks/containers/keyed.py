@@ -454,6 +454,8 @@ def concerns(name: str, x: Any, args: Sequence[Any]) -> bool:
     if type(current.interpreter) is not Staging or not args:
         return False
     if name in _OF_A_KEY:
+        if name != "__contains__" and journal.stand_ins and type(args[0]) is Tracer:
+            raise complaints.run_time_key()
         return takes(x, args[0])
     if isinstance(x, dict) and name in ("get", "__getitem__"):
         return takes_all(x, args[0])

@@ -33,7 +33,7 @@ from ms_func.source.hooks.flow import pushing, running
 from ms_func.source.hooks.flow.branch import cells, if_, not_
 from ms_func.source.hooks.flow.carry import Carry, Step
 from ms_func.source.hooks.flow.elements import INDEX, Elements, Once, Range, elements
-from ms_func.source.hooks.flow.iterators import advance, guarded, over
+from ms_func.source.hooks.flow.iterators import advance, begun, guarded, over
 from ms_func.source.hooks.flow.loops import (
     entries,
     loop_function,
@@ -123,9 +123,8 @@ def _over_elements(
     refuse_spoiled(iterable)
     found = elements(iterable)
     if found is None:
-        own = getattr(type(iterable), "__iter__", None)
-        made = type(own) is FunctionType
-        items = Choice.call(getattr(own, "__wrapped__", own), iterable) if made else iter(iterable)
+        items = begun(iterable)
+        items = iter(iterable) if items is iterable else items
         if type(items) is GeneratorType and items is not iterable:
             return for_(items, body, state, names, stop)
         advance_ = getattr(type(items), "__next__", None)

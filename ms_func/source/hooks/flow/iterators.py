@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from inspect import GEN_CREATED, getgeneratorstate
-from types import GeneratorType
+from types import FunctionType, GeneratorType
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
@@ -28,6 +28,7 @@ from ms_func.source.hooks.flow.branch import and_, if_, ifexp
 from ms_func.source.hooks.flow.elements import Elements, Once, Rows
 from ms_func.source.hooks.heap.journal import journal
 from ms_func.source.hooks.joining import complaints
+from ms_func.source.hooks.joining.choice import Choice
 from ms_func.source.hooks.joining.perhaps import Perhaps
 from ms_func.source.hooks.joining.truths import asked, at_hand, truth
 from ms_func.source.hooks.joining.undefined import UNDEFINED
@@ -48,6 +49,14 @@ def iterator(x: Any) -> Any:
 
 
 _LISTABLE = (str, bytes, dict, type({}.keys()), type({}.values()), type({}.items()))
+
+
+def begun(x: Any) -> Any:
+    """What the `__iter__` of a user's class gives for an object of it; other things as they are."""
+    own = getattr(type(x), "__iter__", None)
+    if type(own) is not FunctionType or own.__module__.startswith("ms_func."):
+        return x
+    return Choice.call(getattr(own, "__wrapped__", own), x)
 
 
 class Listed(Elements):
