@@ -10,6 +10,7 @@ something that no other table has, its name says what.
 from __future__ import annotations
 
 import contextlib
+import enum
 import functools
 import itertools
 import math
@@ -1877,3 +1878,50 @@ def generators_that_return_what_another_one_waits_for(x, n):
             break
         total = total * 0.5 + v * (i + 1)
     return total + sum(whole()) + last
+
+
+class Light(enum.Enum):
+    RED = 1
+    GREEN = 2
+    AMBER = 3
+
+
+NEXT = {
+    (Light.RED, 0): Light.GREEN, (Light.RED, 1): Light.RED, (Light.GREEN, 0): Light.AMBER,
+    (Light.GREEN, 1): Light.RED, (Light.AMBER, 0): Light.RED, (Light.AMBER, 1): Light.AMBER,
+}  # fmt: skip
+
+
+@case
+def table_of_transitions_by_state_and_event(x, n):
+    state, v = Light.RED, x
+    for _ in range(n):
+        state = NEXT[state, int(v > 1)]
+        v = v * 0.8 + (0.5 if state is Light.GREEN else 0.1)
+    return v * state.value
+
+
+@case
+def keys_that_are_tuples_with_a_chosen_text(x, n):
+    s = "a" if x > 0 else "b"
+    d = {("a", 0): 1.0, ("b", 1): x, "a": 2.0, "b": 3.0}
+    d[s, int(x > 0)] = x * 2
+    d[s, n] = d.get((s, n), 5.0) + 1
+    del d[s]
+    total = sum(d.values()) + len(d) + d.setdefault(("a", 0), 3.0) + d.pop((s, 1), 5.0)
+    try:
+        return total + d[s, n + 1]
+    except KeyError:
+        return total * 2
+
+
+@case
+def grid_of_cells_in_a_dictionary(x, n):
+    grid = {(i, j): i * x + j for i in range(3) for j in range(2)}
+    i, j = int(x > 0), n % 2
+    total = grid[i, j] + grid.get((i + 5, j), -1.0)
+    for di, dj in ((0, 1), (1, 0), (-1, 0)):
+        if (i + di, j + dj) in grid:
+            total += grid[i + di, j + dj]
+    grid[i, j] += n
+    return total + sum(v * k for k, v in enumerate(grid.values()))

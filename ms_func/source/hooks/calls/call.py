@@ -241,6 +241,10 @@ def _attributes(x: Any) -> Any:
 
 def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
     """A function written in C, a method of `owner` for the most part, called with `given`."""
+    if f.__name__ in _LOOKING_UP and args:
+        found = stores.each_key(owner, args[0], lambda k: call(f, k, *args[1:], **kwargs))
+        if found is not NotImplemented:
+            return found
     if type(owner) is GeneratorType:
         iterators.advance(owner)
     if type(owner) in opaque.KINDS:
@@ -270,7 +274,7 @@ def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
         return keyed.METHODS[name](owner, *args, **kwargs)
     if uneven.is_uneven(owner) or is_growing(owner):
         return _of_uneven(f, owner, args, kwargs)
-    if name in _LOOKING_UP and args and type(args[0]) is Tracer:
+    if name in _LOOKING_UP and args and lookup.is_key_of(owner, args[0]):
         if name == "__getitem__":
             return stores.getitem(owner, *args)
         if name == "get" and isinstance(owner, dict):
