@@ -11,8 +11,9 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
+from ms_func.source.hooks import above
 from ms_func.source.hooks.containers.membership import isinstance_
-from ms_func.source.hooks.joining.choice import Choice
+from ms_func.source.hooks.values.choice import Choice
 from ms_func.tracing.tracer import Tracer
 
 METHOD = type(functools.singledispatchmethod(len).__get__(None, object))
@@ -28,13 +29,13 @@ def dispatched(f: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
     """A call of such a function; NotImplemented where Python finds the implementation."""
     x = args[0] if args else None
     if type(x) is Choice and not x.are_functions:
-        return x.each(lambda a: Choice.call(f, a, *args[1:], **kwargs))
+        return x.each(lambda a: above.call(f, a, *args[1:], **kwargs))
     if type(x) is not Tracer:
         return NotImplemented
     registry, bound = _registry(f)
     kinds = [k for k in registry if k is not object and isinstance_(x, k)]
     best = next((k for k in kinds if all(issubclass(k, other) for other in kinds)), object)
-    return Choice.call(bound(registry[best]), *args, **kwargs)
+    return above.call(bound(registry[best]), *args, **kwargs)
 
 
 def _registry(f: Any) -> tuple[Any, Callable[[Any], Any]]:

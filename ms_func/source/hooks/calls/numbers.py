@@ -17,10 +17,11 @@ from ms_func.dtypes import DEFAULTS, is_inexact
 from ms_func.primitives import elementwise, special
 from ms_func.primitives.cast import convert_element_type
 from ms_func.source.hooks.calls.text import text_of
-from ms_func.source.hooks.flow.branch import ifexp
+from ms_func.source.hooks.flow.loops import while_
 from ms_func.source.hooks.handlers import HANDLERS, is_traced, stands_for
-from ms_func.source.hooks.joining.truths import asked, truth
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks.joining.branch import ifexp
+from ms_func.source.hooks.values import failures
+from ms_func.source.hooks.values.truths import asked, truth
 from ms_func.tracing.tracer import Tracer
 
 # --- numbers ------------------------------------------------------------------------------------
@@ -119,7 +120,6 @@ def _pow(base: Any, exp: Any, mod: Any = None) -> Any:
 
 def _power_mod(base: Any, exp: Any, mod: Any) -> Any:
     """Square and multiply; each product must fit the integer type."""
-    from ms_func.source.hooks.flow.loops import while_
 
     def step(b: Any, e: Any, out: Any) -> Any:
         odd = e % 2 == 1
@@ -182,8 +182,6 @@ def _comb(n: Any, k: Any) -> Any:
 
 def _stepwise(count: Any, step: Callable[[Any, Any], Any]) -> Any:
     """An integer made of 1 in as many steps; each must fit the integer type."""
-    from ms_func.source.hooks.flow.loops import while_
-
     after = lambda i, out: (i + 1, step(i, out))  # noqa: E731
     return while_(lambda i, _: i < count, after, (0, 1), ("i", "out"))[1]
 

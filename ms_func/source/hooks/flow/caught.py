@@ -18,16 +18,17 @@ from typing import Any
 
 from ms_func.errors import LocatedError, StagingError
 from ms_func.ir.primitive import current
+from ms_func.source.hooks import above
 from ms_func.source.hooks.containers.membership import type_
-from ms_func.source.hooks.flow.branch import and_, cells, if_, not_, or_
 from ms_func.source.hooks.flow.carry import TestStores
+from ms_func.source.hooks.flow.managers import managed
 from ms_func.source.hooks.heap.trials import Trial
-from ms_func.source.hooks.joining.choice import Choice
+from ms_func.source.hooks.joining.attempts import RAISED, attempt, certain, proceed
+from ms_func.source.hooks.joining.branch import and_, cells, if_, not_, or_
 from ms_func.source.hooks.joining.outcomes import State
-from ms_func.source.hooks.joining.truths import asked, truth
-from ms_func.source.hooks.raising import failures
-from ms_func.source.hooks.raising.attempts import RAISED, attempt, certain, proceed
-from ms_func.source.hooks.raising.managers import managed
+from ms_func.source.hooks.values import failures
+from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.truths import asked, truth
 from ms_func.tracing.tracer import Staging, Tracer
 
 Handler = tuple[Callable[[], Any] | None, Callable[..., State]]
@@ -190,14 +191,14 @@ def _method(x: Any, name: str) -> Any:
 def _left(manager: Any, body: Callable[..., State], state: State, names: Sequence[str]) -> State:
     """`with`, whose end gets to know of what data raise in it."""
     leave = _method(manager, "__exit__")
-    item = Choice.call(_method(manager, "__enter__"), manager)
+    item = above.call(_method(manager, "__enter__"), manager)
 
     def failed(error: Any, *s: Any) -> State:
-        kept = Choice.call(leave, manager, type_(error), error, None)
+        kept = above.call(leave, manager, type_(error), error, None)
         return if_(kept, lambda *s: s, lambda *_: _raise(error), s, names)
 
     def done(*s: Any) -> State:
-        Choice.call(leave, manager, None, None, None)
+        above.call(leave, manager, None, None, None)
         return s
 
     run = lambda *s: body(item, *s)  # noqa: E731
