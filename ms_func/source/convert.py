@@ -30,7 +30,7 @@ from ms_func.source.reader import Source, SourceMissing, read
 from ms_func.source.resolver import Resolver
 from ms_func.source.rewrite import Rewriter
 
-Turn = Literal["loop", "with", "sets", None]
+Turn = Literal["loop", "with", "from", "sets", None]
 """What a generator is turned inside out for, see `source.pushing`; "sets" converts any function as
 one whose operators are those of sets with traced elements."""
 
@@ -442,6 +442,7 @@ def variant(f: FunctionType, turn: Turn = "loop") -> FunctionType | None:
 
 
 _variants: dict[tuple[int, Turn], Entry] = {}
+_INSIDE_OUT = ("loop", "with", "from")
 
 
 def _rewritten(f: FunctionType, turn: Turn = None) -> tuple[Source, dict[str, str], bool]:
@@ -453,11 +454,11 @@ def _rewritten(f: FunctionType, turn: Turn = None) -> tuple[Source, dict[str, st
     source = read(code, f.__globals__)
     node = bare(source.node)
     if isinstance(node, ast.FunctionDef):
-        if turn in ("loop", "with") and not turned(node, turn == "with"):
+        if turn in _INSIDE_OUT and not turned(node, turn):
             raise Refused("it cannot be turned inside out")
         if not source.plain:
             desugar(node)
-    elif turn in ("loop", "with"):
+    elif turn in _INSIDE_OUT:
         raise Refused("it is a lambda")
     shown: dict[str, str] = {}
     rewriter = Rewriter(node, Resolver(f.__globals__, frozenset(_local_names(code))),

@@ -146,11 +146,10 @@ class Expressions:
             return node
         if known:
             return hook("held", node, node) if name in self.jumped else node
-        if name in self.cells:
-            if not self.depth and not self._piece:
-                return node
+        if name in self.cells and (self.depth or self._piece):
             return hook("bound_cell", node, thunk(load(name, node), node), constant(name, node))
-        self.unsure.add(name)
+        if name not in self.cells:
+            self.unsure.add(name)
         return hook("bound", node, node, constant(name, node))
 
     def inherited(self, name: str | None = None) -> tuple[Set, Set]:

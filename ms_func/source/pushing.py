@@ -14,7 +14,7 @@ from typing import Any
 
 from ms_func.source import flow
 from ms_func.source.flow import holds_yield
-from ms_func.source.nodes import constant, hook, load, placed, store
+from ms_func.source.nodes import constant, hook, hook_itself, load, placed, store
 
 TAKER = "__ms_taker"
 """Parameter for what takes the values."""
@@ -23,23 +23,26 @@ _BLOCKS = ("body", "orelse", "finalbody")
 _LOOPS = (ast.For, ast.While)
 
 
-def turned(node: Any, manages: bool) -> bool:
+def turned(node: Any, turn: str) -> bool:
     """Turn a generator inside out, in place; False where that cannot be.
 
-    It cannot where a `yield` gives a value, or where the generator would catch what the loop
-    raises. Where no loop of the generator yields, there is nothing to gain.
+    It cannot where a `yield` stands inside of an expression, or where the generator would catch
+    what the loop raises. Where no loop of the generator yields, a loop has nothing to gain.
 
     Args:
         node: the generator function.
-        manages: whether it stands under `contextmanager`; then it may not yield in a loop.
+        turn: what takes its values: a "loop"; a "with", in whose generators no loop may yield; or
+            a generator of which it is a part, "from" which that also gets what it returns.
     """
-    if any(map(_repeats, ast.walk(node))) == manages:
+    manages = turn == "with"
+    if turn != "from" and any(map(_repeats, ast.walk(node))) == manages:
         return False
     if not _can_turn(node.body, manages):
         return False
     first = node.body[0]
     mark = placed(ast.Expr(hook("endless", first, load(TAKER, first))), first)
-    node.body = [*([mark] if _is_endless(node) else ()), *_block(node.body)]
+    body = _block(node.body, turn == "from")
+    node.body = [*([mark] if _is_endless(node) else ()), *body]
     node.args.posonlyargs.insert(0, placed(ast.arg(TAKER), node))
     return True
 
@@ -76,40 +79,51 @@ def _is_endless(node: Any) -> bool:
 
 
 def _is_yield(s: Any) -> bool:
-    if not isinstance(s, ast.Expr) or not isinstance(s.value, (ast.Yield, ast.YieldFrom)):
+    """Whether a statement is `yield x`, `yield from xs`, or one that binds what these give."""
+    if not isinstance(s, (ast.Expr, ast.Assign)):
         return False
-    return s.value.value is None or not holds_yield(s.value.value)
+    if not isinstance(s.value, (ast.Yield, ast.YieldFrom)):
+        return False
+    inside = [s.value.value, *getattr(s, "targets", [])]
+    return not any(x is not None and holds_yield(x) for x in inside)
 
 
-def _block(stmts: list[Any]) -> list[Any]:
+def _block(stmts: list[Any], returns: bool) -> list[Any]:
+    """Statements turned inside out; `returns` says that somebody gets what they return."""
     out: list[Any] = []
     for s in stmts:
-        if isinstance(s, ast.Return):  # its value is of no interest to a loop
-            if s.value is not None:
-                out.append(placed(ast.Expr(s.value), s))
+        if isinstance(s, ast.Return) and not returns and s.value is not None:
+            out.append(placed(ast.Expr(s.value), s))
             s.value = None
         elif _is_yield(s):
-            out.append(_taken(s))
+            out += _taken(s, returns)
             continue
         for field in _BLOCKS:
             inner = getattr(s, field, None)
             if isinstance(inner, list) and not isinstance(s, (ast.FunctionDef, ast.ClassDef)):
-                setattr(s, field, _block(inner))
+                setattr(s, field, _block(inner, returns))
         for case in [*getattr(s, "handlers", []), *getattr(s, "cases", [])]:
-            case.body = _block(case.body)
+            case.body = _block(case.body, returns)
         out.append(s)
     return out
 
 
-def _taken(s: Any) -> Any:
-    """`yield x`, or `yield from xs`."""
-    value = s.value.value
+def _taken(s: Any, returns: bool) -> list[Any]:
+    """`yield x`, to which a loop sends nothing; `yield from xs`; the same with targets."""
+    taker, value = load(TAKER, s), s.value.value
     if isinstance(s.value, ast.Yield):
-        return _given(constant(None, s) if value is None else value, s)
+        given = hook("take", s, taker, constant(None, s) if value is None else value)
+        s.value = constant(None, s)
+        return [_left_if(given, s, returns), *([s] if isinstance(s, ast.Assign) else ())]
+    if isinstance(s, ast.Assign):
+        s.value = hook("delegated", s, taker, value)
+        return [s, _left_if(hook("is_left", s, load(TAKER, s)), s, returns)]
     item = f"{TAKER}_item"
-    return placed(ast.For(store(item, s), value, [_given(load(item, s), s)], [], None), s)
+    body = [_left_if(hook("take", s, taker, load(item, s)), s, returns)]
+    return [placed(ast.For(store(item, s), value, body, [], None), s)]
 
 
-def _given(value: Any, at: Any) -> Any:
-    leave = placed(ast.Return(None), at)
-    return placed(ast.If(hook("take", at, load(TAKER, at), value), [leave], []), at)
+def _left_if(left: Any, at: Any, returns: bool) -> Any:
+    """The end of the function, where the loop is left."""
+    value = hook_itself("UNDEFINED", at) if returns else None
+    return placed(ast.If(left, [placed(ast.Return(value), at)], []), at)

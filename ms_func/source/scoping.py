@@ -200,7 +200,9 @@ class Names:
 
     def _element(self, node: ast.Subscript) -> None:
         stored = isinstance(node.ctx, ast.Store)
-        self._hooked = self._hooked or stored or type(node.slice) is not ast.Constant
+        key = node.slice
+        whole = type(key) is ast.Constant and type(key.value) not in (int, str)  # of arrays alone
+        self._hooked = self._hooked or stored or not whole
         self._indexed = True
         if any(map(_may_take_part, [*getattr(node.slice, "elts", [node.slice])])):
             self.resolver.marks.add("parts")

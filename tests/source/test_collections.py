@@ -14,6 +14,10 @@ import ms_func as ms
 POINTS = (2.5, -1.0, 0.5, 1.5)
 
 
+def double(v):
+    return v * 2
+
+
 class Bag:
     """Holds what it is filled with, and gives it one by one."""
 
@@ -52,7 +56,7 @@ class Backwards(Bag):
 
 class Doubled(Bag):
     def __iter__(self):
-        return map(lambda v: v * 2, self.held)
+        return map(double, self.held)
 
 
 class Sifted(Bag):
@@ -62,7 +66,7 @@ class Sifted(Bag):
 
 class Pairs(Bag):
     def __iter__(self):
-        return zip(self.held, range(9))
+        return zip(self.held, range(9), strict=False)
 
 
 class Numbered(Keys):
@@ -211,7 +215,7 @@ def a_mapping(x, table):
     found = table.get("q", -1.0) + len(table) + ("q" in table) + sum(table.values())
     for k, v in table.items():
         found = found * 2 + v if k != "b" else found - v
-    return found + table.pop("a") + (table["q"] if "q" in table else 0.5)
+    return found + table.pop("a") + (table["q"] if "q" in table else 0.5)  # noqa: SIM401
 
 
 def a_sequence(x, row):

@@ -100,3 +100,39 @@ def test_places_that_are_not_there(f, error):
     assert float(jitted(0)) == f(0)
     with pytest.raises(error):
         jitted(5)
+
+
+class Current:
+    """What is current is put back at the end of a `with`."""
+
+    value = None
+
+    def __enter__(self):
+        self.old, Current.value = Current.value, self
+
+    def __exit__(self, *raised):
+        Current.value = self.old
+        return raised[0] is not None and issubclass(raised[0], StopIteration)
+
+
+def test_a_manager_that_catches_what_data_raise_leaves_nothing_traced_behind():
+    def f(x):
+        y = x
+        with Current():
+            if y > 2:
+                y = y - 1
+                raise StopIteration
+            y += 10
+        return y
+
+    assert [float(ms.jit(f)(x)) for x in (3.0, 1.0)] == [f(3.0), f(1.0)]
+    assert Current.value is None
+
+
+def test_traced_values_are_instances_of_what_they_are_in_python():
+    def f(x, kind):
+        return 1 if isinstance(x, kind) else 0
+
+    for x in (2.0, np.float64(2.0), np.float32(2.0), np.ones(3), np.ones((2, 2), np.int32)):
+        for kind in (float, np.ndarray, (str, np.ndarray), float | np.ndarray):
+            assert ms.jit(f, static_argnums=1)(x, kind) == f(x, kind)

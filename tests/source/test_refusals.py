@@ -29,8 +29,8 @@ def yields_in_branch(x, n):
     def g():
         for v in (x, 1.0):
             if v > 0:  # here
-                wanted = yield v
-                if wanted:
+                wanted = not (yield v)
+                if not wanted:
                     break
 
     return sum(g())

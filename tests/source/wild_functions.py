@@ -10,6 +10,7 @@ something that no other table has, its name says what.
 from __future__ import annotations
 
 import contextlib
+import enum
 import functools
 import itertools
 import math
@@ -1624,3 +1625,303 @@ def break_in_nested_if_else(x, n):
         else:
             x -= 0.1
     return x * k
+
+
+# --- dispatch, iteration and recursion of other people's programs ---------------------------------
+
+
+@functools.singledispatch
+def size_of(v):
+    return -1.0
+
+
+@size_of.register(float)
+def _(v):
+    return v * 2
+
+
+@size_of.register(type(None))
+def _(v):
+    return 7.0
+
+
+@size_of.register(list)
+def _(v):
+    return sum(size_of(e) for e in v)
+
+
+@case
+def single_dispatch_of_numbers_and_chosen_objects(x, n):
+    return size_of(x) + size_of(x if x > 1 else None) + size_of([x, [x, 2.0]]) + n
+
+
+class Visitor:
+    scale = 3.0
+
+    @functools.singledispatchmethod
+    def visit(self, shape):
+        return -1.0
+
+    @visit.register
+    def _(self, shape: float):
+        return shape + self.scale
+
+    @visit.register
+    def _(self, shape: tuple):
+        return self.visit(shape[0]) * 2
+
+
+@case
+def single_dispatch_of_methods(x, n):
+    return Visitor().visit(x) + Visitor().visit((x, n) if x > 0 else x)
+
+
+@case
+def handler_goes_on_before_a_name_is_bound(x, n):
+    tries = 0
+    for guess in (x, x - 1, 0.5):
+        tries += 1
+        try:
+            if guess > 1:
+                raise ValueError
+            found = guess * 2
+        except ValueError:
+            if tries < 3:
+                continue
+            found = 3.0
+        break
+    return found + tries
+
+
+class Chain:
+    """A linked list whose `__iter__` is a generator."""
+
+    def __init__(self):
+        self.head = None
+
+    def push(self, v):
+        self.head = (v, self.head)
+
+    def pop(self):
+        v, self.head = self.head
+        return v
+
+    def __iter__(self):
+        node = self.head
+        while node is not None:
+            yield node[0]
+            node = node[1]
+
+
+class Evens:
+    def __init__(self, values, least):
+        self.values, self.least = values, least
+
+    def __iter__(self):
+        for v in self.values:
+            if v > self.least:
+                yield v * 2
+
+
+@case
+def functions_go_through_objects_with_generators(x, n):
+    e = Evens([x, 1.0, x + n, 0.25], 0.5)
+    c = Chain()
+    for v in (x, 2.0):
+        c.push(v)
+    total = sum(e) + len(list(e)) + max(e, default=0.0) + sum(c)
+    for i, v in enumerate(e):
+        total += i * v
+    for v, w in zip(e, (3.0, 2.0, 1.0, 0.5)):
+        total += v * w
+    return total + functools.reduce(lambda a, b: a * 0.5 + b, e, 1.0)
+
+
+@case
+def bounded_deque_that_data_fill(x, n):
+    d = deque([1.0, 2.0], maxlen=3)
+    if x > 0:
+        d.append(x)
+    if x > 1:
+        d.rotate(1)
+    d.append(4.0)
+    first = lambda q: q[0]
+    weighted = sum(v * (i + 1) for i, v in enumerate(d))
+    return first(d) + weighted + sum([v * 2 for v in d]) + sum(map(abs, d))
+
+
+def whole_entry(d):
+    return d["a"]
+
+
+@case
+def element_of_a_dictionary_that_data_fill_in_a_helper(x, n):
+    d = {}
+    if x > 0:
+        d["a"] = x
+    else:
+        d["b"] = x
+    try:
+        return whole_entry(d)
+    except KeyError:
+        return -1.0
+
+
+@case
+def iter_until_a_sentinel(x, n):
+    queue, total = [1.0, x, 2.0], 0.0
+    for v in iter(lambda: queue.pop() if queue else None, None):
+        total = total * 0.5 + v
+        if v > 2.5:
+            break
+
+    def halves():
+        nonlocal x
+        x = x * 0.5
+        return x if x > 0.1 else 0
+
+    return total + sum(iter(halves, 0)) + x
+
+
+@case
+def recursion_that_appends_on_its_way_back(x, n):
+    out, seen = [], set()
+
+    def visit(u):
+        if u > 6 or u in seen:
+            return
+        seen.add(u)
+        visit(u * 2 + 1)
+        visit(u * 2 + 2)
+        out.append(u * x)
+
+    visit(n)
+    return sum(out) + len(seen)
+
+
+@case
+def recursion_with_a_default_argument(x, n):
+    def f(m, k, depth=0):
+        if m <= 0:
+            return k + x
+        if k > 3 or depth > 2:
+            return f(m - 1, k * 0.5, depth=depth + 1)
+        return f(m - 1, f(m - 2, k + 1, depth + 1), depth + 1) * 0.9
+
+    return f(n, x)
+
+
+@case
+def recursion_that_fills_a_set_under_conditions(x, n):
+    seen = set()
+
+    def visit(u):
+        if u in seen:
+            return
+        seen.add(u)
+        if u < 3 and x > u:
+            visit(u + 1)
+
+    for u in range(2):
+        visit(u)
+    return len(seen) * x
+
+
+@case
+def rare_functions_of_math(x, n):
+    whole = (
+        math.isqrt(n * n * 7 + n) + math.comb(n + 3, 2) + math.perm(n + 2, 2) + math.factorial(n)
+    )
+    return whole + math.remainder(x, 2.0) + math.dist((x, 1.0), [n, x * x])
+
+
+@case
+def generator_that_waits_for_a_value(x, n):
+    def g():
+        v = x
+        for _ in range(n):
+            got = yield v
+            if got is None:
+                v = v * 0.5 + 1
+            if v > 1.5:
+                return
+
+    total = 0.0
+    for i, v in enumerate(g()):
+        total += v * (i + 1)
+    return total
+
+
+@case
+def generators_that_return_what_another_one_waits_for(x, n):
+    def part(k, low):
+        total = 0.0
+        for i in range(k):
+            if x * i < low:
+                return total - 1
+            total += x * i
+            yield total
+        return total * 2
+
+    def whole():
+        a = yield from part(n, -3.0)
+        if a > 2:
+            yield a
+        b = yield from part(n + 1, 1.5)
+        c = yield from [b, x]
+        yield a * b if c is None else 0.0
+
+    total, last = 0.0, x
+    for i, v in enumerate(whole()):
+        last = v
+        if v > 7:
+            break
+        total = total * 0.5 + v * (i + 1)
+    return total + sum(whole()) + last
+
+
+class Light(enum.Enum):
+    RED = 1
+    GREEN = 2
+    AMBER = 3
+
+
+NEXT = {
+    (Light.RED, 0): Light.GREEN, (Light.RED, 1): Light.RED, (Light.GREEN, 0): Light.AMBER,
+    (Light.GREEN, 1): Light.RED, (Light.AMBER, 0): Light.RED, (Light.AMBER, 1): Light.AMBER,
+}  # fmt: skip
+
+
+@case
+def table_of_transitions_by_state_and_event(x, n):
+    state, v = Light.RED, x
+    for _ in range(n):
+        state = NEXT[state, int(v > 1)]
+        v = v * 0.8 + (0.5 if state is Light.GREEN else 0.1)
+    return v * state.value
+
+
+@case
+def keys_that_are_tuples_with_a_chosen_text(x, n):
+    s = "a" if x > 0 else "b"
+    d = {("a", 0): 1.0, ("b", 1): x, "a": 2.0, "b": 3.0}
+    d[s, int(x > 0)] = x * 2
+    d[s, n] = d.get((s, n), 5.0) + 1
+    del d[s]
+    total = sum(d.values()) + len(d) + d.setdefault(("a", 0), 3.0) + d.pop((s, 1), 5.0)
+    try:
+        return total + d[s, n + 1]
+    except KeyError:
+        return total * 2
+
+
+@case
+def grid_of_cells_in_a_dictionary(x, n):
+    grid = {(i, j): i * x + j for i in range(3) for j in range(2)}
+    i, j = int(x > 0), n % 2
+    total = grid[i, j] + grid.get((i + 5, j), -1.0)
+    for di, dj in ((0, 1), (1, 0), (-1, 0)):
+        if (i + di, j + dj) in grid:
+            total += grid[i + di, j + dj]
+    grid[i, j] += n
+    return total + sum(v * k for k, v in enumerate(grid.values()))

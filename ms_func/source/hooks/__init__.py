@@ -77,7 +77,9 @@ from ms_func.source.hooks.flow.iterators import items as items
 from ms_func.source.hooks.flow.iterators import iterator as iterator
 from ms_func.source.hooks.flow.loops import while_ as while_
 from ms_func.source.hooks.flow.patterns import match_ as match_
+from ms_func.source.hooks.flow.pushing import delegated as delegated
 from ms_func.source.hooks.flow.pushing import endless as endless
+from ms_func.source.hooks.flow.pushing import is_left as is_left
 from ms_func.source.hooks.flow.pushing import take as take
 from ms_func.source.hooks.heap.undefined import UNBOUND as UNBOUND
 from ms_func.source.hooks.heap.undefined import UNDEFINED as UNDEFINED

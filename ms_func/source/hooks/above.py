@@ -41,7 +41,8 @@ convert: Callable[[Any], Any]
 """From a function to its converted form, or to itself where it stays as it is."""
 variant: Callable[..., Any]
 """From a function to its form for a use of its own, or None: a generator function turned inside
-out for a "loop" or a "with"; any whose operators are those of "sets"."""
+out for a "loop" or a "with", or "from" which another one takes its values; any whose operators are
+those of "sets"."""
 learn: Callable[[Any], None]
 """Converts a function of a library, for it became a method of the user's."""
 

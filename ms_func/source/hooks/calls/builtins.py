@@ -23,7 +23,7 @@ from ms_func.numpy.promotion import as_handle
 from ms_func.source.hooks import above
 from ms_func.source.hooks.calls.text import print_
 from ms_func.source.hooks.containers import growing_methods, keyed, lookup, uneven
-from ms_func.source.hooks.containers.comparisons import gt_, holds_traced, lt_
+from ms_func.source.hooks.containers.comparisons import eq_, gt_, holds_traced, lt_
 from ms_func.source.hooks.containers.comparisons import order as by_comparisons
 from ms_func.source.hooks.containers.displays import dict_of, merged
 from ms_func.source.hooks.containers.running import Running
@@ -33,9 +33,9 @@ from ms_func.source.hooks.flow.iterators import (
     generator,
     iterator,
     most_references,
-    opened,
     whole,
 )
+from ms_func.source.hooks.flow.loops import while_
 from ms_func.source.hooks.flow.pushing import (
     Generated,
     can_turn,
@@ -65,7 +65,23 @@ from ms_func.source.hooks.values.truths import asked, truth
 from ms_func.tracing.tracer import Tracer
 
 stands_for(print)(print_)
-stands_for(iter)(lambda *args: iterator(*args) if len(args) == 1 else iter(*args))
+stands_for(iter)(lambda *args: iterator(*args) if len(args) == 1 else _until(*args))
+
+
+def _until(f: Any, last: Any) -> Any:
+    """`iter(f, last)`."""
+    if not is_staging():
+        return iter(f, last)
+
+    def run(taker: Any) -> None:
+        def step(_: Any) -> tuple[Any]:
+            found = above.call(f)
+            return (or_(eq_(found, last), lambda: taker.take(found)),)
+
+        while_(not_, step, (False,), ("<break>",))
+
+    return generator((x for x in iter(lambda: above.call(f), last)), run)
+
 
 # --- folds --------------------------------------------------------------------------------------
 
@@ -211,7 +227,6 @@ def _range(*args: Any) -> Any:
 @stands_for(enumerate)
 def _enumerate(iterable: Any, start: Any = 0) -> Any:
     if is_staging():
-        iterable = opened(iterable)
         if uneven.is_uneven(iterable):
             return uneven.numbered(iterable, start)
         found = elements(iterable)
@@ -278,7 +293,7 @@ def _counted(x: Any) -> Elements | None:
 def _map(function: Any, *iterables: Any) -> Any:
     if not is_staging():
         return map(function, *iterables)
-    call, iterables = above.call, tuple(map(opened, iterables))
+    call = above.call
     if any(map(is_stretched, iterables)):
         return growing_methods.collected(_zip(*iterables), lambda xs: call(function, *xs), None)
     if any(map(uneven.is_uneven, iterables)):
@@ -469,6 +484,13 @@ def _fsum(values: Any) -> Any:
         return _sum(values, 0.0)
     values = list(values)
     return sum(values) if is_traced(*values) else math.fsum(values)
+
+
+@stands_for(math.dist)
+def _dist(p: Any, q: Any) -> Any:
+    if not (holds_traced(p) or holds_traced(q)):
+        return math.dist(p, q)
+    return xp.sqrt(sum((a - b) ** 2 for a, b in zip(p, q, strict=True)))
 
 
 @stands_for(math.prod)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections import deque
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from ms_func.ir.primitive import current
 from ms_func.runtime import extension
 from ms_func.source.build import HOOKS
 from ms_func.source.hooks import above
-from ms_func.source.hooks.calls import builtins, numpy_calls, recursion
+from ms_func.source.hooks.calls import builtins, dispatching, numpy_calls, recursion
 from ms_func.source.hooks.containers import (
     displays,
     growing_methods,
@@ -76,6 +77,15 @@ _CHANGEABLE = {"numpy", "array", "builtins"}
 """Modules whose objects have such methods; of `builtins` it is `bytearray`."""
 _STANDARD = frozenset(("contextlib", "collections", "queue", "types"))
 """Modules whose objects hold lists, deques and dictionaries that their methods change."""
+_GO_THROUGH = {
+    **{id(f): slice(0, 1) for f in (
+        sum, min, max, any, all, list, tuple, sorted, set, frozenset, dict, deque, enumerate, iter,
+        math.fsum, math.prod,
+    )},
+    **{id(f): slice(1, 2) for f in (filter, functools.reduce)},
+    id(map): slice(1, None), id(zip): slice(0, None),
+}  # fmt: skip
+"""Functions of Python's that go through objects, and at which places these stand."""
 _LOOKING_UP = frozenset(("pop", "get", "__getitem__", "setdefault", "rotate", "insert"))
 
 
@@ -84,8 +94,8 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`f(*args, **kwargs)`."""
     if type(current.interpreter) is not Staging:
         return f(*args, **kwargs)  # nothing is traced: Python as it is
-    if id(f) in pushing.TAKING:
-        args = tuple(map(_used_up, args))
+    if (places := _GO_THROUGH.get(id(f))) is not None:
+        args = _begun(f, args, places)
     if not _ONE_BY_ONE.isdisjoint(map(type, args)) and _takes(f):
         args = tuple([pushing.given(f, x) for x in args])
         iterators.advance_all(args)
@@ -107,6 +117,15 @@ def _used_up(x: Any) -> Any:
     if not isinstance(x, Elements) or isinstance(x.length, int | None):
         return x
     return Running(x, lambda v: v, lambda v: True)
+
+
+def _begun(f: Any, args: Any, places: slice) -> Any:
+    """The arguments of a function of Python's that goes through those at some places."""
+    if len(args) > 1 and (f is min or f is max):
+        return args
+    start, stop, _ = places.indices(len(args))
+    how = _used_up if id(f) in pushing.TAKING else iterators.begun
+    return (*args[:start], *map(how, args[start:stop]), *args[stop:])
 
 
 def native(f: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -185,6 +204,10 @@ def _of_class(f: Any, args: Any, kwargs: Any) -> Any:
 
 def _function(f: Any, args: Any, kwargs: Any) -> Any:
     """A call of a function in Python, converted or not."""
+    if id(f.__code__) in dispatching.CODES:
+        found = dispatching.dispatched(f, args, kwargs)
+        if found is not NotImplemented:
+            return found
     if f.__code__.co_flags & _GENERATOR:
         return iterators.generator(above.convert(f)(*args, **kwargs), (f, args, kwargs))
     made = above.convert(f)
@@ -234,6 +257,10 @@ def _attributes(x: Any) -> Any:
 
 def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
     """A function written in C, a method of `owner` for the most part, called with `given`."""
+    if f.__name__ in _LOOKING_UP and args:
+        found = stores.each_key(owner, args[0], lambda k: call(f, k, *args[1:], **kwargs))
+        if found is not NotImplemented:
+            return found
     if type(owner) is GeneratorType:
         iterators.advance(owner)
     if type(owner) in opaque.KINDS:
@@ -266,7 +293,7 @@ def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
         return keyed.METHODS[name](owner, *args, **kwargs)
     if uneven.is_uneven(owner) or is_growing(owner):
         return _of_uneven(f, owner, args, kwargs)
-    if name in _LOOKING_UP and args and type(args[0]) is Tracer:
+    if name in _LOOKING_UP and args and lookup.is_key_of(owner, args[0]):
         if name == "__getitem__":
             return stores.getitem(owner, *args)
         if name == "get" and isinstance(owner, dict):
@@ -326,7 +353,14 @@ def _jitted(f: Any, args: Any, kwargs: Any) -> Any:
     return f(*args, **kwargs)
 
 
+def _dispatched(f: Any, args: Any, kwargs: Any) -> Any:
+    """A method under `singledispatchmethod`, which is an object."""
+    found = dispatching.dispatched(f, args, kwargs)
+    return above.convert(f)(*args, **kwargs) if found is NotImplemented else found
+
+
 _KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
+    dispatching.METHOD: _dispatched,
     FunctionType: _function,
     type: _class,
     MethodType: _method,

@@ -17,8 +17,10 @@ from ms_func.dtypes import DEFAULTS, is_inexact
 from ms_func.primitives import elementwise, special
 from ms_func.primitives.cast import convert_element_type
 from ms_func.source.hooks.calls.text import text_of
+from ms_func.source.hooks.flow.loops import while_
 from ms_func.source.hooks.handlers import HANDLERS, is_traced, stands_for
 from ms_func.source.hooks.joining.branch import ifexp
+from ms_func.source.hooks.values import failures
 from ms_func.source.hooks.values.truths import asked, truth
 from ms_func.tracing.tracer import Tracer
 
@@ -118,7 +120,6 @@ def _pow(base: Any, exp: Any, mod: Any = None) -> Any:
 
 def _power_mod(base: Any, exp: Any, mod: Any) -> Any:
     """Square and multiply; each product must fit the integer type."""
-    from ms_func.source.hooks.flow.loops import while_
 
     def step(b: Any, e: Any, out: Any) -> Any:
         odd = e % 2 == 1
@@ -154,6 +155,37 @@ def _isclose(a: Any, b: Any, *, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> 
     return (a == b) | (xp.abs(a - b) <= limit)
 
 
+def _remainder(x: Any, y: Any) -> Any:
+    """What is left of `x` beyond the nearest multiple of `y`."""
+    return x - xp.round(x / y) * y
+
+
+def _isqrt(n: Any) -> Any:
+    """The greatest integer whose square is `n` at most."""
+    failures.assert_raising(n >= 0, ValueError("isqrt() argument must be nonnegative"))
+    near = xp.asarray(xp.sqrt(xp.asarray(n, "float64")), n.dtype)
+    return near - (near > n // xp.maximum(near, 1)) * 1
+
+
+def _factorial(n: Any) -> Any:
+    failures.assert_raising(n >= 0, ValueError("factorial() not defined for negative values"))
+    return _stepwise(n, lambda i, out: out * (i + 1))
+
+
+def _perm(n: Any, k: Any = None) -> Any:
+    return _factorial(n) if k is None else _stepwise(k, lambda i, out: out * (n - i))
+
+
+def _comb(n: Any, k: Any) -> Any:
+    return _stepwise(k, lambda i, out: out * (n - i) // (i + 1))
+
+
+def _stepwise(count: Any, step: Callable[[Any, Any], Any]) -> Any:
+    """An integer made of 1 in as many steps; each must fit the integer type."""
+    after = lambda i, out: (i + 1, step(i, out))  # noqa: E731
+    return while_(lambda i, _: i < count, after, (0, 1), ("i", "out"))[1]
+
+
 _SAME_NAME = (
     "exp", "expm1", "log2", "log10", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh",
     "fabs", "copysign", "fmod", "hypot", "isfinite", "isinf", "isnan", "degrees", "radians",
@@ -181,5 +213,6 @@ for _name, _traced in {
     "floor": _whole(xp.floor), "ceil": _whole(xp.ceil), "trunc": _whole(xp.trunc), "log": _log,
     "isclose": _isclose, "erf": _floating(elementwise.erf),
     "erfc": _floating(elementwise.erfc), "lgamma": _floating(special.lgamma), "gamma": _gamma,
+    "remainder": _remainder, "isqrt": _isqrt, "factorial": _factorial, "perm": _perm, "comb": _comb,
 }.items():  # fmt: skip
     _mathematical(getattr(math, _name), _traced)

@@ -15,6 +15,7 @@ import itertools
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from inspect import signature
 from types import CodeType
 from typing import Any
 
@@ -144,13 +145,21 @@ def _enter(f: Any, made: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         done, value = root.call(args, kwargs, root is own[-1])
         if done:
             return value
-    if own and not own[0].scalars:
-        own[0].count += 1
-        if own[0].count > _MOST or len(own) > _DEEPEST or _is_deep():
-            raise _Widen(own[0])
+    plain = next((root for root in own if not root.scalars), None)
+    if plain is not None:
+        plain.count += 1
+        if plain.count > _MOST or len(own) > _DEEPEST or _is_deep():
+            raise _Widen(plain)
     if not _is_running(made.__code__):
         return _for_the_first_time(f, made, args, kwargs)
     return _from_root(f, made, args, kwargs)
+
+
+def _bound(f: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+    """The arguments of a call, however it is written, those left out included."""
+    found = signature(f, follow_wrapped=False).bind(*args, **kwargs)
+    found.apply_defaults()
+    return found.args, tuple(found.kwargs.items())
 
 
 def _is_same(f: Any, g: Any) -> bool:
@@ -357,7 +366,7 @@ class Root:
     ) -> None:  # fmt: skip
         self.f = f
         self.made = made
-        self.given = (args, tuple(kwargs.items()))
+        self.given = _bound(f, args, kwargs)
         self.scalars = scalars
         self.arrays = arrays
         self.number = next(_numbers)
@@ -466,7 +475,7 @@ class Root:
 
         Where calls with other numbers lie between (`is_last` is False), these change with the data.
         """
-        inner = (args, tuple(kwargs.items()))
+        inner = _bound(self.f, args, kwargs)
         held = self._held()
         slots = self._slots_of(inner, held, self.arrays)
         if slots is None:
@@ -510,19 +519,35 @@ class Root:
             return None
         slots = plan.keep([*nodes, *stores.values()])
         if forms != self.forms:
-            return self._grown(stores, slots, forms)
+            if self._grows(stores, slots, forms):
+                raise _Again(self)
+            return None
         same = len(slots) > fewest if fewest else len(slots) == len(self.slots)
         return slots if same else None
 
-    def _grown(self, stores: dict[Any, Any], slots: list[Any], forms: Any) -> None:
-        """Keep what the places hold in rooms, where a call inside finds more there.
+    def _grows(self, stores: dict[Any, Any], slots: list[Any], forms: Any) -> bool:
+        """Keep what the places hold in rooms, where a call finds or leaves more there.
 
-        Raises:
-            _Again: the call has to be recorded with these.
+        Then the call has to be recorded with these.
         """
         if all(self.forms[1][k] == forms[1][k] or _is_stretch(stores[k]) for k in stores):
             self.stores, self.slots, self.forms = stores, slots, forms
-            raise _Again(self)
+            self.result, self.left = None, {}  # calls leave something else than was thought
+            return True
+        return False
+
+    def _leaves_more(self, region: Region) -> bool:
+        """Whether calls lengthen lists after the calls inside of them, which now have rooms."""
+        held = {key: finals(region, key, place) for key, place in self.places.items()}
+        previous = {where(s.path): s for s in self.slots}
+        given = {id(p.variable): s for p, s in zip(self.params, self.slots, strict=True)}
+        try:
+            with region.reopened():
+                plan, nodes, stores = self._joined(self.given, held, given, previous, self.arrays)
+        except Mismatch:
+            return False
+        slots, forms = plan.keep([*nodes, *stores.values()]), shapes(nodes, stores, (0,))
+        return forms != self.forms and self._grows(stores, slots, forms)
 
     def _settle(self, region: Region) -> bool:
         """Take over the structure of the result; whether it is what the calls inside assumed."""
@@ -532,6 +557,8 @@ class Root:
         plan.outer = {id(place.owner) for place in self.places.values()}
         if region.error is not None:
             raise failures.again(region.error)
+        if self.used and self._leaves_more(region):
+            return False
         node = plan.join((region.value, region.value), (0,))
         places = {**self.places, **region.entries}
         left: dict[Any, Any] = {}

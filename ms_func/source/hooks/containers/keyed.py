@@ -449,12 +449,13 @@ def compared(plain: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
 def takes_all(x: dict[Any, Any], key: Any) -> bool:
     """Whether an element of a dictionary is looked for among all its keys here.
 
-    That of a dictionary of plain keys at a traced number is a choice among them; see `lookup`.
+    That of a dictionary of plain keys at a traced number, or a tuple with one, is a choice among
+    them; see `lookup`.
     """
     if not takes(x, key):
         return False
     makes = getattr(x, "default_factory", None) or hasattr(type(x), "__missing__")
-    return is_keyed(x) or type(key) is not Tracer or makes
+    return is_keyed(x) or makes or type(key) not in (Tracer, tuple)
 
 
 def concerns(name: str, x: Any, args: Sequence[Any]) -> bool:
@@ -466,6 +467,8 @@ def concerns(name: str, x: Any, args: Sequence[Any]) -> bool:
     if type(current.interpreter) is not Staging or not args:
         return False
     if name in _OF_A_KEY:
+        if name != "__contains__" and journal.stand_ins and type(args[0]) is Tracer:
+            raise complaints.run_time_key()
         return takes(x, args[0])
     if isinstance(x, dict) and name in ("get", "__getitem__"):
         return takes_all(x, args[0])

@@ -25,24 +25,37 @@ from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import clamp, eq, ge, lt, select
 from ms_func.primitives.shape import concatenate, expand_dims, reshape
 from ms_func.source.hooks import above
+from ms_func.source.hooks.containers.comparisons import eq_, holds_traced
 from ms_func.source.hooks.heap import complaints
 from ms_func.source.hooks.heap.anatomy import is_number
 from ms_func.source.hooks.heap.journal import journal
 from ms_func.source.hooks.values import failures
 from ms_func.source.hooks.values.choice import Choice, is_function
 from ms_func.source.hooks.values.perhaps import Perhaps
+from ms_func.source.hooks.values.truths import truth
 from ms_func.source.hooks.values.types import converted, promoted, type_of
 from ms_func.tracing.tracer import Tracer
 
 _SEQUENCES = (list, tuple, deque, range)
 
 
-def element(obj: Any, key: Tracer) -> Any:
+def is_key_of(obj: Any, key: Any) -> bool:
+    """Whether a key is a traced number, or for a dictionary a tuple with such."""
+    return type(key) is Tracer or (
+        type(key) is tuple and isinstance(obj, dict) and holds_traced(key)
+    )
+
+
+def element(obj: Any, key: Any) -> Any:
     """`obj[key]` of a list, tuple, range, deque, text or dict.
 
     Raises:
         StagingError: MS103, the container or the key is of another kind.
     """
+    if type(key) is tuple:
+        values, here = _values(obj), _where(obj, key)
+        failures.assert_raising(_any(here), KeyError("a key known only at run time"))
+        return pick(values, _position(here))
     known = key.recorder.value_of(key.variable)
     if known is not None:
         return obj[known.item()]
@@ -68,7 +81,7 @@ def _letter(text: str, at: Tracer) -> Any:
     return letters[0] if len(letters) == 1 else Choice(found, tuple(letters))
 
 
-def get(obj: dict[Any, Any], key: Tracer, default: Any = None) -> Any:
+def get(obj: dict[Any, Any], key: Any, default: Any = None) -> Any:
     """`obj.get(key, default)`."""
     if not is_place(key):
         raise complaints.run_time_index(obj)
@@ -121,7 +134,9 @@ def is_place(key: Any) -> bool:
 
     While a loop is tried as one that is recorded once, its index refuses, so that it is laid out.
     """
-    return key.type.size == 1 and not current.interpreter.strict
+    if current.interpreter.strict:
+        return False
+    return type(key) is tuple or key.type.size == 1
 
 
 def _either(here: Any, value: Any, old: Any) -> Any:
@@ -170,8 +185,10 @@ def _index(obj: Any, key: Tracer) -> Tracer:
     return convert_element_type(at, np.int32)
 
 
-def _where(obj: dict[Any, Any], key: Tracer) -> list[Any]:
+def _where(obj: dict[Any, Any], key: Any) -> list[Any]:
     """For each key of a dictionary, whether it is `key`."""
+    if type(key) is tuple:
+        return [_if_there(_is_same(key, k), v) for k, v in obj.items()]
     key = reshape(key, ())
     return [
         _if_there(eq(key, k), v) if isinstance(k, (bool, int, float)) else False
@@ -179,8 +196,16 @@ def _where(obj: dict[Any, Any], key: Tracer) -> list[Any]:
     ]
 
 
+def _is_same(key: Any, other: Any) -> Any:
+    """Whether keys of which at least one is a tuple are equal."""
+    found = eq_(key, other)
+    return truth(found) if type(found) is Tracer else found is not False and np.bool_(True)
+
+
 def _if_there(here: Any, value: Any) -> Any:
-    return bitwise_and(here, value.is_there) if type(value) is Perhaps else here
+    if type(value) is not Perhaps or here is False:
+        return here
+    return bitwise_and(here, value.is_there)
 
 
 def _values(obj: dict[Any, Any]) -> list[Any]:

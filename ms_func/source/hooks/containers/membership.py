@@ -167,24 +167,26 @@ def _in_range(item: Tracer, r: range) -> Any:
 
 
 def isinstance_(x: Any, kinds: Any) -> Any:
-    """`isinstance(x, kinds)`; a traced number is of the class that it has in Python."""
+    """`isinstance(x, kinds)`; what is traced is of the class that it has in Python."""
     if type(x) is Choice:
         return x.holds({k: isinstance_(a, kinds) for k, a in x.left().items()})
     if type(x) is Ref and isinstance(x, kinds):
         return not_(x.is_none())
-    return isinstance(x, kinds) or (type(x) is Tracer and _is_python_number(x, kinds))
+    return isinstance(x, kinds) or (type(x) is Tracer and _is_of_python(x, kinds))
 
 
-def _is_python_number(x: Tracer, kinds: Any) -> bool:
-    """Whether a traced value stands for a number of one of some classes.
+def _is_of_python(x: Tracer, kinds: Any) -> bool:
+    """Whether a traced value stands for an array of NumPy's, or a number of one of some classes.
 
     Numbers without a dtype are Python's, and those of double precision of NumPy derive from these.
     """
     t = x.type
-    if t.shape or config.jax_rules():
+    if config.jax_rules():
         return False
     if isinstance(kinds, (tuple, UnionType)):
-        return any(_is_python_number(x, k) for k in getattr(kinds, "__args__", kinds))
+        return any(_is_of_python(x, k) for k in getattr(kinds, "__args__", kinds))
+    if t.shape:
+        return kinds is np.ndarray
     if t.weak_type or t.dtype.name in ("float64", "complex128"):
         return kinds in (int, float, complex, *_ABSTRACT) and isinstance(_OF[t.dtype.kind], kinds)
     return kinds in _ABSTRACT and isinstance(_OF.get(t.dtype.kind), kinds)

@@ -97,6 +97,17 @@ def getitem(obj: Any, index: Any) -> Any:
     return found
 
 
+def each_key(obj: Any, key: Any, f: Callable[[Any], Any]) -> Any:
+    """`f` of each key of a dictionary that a tuple with a choice in it may be.
+
+    NotImplemented for other keys, and for other objects.
+    """
+    if type(key) is not tuple or Choice not in map(type, key) or not isinstance(obj, dict):
+        return NotImplemented
+    k = list(map(type, key)).index(Choice)
+    return key[k].each(lambda x: f((*key[:k], x, *key[k + 1 :])))
+
+
 def _place(index: Any) -> Any:
     """An index; places in a tuple that data chose are the numbers among them."""
     if type(index) is not tuple or Choice not in map(type, index):
@@ -106,6 +117,9 @@ def _place(index: Any) -> Any:
 
 
 def _element(obj: Any, index: Any) -> Any:
+    found = each_key(obj, index, lambda k: getitem(obj, k))
+    if found is not NotImplemented:
+        return found
     index = _place(index)
     if type(obj) is Portion:
         return portion_functions.element(obj, index)
@@ -124,7 +138,7 @@ def _element(obj: Any, index: Any) -> Any:
         return (
             uneven_dicts.value(obj, index) if isinstance(obj, dict) else uneven.element(obj, index)
         )
-    if type(index) is Tracer:
+    if lookup.is_key_of(obj, index):
         if isinstance(obj, (list, tuple, dict, str, bytes, range, deque)):
             return lookup.element(obj, index)
         if portions.is_mask(index):
@@ -193,6 +207,8 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
         return
     if type(key) is Choice:
         key.each(lambda k: setitem(obj, k, value))
+        return
+    if each_key(obj, key, lambda k: setitem(obj, k, value)) is not NotImplemented:
         return
     key = _place(key)
     if kind is Tracer or (kind is Array and not config.jax_rules()):
@@ -267,6 +283,11 @@ def rebind(x: Tracer, new: Any) -> None:
 
 def delitem(obj: Any, key: Any) -> None:
     """`del obj[key]`."""
+    if type(key) is Choice:
+        key.each(lambda k: delitem(obj, k))
+        return
+    if each_key(obj, key, lambda k: delitem(obj, k)) is not NotImplemented:
+        return
     if is_growing(obj) or keyed.takes(obj, key):
         note(obj)
         (growing_methods.pop if is_growing(obj) else keyed.remove)(obj, key)
@@ -277,7 +298,7 @@ def delitem(obj: Any, key: Any) -> None:
         Contents(obj).write(lookup.removed(obj, key))
         changed(obj)
         return
-    if type(key) in (Tracer, Choice):
+    if type(key) is Tracer:
         raise complaints.run_time_index(obj)
     if _by_method(obj, "__delitem__"):
         above.call(type(obj).__delitem__, obj, key)

@@ -38,9 +38,12 @@ the exception and the local variables."""
 
 def try_(
     body: Callable[..., State], handlers: Sequence[Handler], state: State,
-    names: Sequence[str] = (),
+    names: Sequence[str] = (), done: Callable[..., State] = lambda *s: s,
 ) -> State:  # fmt: skip
-    """`try: body` with handlers, for the values `state` of the local variables `names`."""
+    """`try: body` with handlers, for the values `state` of the local variables `names`.
+
+    `done` is what is done at the end of a body that raised nothing.
+    """
     staging = type(current.interpreter) is Staging
     try:
         if not staging:
@@ -53,8 +56,8 @@ def try_(
         return _handled(error, handlers, state)
     if raised is None:
         assert values is not None
-        return values
-    return _either(raised, values, handlers, state, names)
+        return done(*values)
+    return _either(raised, values, done, handlers, state, names)
 
 
 def _kinds(handlers: Sequence[Handler]) -> tuple[Any, ...]:
@@ -94,8 +97,8 @@ def _is_of(error: BaseException, kinds: Any) -> bool:
 
 
 def _either(
-    raised: Choice, values: State | None, handlers: Sequence[Handler], state: State,
-    names: Sequence[str],
+    raised: Choice, values: State | None, done: Callable[..., State],
+    handlers: Sequence[Handler], state: State, names: Sequence[str],
 ) -> State:  # fmt: skip
     """The values where nothing was raised; else what the handlers leave."""
 
@@ -111,7 +114,7 @@ def _either(
     if values is None:
         return handled(0, *state)
     fine = raised.where(lambda x: x is None)
-    return if_(fine, lambda *_: values, lambda *s: handled(0, *s), state, names)
+    return if_(fine, lambda *_: done(*values), lambda *s: handled(0, *s), state, names)
 
 
 def guarded_(body: Callable[..., State], state: State) -> State:
@@ -191,16 +194,15 @@ def _left(manager: Any, body: Callable[..., State], state: State, names: Sequenc
     item = above.call(_method(manager, "__enter__"), manager)
 
     def failed(error: Any, *s: Any) -> State:
-        done = above.call(leave, manager, type_(error), error, None)
-        return if_(done, lambda *s: s, lambda *_: _raise(error), s, names)
+        kept = above.call(leave, manager, type_(error), error, None)
+        return if_(kept, lambda *s: s, lambda *_: _raise(error), s, names)
 
-    after = try_(
-        lambda _, *s: (True, *body(item, *s)),
-        [(lambda: BaseException, lambda error, _, *s: (False, *failed(error, *s)))],
-        (False, *state), ("<left>", *names),
-    )  # fmt: skip
-    if_(after[0], lambda: (above.call(leave, manager, None, None, None), ())[1], None, (), ())
-    return after[1:]
+    def done(*s: Any) -> State:
+        above.call(leave, manager, None, None, None)
+        return s
+
+    run = lambda *s: body(item, *s)  # noqa: E731
+    return try_(run, [(lambda: BaseException, failed)], state, names, done)
 
 
 def _raise(error: Any) -> State:

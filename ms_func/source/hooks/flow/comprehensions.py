@@ -14,7 +14,7 @@ from ms_func.source.hooks.containers.portions import Portion
 from ms_func.source.hooks.containers.running import Nested, Running
 from ms_func.source.hooks.containers.uneven import is_uneven, laid, pairs, sifted, truth_of
 from ms_func.source.hooks.flow import pushing
-from ms_func.source.hooks.flow.iterators import each, opened, whole
+from ms_func.source.hooks.flow.iterators import begun, each, whole
 from ms_func.source.hooks.heap import complaints
 from ms_func.source.hooks.heap.undefined import UNDEFINED
 from ms_func.source.hooks.joining.branch import and_, ifexp
@@ -34,7 +34,7 @@ def comprehension(
         if is_list:
             return [element(x) for x in iterable if condition(x)]
         return (element(x) for x in iterable if condition(x))
-    iterable = opened(iterable)
+    iterable = begun(iterable)
     if is_list:
         iterable = _listed(iterable)
     asks = (lambda x: True) if condition is None else condition

@@ -32,7 +32,7 @@ from ms_func.source.hooks.containers import growing_methods, running, uneven
 from ms_func.source.hooks.flow import pushing
 from ms_func.source.hooks.flow.carry import Carry, Step
 from ms_func.source.hooks.flow.caught import for_loop, taken
-from ms_func.source.hooks.flow.iterators import advance, guarded, over
+from ms_func.source.hooks.flow.iterators import advance, begun, guarded, over
 from ms_func.source.hooks.flow.loops import (
     entries,
     loop_function,
@@ -127,9 +127,8 @@ def _over_elements(
     refuse_spoiled(iterable)
     found = elements(iterable)
     if found is None:
-        own = getattr(type(iterable), "__iter__", None)
-        made = type(own) is FunctionType
-        items = above.call(getattr(own, "__wrapped__", own), iterable) if made else iter(iterable)
+        items = begun(iterable)
+        items = iter(iterable) if items is iterable else items
         if type(items) in _LOOPED and items is not iterable:
             return for_(items, body, state, names, stop)
         advance_ = getattr(type(items), "__next__", None)

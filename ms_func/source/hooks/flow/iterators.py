@@ -43,7 +43,7 @@ def iterator(x: Any) -> Any:
     """`iter(x)`."""
     if type(current.interpreter) is not Staging:
         return iter(x)
-    x = opened(x)
+    x = begun(x)
     if isinstance(x, (list, tuple, range)):
         return Once(Listed(x))
     if uneven.is_folded(x) and isinstance(x, (dict, set, frozenset)):
@@ -135,8 +135,11 @@ class Cycle(Listed):
         return self.values[i % len(self.values)]
 
 
-def opened(x: Any) -> Any:
-    """The iterator of an object whose class makes it in Python; anything else as it is."""
+def begun(x: Any) -> Any:
+    """What the method `__iter__` of an object gives, if it is in Python; other things as they are.
+
+    That is a list where data decide how many elements there are.
+    """
     own = getattr(type(x), "__iter__", None)
     if type(own) is not FunctionType or type(current.interpreter) is not Staging:
         return x
@@ -155,7 +158,7 @@ def items(x: Any) -> Any:
     Raises:
         StagingError: MS170, data decide how many these are.
     """
-    x = opened(x)
+    x = begun(x)
     if isinstance(x, dict) and (found := grown(x)) is not None:
         return [found]
     return uneven.items(x)
@@ -163,7 +166,7 @@ def items(x: Any) -> Any:
 
 def whole(x: Any) -> Any:
     """What is left of an iterator, which is used up; other things as they are."""
-    x = opened(x)
+    x = begun(x)
     if type(x) is not Once:
         return x
     found = x.part.values if _decided(x) else x.rest()  # pyright: ignore[reportAttributeAccessIssue]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from types import CellType
+from types import CellType, GeneratorType
 from typing import Any
 
 from ms_func.errors import ConcretizationTypeError, StagingError
@@ -24,6 +24,7 @@ from ms_func.source.hooks.flow.iterators import (
     moves,
 )
 from ms_func.source.hooks.flow.iterators import numbered as each_numbered
+from ms_func.source.hooks.heap import complaints
 from ms_func.source.hooks.heap.journal import MISSING, Cell, store
 from ms_func.source.hooks.heap.trials import Trial
 from ms_func.source.hooks.heap.undefined import UNDEFINED
@@ -87,12 +88,32 @@ class Taker:
         if self.stop is not None:
             given[self.stop] = False  # a round only runs while the flag is not set
         self._keep(self.body(item, *given))
-        return False if self.stop is None else self.state[self.stop]
+        return is_left(self)
 
 
 def take(taker: Taker, item: Any) -> Any:
     """`yield item` of a generator turned inside out; whether it is left there."""
     return taker.take(item)
+
+
+def is_left(taker: Taker) -> Any:
+    """Whether the loop is left."""
+    return False if taker.stop is None else taker.state[taker.stop]
+
+
+def delegated(taker: Taker, x: Any) -> Any:
+    """What `yield from x` gives in a generator turned inside out."""
+    if type(x) is not GeneratorType:
+        above.for_(x, lambda item, _: (taker.take(item),), (False,), ("<break>",), 0)
+        return None
+    call = call_of(x)
+    made = above.variant(call[0], "from") if isinstance(call, tuple) else None
+    if made is None:
+        raise complaints.yielded()  # Python alone can tell what it returns
+    with held(x):
+        found = made(taker, *call[1], **call[2])
+    x.close()
+    return found
 
 
 def endless(taker: Taker) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import itertools
 import operator
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
@@ -440,9 +441,10 @@ def elements(x: Any) -> Elements | None:
         return Range(start, None, step) if isinstance(start, int) else None
     if kind is Tracer or kind is Array or isinstance(x, np.ndarray):
         return Rows(x) if is_number(x) and np.ndim(x) else None
-    if isinstance(x, (list, tuple)) and len(x):
-        stretch = next((e for e in x if isinstance(e, Elements) and e.is_stretch), None)
-        return _sequence(x) if stretch is None else Elements.whole(x)
+    if isinstance(x, (list, tuple, deque)) and len(x):
+        if any(isinstance(e, Elements) and e.is_stretch for e in x):
+            return Elements.whole(x)
+        return None if isinstance(x, deque) else _sequence(x)
     if isinstance(x, (dict, set, frozenset)):
         return Elements.whole(x)
     return None

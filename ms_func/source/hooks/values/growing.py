@@ -80,6 +80,7 @@ class Growing(Elements):
 
     __slots__ = ("first", "length", "node", "numbered", "rooms")
     is_stretch = True
+    complaint = staticmethod(Perhaps.complaint)
     united: ClassVar[Callable[[Any], Growing]]
     """The stretches and elements of a list as one stretch; `packing` supplies it."""
 
