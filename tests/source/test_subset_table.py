@@ -10,7 +10,9 @@ import dataclasses
 import enum
 import functools
 import math
+import queue
 import typing
+from collections import UserDict, UserList
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +153,16 @@ def keeps_keys(x, n):
     if "c" in d:
         d["c"] += 1
     return sum(d.values()) + d.get("b", x) + len(d)
+
+
+def wraps(x, n):
+    d, w, q = UserDict(a=x), UserList([x]), queue.PriorityQueue()
+    if n > 1:
+        d["b"] = x * x
+        w.append(2 * x)
+        q.put(3 * x)
+    q.put(1.0 + x * 0)
+    return sum(d.values()) * d.get("b", 2.0) + w[-1] * len(w) + q.get() + q.qsize()
 
 
 def has_traced_keys(x, n):
@@ -361,7 +373,7 @@ def says_little(x, n):
 
 
 ACCEPTED = [decides, repeats, goes_through, leaves, joins, matches, comprehends, iterates, sifts,
-            grows, keeps_keys, has_traced_keys, indexes, takes_parts, fills_arrays,
+            grows, keeps_keys, wraps, has_traced_keys, indexes, takes_parts, fills_arrays,
             deletes, compares, chooses, links, stores, passes_functions, uses_classes, protects,
             checks, calls_builtins, tells, says_little]  # fmt: skip
 
