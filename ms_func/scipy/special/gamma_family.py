@@ -22,9 +22,8 @@ from ms_func.numpy.promotion import (
     strong,
 )
 from ms_func.numpy.rounding import floor
-from ms_func.primitives import compare
+from ms_func.primitives import compare, powers
 from ms_func.primitives import incomplete as pi
-from ms_func.primitives import powers
 from ms_func.primitives import special as ps
 from ms_func.primitives.families import literal
 
