@@ -160,13 +160,14 @@ def split_arguments(
 
 
 DOUBLE = {float: np.dtype(np.float64), complex: np.dtype(np.complex128)}
+_DOUBLES = frozenset(DOUBLE.values())  # found by hash: to NumPy None equals float64
 
 
 def beside_doubles(leaves: Sequence[Any]) -> Sequence[Any]:
     """Leaves of arguments where Python numbers beside arrays of double width keep theirs."""
     if config.x64.value is not None or not any(type(x) in DOUBLE for x in leaves):
         return leaves
-    if not any(getattr(x, "dtype", None) in DOUBLE.values() for x in leaves):
+    if not any(getattr(x, "dtype", None) in _DOUBLES for x in leaves):
         return leaves
     return [
         Literal(x, ArrayType((), DOUBLE[type(x)], True)) if type(x) in DOUBLE else x for x in leaves

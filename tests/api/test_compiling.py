@@ -243,7 +243,7 @@ def _times(x, c):
         lambda x, c: lax.cond(True, _times, lambda x, c: x, x, c),
         lambda x, c: lax.cond(x[0] > 0, _times, lambda x, c: x, x, c),
         lambda x, c: lax.switch(0, [_times, _times], x, c),
-        lambda x, c: lax.while_loop(lambda s: s[1] < 1, lambda s: (s[0] * s[1], s[1] + 1), (x, c))[0],
+        lambda x, c: lax.while_loop(lambda s: s[1] < 1, lambda s: (s[0] * s[1], 1.0), (x, c))[0],
         lambda x, c: lax.fori_loop(0, 1, lambda i, s: (s[0] * s[1], s[1]), (x, c))[0],
         lambda x, c: lax.scan(lambda s, y: (s, y * s), c, x)[1],
         lambda x, c: np.vectorize(_times)(x, c),
