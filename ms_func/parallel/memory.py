@@ -4,7 +4,7 @@ Live values are counted over the steps of the program; `liveness.py` foresees wh
 Arguments and results stay for the whole run; a result that takes over the memory of a donated
 argument counts once. While an equation runs it may have operands and results in layouts of its own.
 
-What is counted is an estimate: on CPUs within some 10 % of what XLA's compiler allocates. Plans
+What is counted is an estimate, mostly within 10 % of what XLA's compiler allocates for CPUs. Plans
 below a limit leave room for that.
 
 Under a limit the search minimises price + multiplier x bytes at the point where most is

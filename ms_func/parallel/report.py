@@ -148,7 +148,7 @@ def _seconds(plan: Any) -> list[str]:
 def _bytes(size: float) -> str:
     """A number of bytes in the unit that suits it."""
     for unit, name in ((2**30, "GiB"), (_MIB, "MiB"), (2**10, "KiB")):
-        if size >= unit:
+        if size >= 0.5 * unit:
             return f"{size / unit:.2f} {name}"
     return f"{size:.0f} B"
 
