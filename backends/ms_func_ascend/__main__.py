@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     line.add_argument("--soc-version", default="<soc_version>")
     line.add_argument("--precision", choices=sorted(cann.PRECISION), default="exact")
     options = parser.parse_args(arguments)
-    print(_COMMANDS[options.command](options))
+    text = _COMMANDS[options.command](options)
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # whoever reads it has seen enough; nothing is left to be flushed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

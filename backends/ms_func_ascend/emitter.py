@@ -336,7 +336,10 @@ class Emitter:
         return self.back(made, dtype)
 
     def _transpose_merged(self, x: Tensor, perm: list[int]) -> Tensor:
-        """Transpose of high rank: dimensions that stay neighbours are made one."""
+        """Transpose of high rank: dimensions that stay neighbours are made one.
+
+        Where too many are left, three are brought to the front, then the others.
+        """
         runs: list[list[int]] = []
         for p in perm:
             if runs and (runs[-1][-1] + 1 == p):
@@ -344,7 +347,9 @@ class Emitter:
             else:
                 runs.append([p])
         if len(runs) > MAX_RANK:
-            raise Unsupported(f"a transpose of {len(runs)} dimensions", "split it in two")
+            count = 3 + (len(runs[0]) if perm[0] == 0 else 0)
+            front = [*perm[:count], *sorted(perm[count:])]
+            return self.transpose(self.transpose(x, front), [front.index(p) for p in perm])
         order = sorted(range(len(runs)), key=lambda k: runs[k][0])
         merged = self.reshape(x, [math.prod(x.shape[d] for d in runs[k]) for k in order])
         made = self.transpose(merged, [order.index(k) for k in range(len(runs))])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +106,16 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "tanh = Tanh(arg0:0) -> float32[3]" in printed
     assert "[-0.7615942  0.         0.9640276]" in printed
     assert f"--model={file} --output={tmp_path / 'f'} --soc_version=Ascend910A" in printed
+
+
+def test_a_listing_may_be_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by `describe | head`: whoever reads has gone, and nothing is raised, now or on closing."""
+    export(TEXT, tmp_path / "f.air")
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone:
+        monkeypatch.setattr(sys, "stdout", gone)
+        assert main(["describe", str(tmp_path / "f.air")]) == 0
 
 
 def test_code_in_the_documents_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from ms_func.sharding import Mesh, P
 from ms_func_ascend import export
 from ms_func_ascend.wire import decode, encode
 from tests.support.air_checker import complaints, disagreements
+from tests.support.air_shapes import RULES
 
 Message = dict[str, Any]
 
@@ -84,6 +85,9 @@ BREAKS: dict[str, Callable[[Message], Any]] = {
     "dst_type is not the dtype": lambda m: find(m, "Cast")["attr"].update(dst_type={"i": 17}),
     "is its default": lambda m: find(m, "MatMulV2")["attr"].update(transpose_x1={"b": False}),
     "bytes for": lambda m: find(m, "Const")["attr"]["value"]["t"].update(data=b"1"),
+    "FLOAT16 of FLOAT": lambda m: find(m, "SoftmaxV2")["output_desc"][0].update(dtype=2),
+    "ports of T1 have dtypes": lambda m: find(m, "Mul")["output_desc"][0].update(dtype=2),
+    "bytes as": lambda m: find(m, "Bitcast")["output_desc"][0]["shape"].update(dim=[7]),
     "is made by": lambda m: find(m, "ConcatV2")["input"].__setitem__(
         2, next(op["name"] + ":0" for op in graph_with(m, "ConcatV2")["op"]
                 if op["type"] != "Const")),
@@ -108,6 +112,40 @@ def test_each_rule_can_be_broken(reason: str) -> None:
     BREAKS[reason](model)
     found = complaints(encode("ModelDef", model))
     assert any(reason in line for line in found), found
+
+
+def network(x: Any, w: Any, q: Any) -> Any:
+    """Convolutions, pooling, norms and attention, with their gradients."""
+    last = ("NHWC", "HWIO", "NHWC")
+
+    def loss(x: Any, w: Any, q: Any) -> Any:
+        y = lax.conv_general_dilated(x, w, (2, 1), "SAME", dimension_numbers=last)
+        y = (y - y.mean((0, 1, 2))) * lax.rsqrt(y.var((0, 1, 2)) + 1e-5)
+        y = lax.reduce_window(ms.nn.relu(y), -np.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+        z = ms.nn.dot_product_attention(q, q, q, is_causal=True)
+        z = (z - z.mean(-1, keepdims=True)) * lax.rsqrt(z.var(-1, keepdims=True) + 1e-5)
+        return ms.numpy.cumsum(ms.nn.gelu(y)).sum() + ms.numpy.sort(z, 1)[:, ::2].max()
+
+    return ms.grad(loss, (0, 1, 2))(x, w, q)
+
+
+def test_results_of_any_operator_have_the_shapes_of_its_definition() -> None:
+    shapes = (2, 6, 8, 3), (3, 3, 3, 4), (2, 5, 2, 8)
+    data = ms.export(network, *(np.ones(s, np.float32) for s in shapes), backend="ascend")
+    checked: set[str] = set()
+    for file in (FILE, data):
+        assert complaints(file) == []
+        model = decode("ModelDef", file)
+        ops = [op for g in model["graph"] for op in g["op"] if op["type"] in RULES]
+        for op in ops:
+            op["output_desc"][0]["shape"] = {"dim": [7, 7, 7]}
+        found = complaints(encode("ModelDef", model))
+        for op in ops:
+            mine = [line for line in found if f"{op['type']} {op['name']}: " in line]
+            assert any("has shape" in line or "does not take" in line for line in mine), op
+            checked.add(op["type"])
+    assert checked > {"Conv2D", "Conv2DBackpropFilter", "MaxPoolV3Grad", "FlashAttentionScoreGrad",
+                      "BNTrainingReduceGrad", "ConcatV2", "Slice", "Reshape"}  # fmt: skip
 
 
 def spread(x: Any) -> Any:

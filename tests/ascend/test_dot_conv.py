@@ -50,6 +50,15 @@ def test_many_products(case: dict[str, Any], dtype: str) -> None:
     check_product(case, dtype)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "int64", "complex128"])
+def test_large_products_without_a_kernel_are_formed_in_parts(
+    dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ms_func_ascend.operators.dot.PRODUCT_LIMIT", 20)
+    case = {"lhs": ([2, 3, 7], [0], [2]), "rhs": ([7, 2, 4], [1], [0]), "out": [2, 3, 4]}
+    check_product(case, dtype)
+
+
 def check_product(case: dict[str, Any], dtype: str) -> None:
     (left, lb, lc), (right, rb, rc) = case["lhs"], case["rhs"]
     x, y = values(dtype, left, 1, special=False), values(dtype, right, 2, special=False)

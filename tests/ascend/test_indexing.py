@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ms_func_ascend import UnsupportedOnAscend, translate
-from tests.support.ascend import check, element, module, one_op, tensor, typed, values
+import ms_func as ms
+import ms_func.numpy as mnp
+from ms_func_ascend import UnsupportedOnAscend, simulate, translate
+from tests.support.ascend import check, element, module, one_op, read_back, tensor, typed, values
 
 FLOATS = ["float32", "float16", "bfloat16", "float64"]
 INTS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
@@ -236,6 +238,16 @@ def test_sorts_by_several_keys() -> None:
     %p = stablehlo.or %a, %d : tensor<i1>"""
     graph = check(sort_text([x, y, place], comparator, 0), x, y, place)
     assert graph.count()["Sort"] == 2
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_complex_numbers_are_sorted_by_their_parts(dtype: str) -> None:
+    rng = np.random.default_rng(5)
+    z = (rng.integers(0, 3, (3, 8)) - 1j * rng.integers(0, 3, (3, 8))).astype(dtype)
+    graph = read_back(ms.export(lambda z: (mnp.sort(z), mnp.argsort(z, 0)), z, backend="ascend"))
+    values, places = simulate(graph, [z])
+    np.testing.assert_array_equal(values, np.sort(z))
+    np.testing.assert_array_equal(places, np.argsort(z, 0, kind="stable"))
 
 
 def test_a_comparator_that_is_no_order_is_refused() -> None:

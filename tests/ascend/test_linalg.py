@@ -197,7 +197,7 @@ def test_an_unknown_driver_is_refused() -> None:
         call("geev", [a], [(a.shape, "float32")])
 
 
-@pytest.mark.parametrize("n", [1, 2, 7, 8, 30])
+@pytest.mark.parametrize("n", [1, 2, 7, 8, 30, 96, 521])
 @pytest.mark.parametrize("kind", ["FFT", "IFFT", "RFFT", "IRFFT"])
 def test_fourier_transforms_of_any_length(kind: str, n: int) -> None:
     half = n // 2 + 1

@@ -125,6 +125,18 @@ def test_transposes_of_many_dimensions(perm: list[int]) -> None:
     check(one_op(text, [x], out), x)
 
 
+@pytest.mark.parametrize(
+    "perm", [[8, 7, 6, 5, 4, 3, 2, 1, 0], [3, 8, 1, 11, 7, 10, 6, 5, 9, 4, 2, 0]]
+)
+def test_transposes_of_too_many_dimensions_take_several_steps(perm: list[int]) -> None:
+    x = values("float32", (2,) * len(perm), 1)
+    text = f"stablehlo.transpose %arg0, dims = [{commas(perm)}] : ({typed(x)}) -> {typed(x)}"
+    graph = check(one_op(text, [x], typed(x)), x)
+    made = [len(n.outputs[0].shape) for n in graph.nodes if n.op == "Transpose"]
+    assert len(made) > 1
+    assert max(made) <= 8
+
+
 def test_broadcasts_into_elementwise_operations_are_not_materialised() -> None:
     """x + bias and x / sum: no BroadcastTo; a broadcast that is a result needs one."""
     x, b = values("float32", (4, 5), 1, special=False), values("float32", (5,), 2, special=False)

@@ -7,6 +7,7 @@ table of operator prototypes. `complaints` lists what breaks a rule; a good file
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import ms_func_ascend
+from tests.support.air_shapes import At, wrong_shapes
 
 TABLE = json.loads((Path(ms_func_ascend.__file__).parent / "prototypes.json").read_text())
 OPERATORS, NUMBERS = TABLE["operators"], TABLE["dtypes"]
@@ -173,7 +175,8 @@ def _graph(graph: Graph, named: dict[str, Graph]) -> Iterator[str]:
     for node in graph.nodes:
         place = f"{node.op} {node.name}"
         for what in (*_edges(node, graph, seen), *_ports(node), *_attributes(node),
-                     *_types(node), *_constants(node, graph), *_inner(node, named)):  # fmt: skip
+                     *_types(node), *_constants(node, graph), *_shapes(node, graph),
+                     *_inner(node, named)):  # fmt: skip
             yield f"{place}: {what}"
         if node.name not in read and node.op not in ("Data", "NetOutput"):
             yield f"{place}: nobody reads it"
@@ -210,14 +213,17 @@ def _ports(node: Node) -> Iterator[str]:
     if node.op not in OPERATORS:
         yield "no such operator"
         return
+    symbols: dict[str, set[Any]] = {}
     for side, ports in (("inputs", node.inputs), ("outputs", node.outputs)):
         rest = list(ports)
-        for name, kind, dtypes, *_ in OPERATORS[node.op][side]:
+        for name, kind, dtypes, *more in OPERATORS[node.op][side]:
             mine = 1
             if kind == "dynamic":
                 mine = sum(d.name.rstrip("0123456789") == name != d.name for d in rest)
             taken, rest = rest[:mine], rest[mine:]
             names = [d.name for d in taken]
+            for symbol in more[1] if len(more) > 1 else more:
+                symbols.setdefault(symbol, set()).update(str(d.dtype) for d in taken if d.dtype)
             if kind == "dynamic":
                 yield from _dynamic(name, names)
             elif names != [name]:
@@ -231,6 +237,8 @@ def _ports(node: Node) -> Iterator[str]:
         listed = node.attrs[f"_{side[:-1]}_name_key"]
         if texts(fields(listed[1][0]), 2) != [d.name for d in ports]:
             yield f"_{side[:-1]}_name_key does not list the ports"
+    yield from (f"ports of {t} have dtypes {sorted(held)}" for t, held in symbols.items()
+                if len(held) > 1)  # fmt: skip
     for d in (*node.inputs, *node.outputs):
         if (
             any(n < 1 for n in d.shape)
@@ -314,19 +322,59 @@ def _types(node: Node) -> Iterator[str]:
         held = {known[name].dtype for name in group if name in known}
         if len(held) > 1 and node.op not in MIXED:
             yield f"{group} have dtypes {sorted(map(str, held))}"
-    if node.op in ELEMENTWISE and node.outputs:
-        wide = _broadcast([d.shape for d in node.inputs if d.dtype is not None])
-        if wide != node.outputs[0].shape:
-            yield f"makes {node.outputs[0].shape}, not {wide}"
+    (*_, taken), *_ = OPERATORS.get(node.op, {}).get("inputs") or [[None]]
+    (*_, given), *_ = OPERATORS.get(node.op, {}).get("outputs") or [[None]]
+    if taken is not None and taken == given and node.op not in MIXED and node.op not in CONTROL:
+        x, y = node.inputs[0], node.outputs[0]
+        if x.dtype != y.dtype:
+            yield f"makes {y.dtype} of {x.dtype}"
     wanted = node.attrs.get("dst_type", {}).get(3, [None])[0] if node.op == "Cast" else None
     if wanted is not None and IN_ATTRIBUTES[wanted] != node.outputs[0].dtype:
         yield "dst_type is not the dtype of y"
     if node.op in HCOM:
         yield from _exchanged(node)
+    if node.op == "Bitcast":
+        bits = [math.prod(d.shape) * SIZES[d.dtype or ""] for d in (*node.inputs, *node.outputs)]
+        if bits[0] != bits[1]:
+            yield f"{bits[0]} bytes as {bits[1]}"
     if node.op in ("ConcatV2", "Pack", "AddN"):
         count = sum(d.name[0] == "x" for d in node.inputs)
         if node.attrs["N"][3] != [count]:
             yield f"N is not {count}"
+
+
+def _shapes(node: Node, graph: Graph) -> Iterator[str]:
+    """Shapes that follow from the inputs, as the operator is defined."""
+    fed = [d for d in node.inputs if d.dtype is not None]
+    values = {}
+    for edge, port in zip(node.edges, node.inputs, strict=False):
+        source = graph.by_name.get(edge.rpartition(":")[0])
+        if source is not None and source.op == "Const" and port.dtype in ("INT32", "INT64"):
+            values[port.name] = _elements(source)
+    attrs = {a[0]: a[3] for a in OPERATORS.get(node.op, {"attrs": []})["attrs"] if len(a) > 3}
+    attrs |= {name: _number(value) for name, value in node.plain().items()}
+    layouts = {d.name: d.layout for d in (*node.inputs, *node.outputs)}
+    made = [d.shape for d in node.outputs]
+    yield from wrong_shapes(
+        node.op, At({d.name: d.shape for d in fed}, layouts, values, attrs, made)
+    )
+
+
+def _elements(node: Node) -> list[int]:
+    """Integers of a constant."""
+    held = fields(node.attrs["value"][12][0])
+    size, data = SIZES[node.outputs[0].dtype or ""], held.get(2, [b""])[0]
+    return [int.from_bytes(data[k : k + size], "little", signed=True)
+            for k in range(0, len(data), size)]  # fmt: skip
+
+
+def _number(value: Fields) -> Any:
+    """An attribute that is an integer, a boolean, a list of integers, or a text."""
+    if 2 in value:
+        return value[2][0].decode()
+    if 1 in value:
+        return integers(fields(value[1][0]).get(3, []))
+    return next((signed(value[k][0]) for k in (3, 5) if k in value), None)
 
 
 def _exchanged(node: Node) -> Iterator[str]:
@@ -343,16 +391,7 @@ def _exchanged(node: Node) -> Iterator[str]:
 HCOM = ("HcomAllReduce", "HcomAllGather", "HcomReduceScatter", "HcomAllToAll", "HcomBroadcast")
 
 
-def _broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...] | None:
-    rank = max((len(s) for s in shapes), default=0)
-    made = []
-    for sizes in zip(*((1,) * (rank - len(s)) + s for s in shapes), strict=True):
-        if len(set(sizes) - {1}) > 1:
-            return None
-        made.append(max(sizes))
-    return tuple(made)
-
-
+CONTROL = ("While", "If", "Case")
 SAME = (("x1", "x2"), ("then", "else", "result"), ("x", "clip_value_min", "clip_value_max"),
         ("query", "key", "value", "attention_out"))  # fmt: skip
 """Ports that have one dtype wherever an operator has them."""
@@ -360,17 +399,6 @@ MIXED = {
     "Cast", "Bitcast", "IsNan", "IsInf", "IsFinite", "PopulationCount", "ReduceAll", "Sort",
     "ArgMaxV2", "ArgMin", "LayerNormV3", "Shape",
 }  # fmt: skip
-ELEMENTWISE = {
-    "Add", "Sub", "Mul", "RealDiv", "Div", "TruncateDiv", "FloorDiv", "Mod", "TruncateMod",
-    "Maximum", "Minimum", "Pow", "Atan2", "Less", "LessEqual", "Greater", "GreaterEqual",
-    "Equal", "NotEqual", "LogicalAnd", "LogicalOr", "LogicalNot", "BitwiseAnd", "BitwiseOr",
-    "BitwiseXor", "Neg", "Abs", "Sign", "Exp", "Expm1", "Log", "Log1p", "Sqrt", "Rsqrt",
-    "Tanh", "Sigmoid", "Sin", "Cos", "Tan", "Floor", "Ceil", "Rint", "Erf", "Erfc", "Cast",
-    "SelectV2", "IsNan", "IsInf", "IsFinite", "LeftShift", "RightShift", "Relu", "Gelu",
-    "GeluV2", "Swish", "Softplus", "Elu", "LeakyRelu", "Selu", "Relu6", "HardSwish", "Mish",
-    "Softsign", "ClipByValue",
-}  # fmt: skip
-"""Operators whose result has the broadcast shape of their operands."""
 
 
 def _constants(node: Node, graph: Graph) -> Iterator[str]:

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ms_func_ascend.emitter import BOOL, F32, I32, I64, MAX_RANK, Emitter, Unsupported
+from ms_func_ascend.emitter import BOOL, F32, I32, MAX_RANK, Emitter
 from ms_func_ascend.graph import Tensor
 from ms_func_ascend.legalize import accumulator
 from ms_func_ascend.operators import arithmetic as a
 from ms_func_ascend.operators.registry import rule
 from ms_func_ascend.prototypes import accepts
 
-PRODUCT_LIMIT = 1 << 26
-"""Products of 64-bit numbers have no kernel; they are formed elementwise up to this size."""
+PRODUCT_LIMIT = 1 << 24
+"""Products of 64-bit numbers have no kernel; they are formed elementwise, so many at a time."""
 
 
 @rule("dot_general")
@@ -205,21 +205,24 @@ def _elementwise(
     free: tuple[Sequence[int], Sequence[int]], dtype: np.dtype,
 ) -> Tensor:  # fmt: skip
     """Product without a matrix kernel: multiply everything with everything, then sum."""
-    size = math.prod(lhs.shape) * math.prod(rhs.shape[d] for d in free[1])
-    if size > PRODUCT_LIMIT:
-        raise Unsupported(f"a matrix product of {dtype.name} with {size} terms",
-                          "use float32, or int32 for integers")  # fmt: skip
     left = e.transpose(lhs, [*batch[0], *free[0], *contract[0]])
     right = e.transpose(rhs, [*batch[1], *free[1], *contract[1]])
     nb, nl, nr = len(batch[0]), len(free[0]), len(free[1])
-    left = e.reshape(left, left.shape[: nb + nl] + (1,) * nr + left.shape[nb + nl :])
-    right = e.reshape(right, right.shape[:nb] + (1,) * nl + right.shape[nb:])
-    product = a.multiply(e, left, right)
-    axes = list(range(nb + nl + nr, len(product.shape)))
-    if not axes:
-        return product
-    wide = accumulator(product.dtype)
-    shape = product.shape[: axes[0]]
-    return e.cast(
-        e.one("ReduceSum", [e.cast(product, wide), e.ints(axes, I64)], shape, wide), dtype
-    )
+    rest, steps = left.shape[: nb + nl], math.prod(left.shape[nb + nl :])
+    left = e.reshape(left, (*rest, *(1,) * nr, steps))
+    right = e.reshape(right, (*right.shape[:nb], *(1,) * nl, *right.shape[nb : nb + nr], steps))
+    return e.cast(_summed(e, left, right, accumulator(dtype)), dtype)
+
+
+def _summed(e: Emitter, x: Tensor, y: Tensor, wide: np.dtype) -> Tensor:
+    """Sum over the last dimension of a product that broadcasts, a part at a time if it is large."""
+    last, steps = len(x.shape) - 1, x.shape[-1]
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    if steps > 1 and math.prod(shape) > PRODUCT_LIMIT:
+        halves = [
+            _summed(e, *(e.slice_axis(v, last, *cut) for v in (x, y)), wide)
+            for cut in ((0, steps // 2), (steps // 2, steps))
+        ]
+        return a.add(e, *halves)
+    product = e.cast(a.multiply(e, x, y), wide)
+    return e.one("ReduceSum", [product, e.ints([last])], shape[:-1], wide)

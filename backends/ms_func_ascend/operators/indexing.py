@@ -19,7 +19,7 @@ from ms_func_ascend.emitter import BOOL, I8, I32, I64, Emitter, Unsupported
 from ms_func_ascend.graph import Tensor
 from ms_func_ascend.legalize import accumulator, signed_twin
 from ms_func_ascend.operators import arithmetic as a
-from ms_func_ascend.operators.region import binary_kind, lexicographic, second_argument
+from ms_func_ascend.operators.region import Key, binary_kind, lexicographic, second_argument
 from ms_func_ascend.operators.registry import rule
 from ms_func_ascend.operators.shape import clamped
 from ms_func_ascend.prototypes import accepts
@@ -383,14 +383,13 @@ def _sort(t: Any, op: Any, *xs: Tensor) -> list[Tensor]:
                           "sort by keys: compare operands with < or >")  # fmt: skip
     perm = [*(d for d in range(rank) if d != dim), dim]
     held = [e.transpose(x, perm) for x in xs]
-    made = sorted_by(e, held, keys)
-    inverse = [int(p) for p in np.argsort(perm)]
-    return [e.transpose(m, inverse) for m in made]
+    parts = [p for x in held for p in (e.parts(x) if x.dtype.kind == "c" else (x,))]
+    made = iter(sorted_by(e, parts, keys))
+    joined = [e.complex(next(made), next(made)) if x.dtype.kind == "c" else next(made) for x in xs]
+    return [e.transpose(m, [int(p) for p in np.argsort(perm)]) for m in joined]
 
 
-def sorted_by(
-    e: Emitter, xs: Sequence[Tensor], keys: Sequence[tuple[int, bool, bool]]
-) -> list[Tensor]:
+def sorted_by(e: Emitter, xs: Sequence[Tensor], keys: Sequence[Key]) -> list[Tensor]:
     """Tensors sorted along their last dimension by keys: a stable sort per key, last key first."""
     order: Tensor | None = None
     for k, descending, canonical in reversed(keys):
@@ -421,9 +420,6 @@ def _sort_key(e: Emitter, x: Tensor, descending: bool, canonical: bool) -> Tenso
 
 def pick(e: Emitter, x: Tensor, index: Tensor) -> Tensor:
     """Elements of `x` along its last dimension at `index`, which has the shape of the result."""
-    if x.dtype.kind == "c":
-        real, imag = e.parts(x)
-        return e.complex(pick(e, real, index), pick(e, imag, index))
     moved, dtype = e.moved("GatherElements", "x", x)
     made = e.one("GatherElements", [moved, index], index.shape, moved.dtype, dim=len(x.shape) - 1)
     return e.back(made, dtype)

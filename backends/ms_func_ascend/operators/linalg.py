@@ -12,8 +12,10 @@ from ms_func_ascend.operators import arithmetic as a
 from ms_func_ascend.operators.dot import dot
 from ms_func_ascend.operators.registry import rule
 
-FOURIER_LIMIT = 4096
-"""Longest transform that is written as a product with the matrix of the transform."""
+SHORT = 64
+"""Fourier transforms of up to this length are products with the matrix of the transform."""
+PRIME = 512
+"""So are those of lengths without a factor up to `SHORT`, up to this length."""
 
 
 def triangle(e: Emitter, x: Tensor, lower: bool, diagonal: bool = True) -> Tensor:
@@ -95,60 +97,107 @@ def _triangular_solve(t: Any, op: Any, matrix: Tensor, rhs: Tensor) -> Tensor:
 
 @rule("fft")
 def _fft(t: Any, op: Any, x: Tensor) -> Tensor:
-    """Transform along the last dimensions, each a product with the matrix of the transform."""
+    """Transform along the last dimensions, one after the other; real numbers in the last one."""
     e, kind, lengths = t.e, op.attrs["fft_type"], op.attrs["fft_length"]
-    if max(lengths, default=1) > FOURIER_LIMIT:
-        raise Unsupported(f"a Fourier transform of length {max(lengths)}", "split it")
-    rank = len(x.shape)
-    axes = list(range(rank - len(lengths), rank))
-    dtype = op.results[0].type.dtype
+    axes = list(range(len(x.shape) - len(lengths), len(x.shape)))
+    inverse, dtype = kind in ("IFFT", "IRFFT"), op.results[0].type.dtype
     if kind == "RFFT":
-        return _real_forward(e, x, axes, lengths, dtype)
-    if kind == "IRFFT":
-        return _real_backward(e, x, axes, lengths)
-    made = x
-    for axis, n in zip(axes, lengths, strict=True):
-        made = _transform(e, made, axis, _matrix(n, kind == "IFFT", x.dtype))
-    return made
+        x = _real_forward(e, x, axes.pop(), dtype)
+    for axis in axes if kind != "IRFFT" else axes[:-1]:
+        x = _transform(e, x, axis, inverse)
+    return _real_backward(e, x, axes[-1], lengths[-1]) if kind == "IRFFT" else x
 
 
-def _matrix(n: int, inverse: bool, dtype: np.dtype) -> np.ndarray:
-    """exp(-2 pi i j k / n), the conjugate over n for the inverse; angles reduced exactly."""
-    angle = (np.outer(np.arange(n), np.arange(n)) % n) * (2 * np.pi / n)
-    turned = np.exp(1j * angle) / n if inverse else np.exp(-1j * angle)
-    return turned.astype(dtype)
+def _waves(rows: int, columns: int, n: int, inverse: bool) -> np.ndarray:
+    """exp(-2 pi i j k / n) for row j and column k, or its conjugate; angles reduced exactly."""
+    angle = (np.outer(np.arange(rows), np.arange(columns)) % n) * (2 * np.pi / n)
+    return np.exp((1j if inverse else -1j) * angle)
 
 
-def _transform(e: Emitter, x: Tensor, axis: int, matrix: np.ndarray) -> Tensor:
+def _along(e: Emitter, x: Tensor, axis: int, matrix: np.ndarray, dtype: np.dtype) -> Tensor:
     """`x` times a matrix along one axis."""
     rank = len(x.shape)
-    made = dot(e, x, e.const(matrix), ([], []), ([axis], [0]), matrix.dtype)
+    made = dot(e, x, e.const(matrix.astype(dtype)), ([], []), ([axis], [0]), dtype)
     return e.transpose(made, [*range(axis), rank - 1, *range(axis, rank - 1)])
 
 
-def _real_forward(
-    e: Emitter, x: Tensor, axes: list[int], lengths: list[int], dtype: np.dtype
-) -> Tensor:
-    half = _matrix(lengths[-1], False, dtype)[:, : lengths[-1] // 2 + 1]
-    made = _transform(e, x, axes[-1], half)
-    for axis, n in zip(axes[:-1], lengths[:-1], strict=True):
-        made = _transform(e, made, axis, _matrix(n, False, dtype))
-    return made
+def _transform(e: Emitter, x: Tensor, axis: int, inverse: bool) -> Tensor:
+    """Fourier transform along an axis.
+
+    For n = a b, with j = b p + q and k = r + a s, exp(-2 pi i j k / n) is the product of waves of
+    p r / a, q r / n and q s / b: transforms of length a and b with a factor between (Cooley and
+    Tukey, 1965).
+    """
+    n = x.shape[axis]
+    short = _factor(n)
+    if short == n:
+        return _along(e, x, axis, _waves(n, n, n, inverse) / (n if inverse else 1), x.dtype)
+    if short == 1:
+        return _chirped(e, x, axis, inverse)
+    made = e.reshape(x, (*x.shape[:axis], short, n // short, *x.shape[axis + 1 :]))
+    made = _transform(e, made, axis, inverse)
+    made = _times(e, made, axis + 1, _waves(short, n // short, n, inverse))
+    made = _transform(e, made, axis + 1, inverse)
+    order = [*range(axis), axis + 1, axis, *range(axis + 2, len(made.shape))]
+    return e.reshape(e.transpose(made, order), x.shape)
 
 
-def _real_backward(e: Emitter, x: Tensor, axes: list[int], lengths: list[int]) -> Tensor:
+def _times(e: Emitter, x: Tensor, last: int, factors: np.ndarray) -> Tensor:
+    """`x` times an array along its dimensions up to `last`."""
+    held = factors.reshape(*factors.shape, *(1 for _ in x.shape[last + 1 :]))
+    return a.multiply(e, x, e.const(held.astype(x.dtype)))
+
+
+def _factor(n: int) -> int:
+    """Length of the first transforms that one of length n is made of; n or 1 where there is none.
+
+    Those of length n are made at once, or for 1 with a chirp.
+    """
+    factors = [d for d in range(SHORT, 1, -1) if n % d == 0]
+    if n <= SHORT or (n <= PRIME and not factors):
+        return n
+    return factors[0] if factors else 1
+
+
+def _chirped(e: Emitter, x: Tensor, axis: int, inverse: bool) -> Tensor:
+    """Transform of a length without small factors, by one of a power of two (Bluestein, 1970).
+
+    From 2 j k = j^2 + k^2 - (k - j)^2 it is a convolution with a chirp, between two products
+    with it.
+    """
+    n = x.shape[axis]
+    size = 1 << (2 * n - 1).bit_length()
+    chirp = np.exp((1j if inverse else -1j) * np.pi / n * (np.arange(n) ** 2 % (2 * n)))
+    kernel = np.zeros(size, np.complex128)
+    kernel[:n] = kernel[-np.arange(n)] = chirp.conj()
+    high = [size - n if d == axis else 0 for d in range(len(x.shape))]
+    made = e.pad(_times(e, x, axis, chirp), e.like(0, x), [0] * len(high), high)
+    made = _times(e, _transform(e, made, axis, False), axis, np.fft.fft(kernel))
+    made = e.slice_axis(_transform(e, made, axis, True), axis, 0, n)
+    return _times(e, made, axis, chirp / (n if inverse else 1))
+
+
+def _real_forward(e: Emitter, x: Tensor, axis: int, dtype: np.dtype) -> Tensor:
+    """The first half of the frequencies; the others are their conjugates."""
+    n = x.shape[axis]
+    if _factor(n) == n:
+        return _along(e, x, axis, _waves(n, n // 2 + 1, n, False), dtype)
+    return e.slice_axis(_transform(e, e.cast(x, dtype), axis, False), axis, 0, n // 2 + 1)
+
+
+def _real_backward(e: Emitter, x: Tensor, axis: int, n: int) -> Tensor:
     """Inverse from half of the frequencies: the others are the conjugates, so each counts twice."""
-    made = x
-    for axis, n in zip(axes[:-1], lengths[:-1], strict=True):
-        made = _transform(e, made, axis, _matrix(n, True, x.dtype))
-    n = lengths[-1]
+    real, imag = e.parts(x)
+    if _factor(n) != n:
+        more = [e.reverse(e.slice_axis(v, axis, 1, (n + 1) // 2), [axis]) for v in (real, imag)]
+        whole = e.complex(e.concat([real, more[0]], axis),
+                          e.concat([imag, a.negate(e, more[1])], axis))  # fmt: skip
+        return e.parts(_transform(e, whole, axis, True))[0]
     weight = np.full(n // 2 + 1, 2.0)
     weight[0] = 1
     if n % 2 == 0:
         weight[-1] = 1
     part = np.dtype(f"f{x.dtype.itemsize // 2}")
-    full = _matrix(n, True, np.dtype(np.complex128))[: n // 2 + 1] * weight[:, None]
-    real, imag = e.parts(made)
-    one = dot(e, real, e.const(np.real(full).astype(part)), ([], []), ([axes[-1]], [0]), part)
-    two = dot(e, imag, e.const(np.imag(full).astype(part)), ([], []), ([axes[-1]], [0]), part)
+    full = _waves(n // 2 + 1, n, n, True) * weight[:, None] / n
+    one, two = _along(e, real, axis, full.real, part), _along(e, imag, axis, full.imag, part)
     return a.subtract(e, one, two)

@@ -67,6 +67,8 @@ def _step(op: Any, xs: list[np.ndarray], constants: bool) -> np.ndarray | None:
         return _LOGIC[name](*xs)
     if name == "stablehlo.not" and xs[0].dtype == np.bool_:
         return ~xs[0]
+    if name in ("stablehlo.real", "stablehlo.imag"):
+        return xs[0].real if name == "stablehlo.real" else xs[0].imag
     if name == "stablehlo.constant" and constants:
         value: np.ndarray = op.attrs["value"]
         known = bool(((value != value) | (value == 0)).all()) or value.dtype == np.bool_
@@ -120,40 +122,57 @@ def _same(x: np.ndarray, y: np.ndarray) -> bool:
     return bool(((x == y) | ((x != x) & (y != y))).all())
 
 
-def lexicographic(block: Any) -> list[tuple[int, bool, bool]] | None:
-    """Keys of a sort comparator, first key first: operand, whether descending, whether canonical.
+Key = tuple[int, bool, bool]
+"""A key of a sort: the number of its part, whether descending, whether canonical."""
 
-    A canonical key treats the two zeros as equal and all NaN alike. None if the comparator is
-    not an order by keys.
+
+def lexicographic(block: Any) -> list[Key] | None:
+    """Keys of a sort comparator, first key first; None if it is not an order by keys.
+
+    The parts of the operands are numbered through: a complex one has two, the real part first. A
+    canonical key treats the two zeros as equal and all NaN alike.
     """
-    types = [p.type.dtype for p in block.params]
-    count = len(types) // 2
-    neutral = [np.zeros(1, d) for d in types]
-    keys = [_key(block, neutral, k, types[2 * k]) for k in range(count)]
-    return _by_precedence(block, neutral, [k for k in keys if k is not None], types)
+    dtypes = [d for p in block.params[::2] for d in part_types(p.type.dtype)]
+    keys = [_key(block, n, dtype) for n, dtype in enumerate(dtypes)]
+    return _by_precedence(block, [k for k in keys if k is not None], dtypes)
 
 
-def _key(
-    block: Any, neutral: list[np.ndarray], k: int, dtype: np.dtype
-) -> tuple[int, bool, bool] | None:
-    """How the comparator orders operand k when all others are equal; None if it does not."""
+def part_types(dtype: np.dtype) -> list[np.dtype]:
+    """Dtypes of the real and imaginary part of a complex number, or that of a real one."""
+    return [np.dtype(f"f{dtype.itemsize // 2}")] * 2 if dtype.kind == "c" else [dtype]
+
+
+def _compared(block: Any, given: dict[int, tuple[np.ndarray, np.ndarray]]) -> np.ndarray | None:
+    """What a comparator says for values of some parts, all others being 0; None if unknown."""
+    shape = next(iter(given.values()))[0].shape
+    arrays: list[np.ndarray] = []
+    part = 0
+    for param in block.params[::2]:
+        pair = np.zeros((2, *shape), param.type.dtype)
+        for view in (pair.real, pair.imag) if pair.dtype.kind == "c" else (pair,):
+            view[...] = given.get(part, 0)
+            part += 1
+        arrays += [*pair]
+    made = decide(block, arrays, constants=True)
+    return None if made is None else np.broadcast_to(made[0], shape)
+
+
+def _key(block: Any, part: int, dtype: np.dtype) -> Key | None:
+    """How the comparator orders a part when all others are equal; None if it does not."""
     grid = samples(dtype)
     a, b = (v.ravel() for v in np.meshgrid(grid, grid, indexing="ij"))
-    arrays = [np.broadcast_to(v, a.shape) for v in neutral]
-    arrays[2 * k], arrays[2 * k + 1] = a, b
-    made = decide(block, arrays, constants=True)
-    if made is None:
+    got = _compared(block, {part: (a, b)})
+    if got is None:
         return None
-    got = np.broadcast_to(made[0], a.shape)
     for canonical in (True, False):
         x, y = (_ranked(v, canonical) for v in (a, b))
         for descending in (False, True):
             if np.array_equal(got, (x > y) if descending else (x < y)):
-                return k, descending, canonical
+                return part, descending, canonical
     plain = ~((a != a) | (b != b))
     for descending in (False, True):  # plain float comparison: NaN is not ordered at all
         if np.array_equal(got, (a > b) if descending else (a < b)) and not plain.all():
-            return k, descending, True
+            return part, descending, True
     return None
 
 
@@ -166,28 +185,19 @@ def _ranked(x: np.ndarray, canonical: bool) -> np.ndarray:
     return total_order(x)
 
 
-def _by_precedence(
-    block: Any,
-    neutral: list[np.ndarray],
-    keys: list[tuple[int, bool, bool]],
-    types: list[np.dtype],
-) -> list[tuple[int, bool, bool]] | None:
+def _by_precedence(block: Any, keys: list[Key], dtypes: list[np.dtype]) -> list[Key] | None:
     """The keys in their order of precedence, found by making each pair disagree."""
-    if not keys:
-        return None
 
-    def says(earlier: tuple[int, bool, bool], later: tuple[int, bool, bool]) -> bool:
-        arrays = list(neutral)
-        for (k, descending, _), smaller in ((earlier, True), (later, False)):
-            low, high = np.zeros(1, types[2 * k]), np.ones(1, types[2 * k])
-            first_is_low = smaller != descending
-            arrays[2 * k] = low if first_is_low else high
-            arrays[2 * k + 1] = high if first_is_low else low
-        made = decide(block, arrays, constants=True)
-        return made is not None and bool(made[0][0])
+    def says(earlier: Key, later: Key) -> bool:
+        given = {}
+        for (part, descending, _), smaller in ((earlier, True), (later, False)):
+            low, high = np.zeros(1, dtypes[part]), np.ones(1, dtypes[part])
+            given[part] = (low, high) if smaller != descending else (high, low)
+        made = _compared(block, given)
+        return made is not None and bool(made[0])
 
-    def rank(key: tuple[int, bool, bool]) -> int:
+    def rank(key: Key) -> int:
         return sum(says(other, key) for other in keys if other is not key)
 
     ordered = sorted(keys, key=rank)
-    return ordered if [rank(k) for k in ordered] == list(range(len(keys))) else None
+    return ordered if [rank(k) for k in ordered] == [*range(len(keys))] and keys else None
