@@ -19,7 +19,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from ms_func.parallel.graph import Graph, led
 from ms_func.parallel.liveness import Liveness
 from ms_func.parallel.problem import Problem
 from ms_func.parallel.search import Solution
-from ms_func.parallel.splits import Spec, Split
+from ms_func.parallel.splits import Spec
 
 _UNITS = {"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12,
           "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}  # fmt: skip
@@ -218,7 +218,7 @@ class Memory:
         return sorted(live, key=lambda pair: -pair[0])[:count]
 
 
-def _layout(x: Interval, choice: Spec | Split) -> Spec:
+def _layout(x: Interval, choice: Any) -> Spec:
     """Layout of the value of an interval under one choice of its node."""
     if x.place is not None:
         return (*choice.ins, *choice.outs)[x.place]
