@@ -17,7 +17,8 @@ from ms_func.runtime import extension
 __all__ = [
     "ArgumentTypeError", "ArgumentValueError", "AxisError", "AxisNameError", "CallbackError",
     "CheckifyError", "CheckifyRuntimeError", "ConcretizationTypeError", "DeletedError",
-    "DivisionByZeroError", "FailedCheckError", "ForkError", "IRError", "KeyReuseError",
+    "DivisionByZeroError", "FailedCheckError", "ForkError", "IRError", "InconclusiveSizeError",
+    "KeyReuseError",
     "LayoutAssertionError", "LocatedError", "NaNError", "NonConcreteBooleanIndexError",
     "NonFiniteError", "OOBError", "OutOfMemoryError", "ShapeError", "ShardingError",
     "ShardingTypeError", "SizeError", "StagingBoolError", "StagingError", "StagingIndexError",
@@ -105,6 +106,15 @@ class UnsupportedError(LocatedError, NotImplementedError):
     Example:
         `grad` of a function that uses an operation without derivative. Use another
         operation, or give the derivative with `custom_jvp`.
+    """
+
+
+class InconclusiveSizeError(UnsupportedError, TypeError):
+    """A number was asked for where a size has a name, or which of two such sizes is larger.
+
+    Example:
+        `if b > 2` in `b, = jax.export.symbolic_shape("b")`. Bound the name by a constraint such
+        as `"b >= 3"`, or give a number.
     """
 
 

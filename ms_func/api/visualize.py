@@ -6,39 +6,45 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ms_func import tree
-from ms_func.errors import ArgumentTypeError, ArgumentValueError, UnsupportedError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.sharding import Sharding
+from ms_func.primitives.sharding import inspect_sharding_p
 from ms_func.tracing.tracer import Tracer
 
 
 def inspect_array_sharding(value: Any, *, callback: Callable[[Sharding], None]) -> None:
     """Call a function with the placement of each array of a tree.
 
+    That of a traced value is told when the program has been compiled, once for each program.
+
     Args:
-        value: arrays, or trees of them.
+        value: arrays or traced values, or trees of them.
         callback: function of a sharding.
 
     Raises:
-        UnsupportedError: an array is being traced: where it lies is known once all is compiled.
+        UnsupportedError: when the program is compiled: it is one for several devices, and a value
+            stands in a loop or a branch.
 
     Example:
         >>> import ms_func.numpy as np
         >>> inspect_array_sharding(np.ones(3), callback=lambda s: print(s.is_fully_replicated))
         True
+        >>> @ms.jit
+        ... def f(x):
+        ...     ms.debug.inspect_array_sharding(2 * x, callback=lambda s: print(s.num_devices))
+        >>> f(np.ones(3))
+        1
     """
     for x in tree.leaves(value):
         if isinstance(x, Tracer):
-            raise UnsupportedError(
-                "inspect_array_sharding was called on a value that is being traced; where it lies "
-                "is known once the program is compiled\n"
-                "fix: return the value and look at it outside, or at `jit(f).lower(...).compile()`"
-            )
-        if not isinstance(x, Array):
+            inspect_sharding_p.bind(x, tell=callback)
+        elif isinstance(x, Array):
+            callback(x.sharding)
+        else:
             raise ArgumentTypeError(
                 f"inspect_array_sharding takes arrays, got {type(x).__name__}\nfix: use asarray"
             )
-        callback(x.sharding)
 
 
 def visualize_array_sharding(arr: Any, **kwargs: Any) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate, compress
 from typing import Any, NamedTuple
 
 from ms_func import backend, config
 from ms_func.backend import ArrayExecutable, CompileOptions, Executable
-from ms_func.errors import OutOfMemoryError
+from ms_func.errors import OutOfMemoryError, UnsupportedError
 from ms_func.execution import host, program_cache
 from ms_func.execution.buffers import default_backend, move, refuse_deleted
 from ms_func.execution.layouts import named_layout
@@ -21,8 +21,9 @@ from ms_func.execution.placement import (
     public,
     wanted_placement,
 )
-from ms_func.ir.effects import calls_host
-from ms_func.ir.function import Function, Var
+from ms_func.ir.effects import INSPECT, calls_host
+from ms_func.ir.function import Eqn, Function, Var
+from ms_func.ir.mesh import AxisType
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.ir.types import ArrayType
 from ms_func.lowering.emit import TOKEN
@@ -115,23 +116,71 @@ def _compile(
     shorter, donate = without_unused(fn, kept, donate)
     job = Prepared(shorter, None, out_shardings, True, types)
     inner = replace(placement, in_shardings=tuple(compress(placement.in_shardings, kept)))
-    entries: list[Any] = []
-    module = lower_program(job, inner, name=name, donate=donate, entries=entries)
     state = [TOKEN] if calls_host(fn) else []
-    free = [*_free_outputs(job), *[False for _ in state]]
-    flags: dict[str, Any] = {"free_outputs": free, "xla": dict(xla)}
-    if entries:
-        flags["callbacks"] = [entries]
-    executable = timed("compile")(default_backend().compile)(
-        module, CompileOptions(name, placement.devices, flags=flags)
-    )
+    executable = _executable(job, inner, name, donate, xla)
     check_memory(fn, name, executable, placement.devices[0])
     if len(placement.devices) == 1:
         shardings = _on_one_device(placement, [*types, *state])
     else:
         shardings = _result_shardings(job, placement, executable, state)
     executable.bind_types([*types, *state], shardings, placement.committed)
+    if INSPECT in fn.effects:
+        _answer(job, inner, name, xla)
     return Program(executable, placement, kept, bool(state))
+
+
+def _executable(
+    job: Prepared, placement: Placement, name: str, donate: tuple[int, ...],
+    xla: tuple[tuple[str, Any], ...],
+) -> ArrayExecutable:  # fmt: skip
+    entries: list[Any] = []
+    module = lower_program(job, placement, name=name, donate=donate, entries=entries)
+    state = [False] if calls_host(job.fn) else []
+    flags: dict[str, Any] = {"free_outputs": [*_free_outputs(job), *state], "xla": dict(xla)}
+    if entries:
+        flags["callbacks"] = [entries]
+    return timed("compile")(default_backend().compile)(
+        module, CompileOptions(name, placement.devices, flags=flags)
+    )
+
+
+def _answer(
+    job: Prepared, placement: Placement, name: str, xla: tuple[tuple[str, Any], ...]
+) -> None:
+    """Tell how values lie that the program asks about: what lies free where it is a result.
+
+    Raises:
+        UnsupportedError: the program is for several devices, and a value is within a loop.
+    """
+    asked = list(_asking(job.fn))
+    if len(placement.devices) == 1:
+        for e in asked:
+            e.params["tell"](public(default_backend().sharding(placement.devices[0])))
+        return
+    nested = next((e for e in asked if e not in job.fn.eqns), None)
+    if nested is not None:
+        raise UnsupportedError(
+            "inspect_array_sharding was called in a loop or a branch of a program for several "
+            "devices\nfix: call it on a value outside of it",
+            nested.loc,
+        )
+    more = [e.inputs[0] for e in asked]
+    fn = Function(name, job.fn.params, job.fn.eqns, [*job.fn.results, *more])
+    outs = (*(job.outs or (None,) * len(job.fn.results)), *(None for _ in more))
+    job = Prepared(fn, None, outs, True)
+    state = [TOKEN] if calls_host(fn) else []
+    found = _result_shardings(job, placement, _executable(job, placement, name, (), xla), state)
+    for e, where in zip(asked, found[len(fn.results) - len(more) :], strict=False):
+        e.params["tell"](public(where))
+
+
+def _asking(fn: Function) -> Iterator[Eqn]:
+    """Equations that ask how values lie, at every depth."""
+    for e in fn.eqns:
+        if e.primitive.effects is not None and INSPECT in e.effects:
+            yield e
+        for inner in e.functions():
+            yield from _asking(inner)
 
 
 def _on_one_device(placement: Placement, types: Sequence[ArrayType]) -> list[Any]:
@@ -227,10 +276,18 @@ def _result_shardings(
     whole = NamedSharding(placement.mesh, PartitionSpec())
     wanted = [*(job.outs or (None,) * len(job.fn.results)), *[whole for _ in state]]
     found = [
-        named_layout(placement.mesh, t.ndim, tiling) if s is None else s
+        _left_open(t, named_layout(placement.mesh, t.ndim, tiling)) if s is None else s
         for s, t, tiling in zip(wanted, types, executable.out_tilings(), strict=True)
     ]
     return [default_backend().sharding(s, t.ndim) for s, t in zip(found, types, strict=True)]
+
+
+def _left_open(t: ArrayType, found: NamedSharding) -> NamedSharding:
+    """A layout that the partitioner chose: along no explicit axis where the type tells none."""
+    mesh = found.mesh
+    if t.explicit is None and not {*mesh.explicit_axes}.isdisjoint(found.spec.axes()):
+        return found.update(mesh=mesh.update(axis_types=AxisType.Auto))
+    return found
 
 
 def lower_program(

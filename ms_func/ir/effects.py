@@ -40,7 +40,9 @@ FOREIGN = Effect(3, "foreign", host=False)
 """A call of compiled code for what it does."""
 DRAW = Effect(4, "draw", host=False)
 """Numbers from a generator that the backend keeps: each application draws others."""
-EFFECTS = {e.name: e for e in (PRINT, CALLBACK, CHECK, FOREIGN, DRAW)}
+INSPECT = Effect(5, "inspect", host=False)
+"""A question about the program, answered when it is compiled; it runs nothing."""
+EFFECTS = {e.name: e for e in (PRINT, CALLBACK, CHECK, FOREIGN, DRAW, INSPECT)}
 """The kinds by name, as parameters of equations name them."""
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ms_func import config
-from ms_func.errors import ShardingError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, ShardingError
 from ms_func.ir.mesh import AbstractMesh, Mesh, is_local
 
 Shape = tuple[int, ...]
@@ -44,6 +44,11 @@ class PartitionSpec:
     Args:
         *partitions: entries.
         unreduced: axes along which the value is a sum still to be added up.
+        reduced: axes along which its cotangent is such a sum; values lie as without it.
+
+    Raises:
+        TypeError: `unreduced` or `reduced` is no set.
+        ValueError: an axis stands in two of the three, or one of the sets has None.
 
     Example:
         >>> PartitionSpec("data", None, ("x", "y"))
@@ -52,14 +57,19 @@ class PartitionSpec:
 
     UNCONSTRAINED = UNCONSTRAINED
     __match_args__ = ("partitions",)
-    __slots__ = ("partitions", "unreduced")
+    __slots__ = ("partitions", "reduced", "unreduced")
 
     partitions: tuple[Any, ...]
     unreduced: frozenset[Any]
+    reduced: frozenset[Any]
 
-    def __init__(self, *partitions: Any, unreduced: Any = frozenset()) -> None:
+    def __init__(
+        self, *partitions: Any, unreduced: Any = frozenset(), reduced: Any = frozenset()
+    ) -> None:
         self.partitions = tuple(_entry(p) for p in partitions)
-        self.unreduced = frozenset(unreduced)
+        self.unreduced = self.reduced = frozenset()
+        if unreduced or reduced:
+            self.unreduced, self.reduced = _summed(self.axes(), unreduced, reduced)
 
     def axes(self) -> list[Any]:
         """All axis names, in order."""
@@ -68,7 +78,10 @@ class PartitionSpec:
     def update(self, *, partitions: Sequence[Any] | None = None, **changes: Any) -> PartitionSpec:
         """The same spec with some parts replaced."""
         entries = self.partitions if partitions is None else partitions
-        return PartitionSpec(*entries, **{"unreduced": self.unreduced, **changes})
+        return PartitionSpec(*entries, **{**self._sums(), **changes})
+
+    def _sums(self) -> dict[str, Any]:
+        return {"unreduced": self.unreduced, "reduced": self.reduced}
 
     def index(self, value: Any) -> int:
         """Position of the first entry equal to `value`."""
@@ -88,37 +101,65 @@ class PartitionSpec:
         return iter(self.partitions)
 
     def __add__(self, other: PartitionSpec | tuple[Any, ...]) -> PartitionSpec:
-        return PartitionSpec(*self.partitions, *other, unreduced=self.unreduced)
+        return PartitionSpec(*self.partitions, *other, **self._sums())
 
     def __radd__(self, other: tuple[Any, ...]) -> PartitionSpec:
-        return PartitionSpec(*other, *self.partitions, unreduced=self.unreduced)
+        return PartitionSpec(*other, *self.partitions, **self._sums())
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, PartitionSpec)
             and self.partitions == other.partitions
-            and self.unreduced == other.unreduced
+            and self._sums() == other._sums()
         )
 
     def __hash__(self) -> int:
-        return hash((self.partitions, self.unreduced))
+        return hash((self.partitions, self.unreduced, self.reduced))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild_spec, (self.partitions, self.unreduced)
+        return _rebuild_spec, (self.partitions, self.unreduced, self.reduced)
 
     def __repr__(self) -> str:
         inside = ", ".join(map(repr, self.partitions)) + "," * (len(self.partitions) == 1)
-        if self.unreduced:
-            inside = inside.rstrip(",") + ", " * bool(inside)
-            inside += f"unreduced={set(self.unreduced)!r}"
+        for name in ("unreduced", "reduced"):
+            if axes := getattr(self, name):
+                inside = inside.rstrip(",") + ", " * bool(inside)
+                inside += f"{name}={set(axes)!r}"
         return f"P({inside})"
 
 
 P = PartitionSpec
 
 
-def _rebuild_spec(partitions: tuple[Any, ...], unreduced: frozenset[Any]) -> PartitionSpec:
-    return PartitionSpec(*partitions, unreduced=unreduced)
+def _rebuild_spec(
+    partitions: tuple[Any, ...], unreduced: frozenset[Any], reduced: frozenset[Any] = frozenset()
+) -> PartitionSpec:
+    return PartitionSpec(*partitions, unreduced=unreduced, reduced=reduced)
+
+
+def _summed(axes: Sequence[Any], *given: Any) -> list[frozenset[Any]]:
+    """The sets `unreduced` and `reduced` of a spec that splits along `axes`."""
+    for name, held in zip(("unreduced", "reduced"), given, strict=True):
+        if not isinstance(held, (set, frozenset)):
+            raise ArgumentTypeError(
+                f"{name} argument of PartitionSpec should be of type `frozenset` or `set`. "
+                f"Got type {type(held).__name__}"
+            )
+        if None in held:
+            raise ArgumentValueError(
+                f"{name} cannot contain None. All elements in {name} should refer to the mesh axes."
+            )
+        if held & set(axes):
+            raise ArgumentValueError(
+                f"partitions cannot overlap with {name} axes passed to PartitionSpec. Got "
+                f"partitions: {tuple(axes)} and {name} axes: {held}"
+            )
+    if given[0] & given[1]:
+        raise ArgumentValueError(
+            "`unreduced` and `reduced` argument to PartitionSpec cannot overlap. Got unreduced: "
+            f"{given[0]} and reduced: {given[1]}"
+        )
+    return [frozenset(held) for held in given]
 
 
 def _entry(p: Any) -> Any:

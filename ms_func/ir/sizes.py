@@ -9,44 +9,66 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from math import prod
 from typing import Any, NoReturn
 
-from ms_func.errors import ArgumentValueError, UnsupportedError
+from ms_func.errors import ArgumentValueError, InconclusiveSizeError, UnsupportedError
 
-__all__ = ["Scope", "Size", "names_of", "parse_sizes", "size_at"]
+__all__ = ["Scope", "Size", "names_of", "parse_sizes", "size_at", "solved"]
 
 Monomial = tuple[tuple[Any, int], ...]
 """Atoms and their powers. An atom is a `Name` or a `Part`."""
 
 
 class Scope:
-    """Names that belong together, and the least and the largest number that each stands for.
+    """Names that belong together, and what is known of the numbers that they stand for.
 
     Args:
-        constraints: texts such as `"a >= 2"`, `"a <= 8"`; a name is at least 1.
+        constraints: texts such as `"a >= 2"`, `"a <= 8"`, `"a >= 2*b"`; a name is at least 1.
 
     Raises:
-        NotImplementedError: a constraint is about more than one name.
+        ValueError: a constraint cannot be read, or no numbers meet it.
+        NotImplementedError: a constraint is an equation.
     """
 
     def __init__(self, constraints: str | Iterable[str] = ()) -> None:
+        self.texts = (constraints,) if isinstance(constraints, str) else tuple(constraints)
         self.bounds: dict[str, tuple[int, int | None]] = {}
-        for text in (constraints,) if isinstance(constraints, str) else constraints:
+        self.gaps: list[Size] = []
+        for text in self.texts:
             self._add(text)
 
     def _add(self, text: str) -> None:
-        for sign in (">=", "<="):
-            name, found, bound = (part.strip() for part in text.partition(sign))
-            if found and name.isidentifier() and bound.isdigit():
-                low, high = self.range(name)
-                ends = (max(low, int(bound)), high) if sign == ">=" else (low, int(bound))
-                self.bounds[name] = ends
-                return
-        raise UnsupportedError(
-            f"the constraint {text!r} on sizes is not a bound of one name\n"
-            "fix: give bounds such as 'a >= 2' only"
-        )
+        sign = next((s for s in (">=", "<=", "==") if s in text), None)
+        if sign == "==":
+            raise UnsupportedError(
+                f"the constraint {text!r} on sizes is an equation\n"
+                "fix: give bounds such as 'a >= 2' or 'a >= b', and write sizes in fewer names"
+            )
+        if sign is None:
+            raise ArgumentValueError(
+                f"cannot read the constraint {text!r}: must contain one of '==' or '>=' or '<='"
+            )
+        (left,), (right,) = (parse_sizes(part, self) for part in text.split(sign, 1))
+        gap = left - right if sign == ">=" else right - left
+        found = names_of(gap)
+        name = next(iter(found), "")
+        if len(found) == 1 and (line := _line(gap, name)) is not None:
+            self._bound(name, *line)
+        elif found:
+            self.gaps.append(gap)
+        elif gap < 0:
+            raise ArgumentValueError(f"no numbers meet the constraint {text!r}")
+
+    def _bound(self, name: str, factor: int, start: int) -> None:
+        low, high = self.range(name)
+        if factor > 0:
+            low = max(low, -(start // factor))
+        else:
+            limit = start // -factor
+            high = limit if high is None else min(limit, high)
+        self.bounds[name] = (low, high)
 
     def range(self, name: str) -> tuple[int, int | None]:
         """Least and largest number of a name."""
@@ -103,6 +125,11 @@ class Size:
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
         self.terms = dict(terms)
 
+    @property
+    def scope(self) -> Scope:
+        """Whose names are in it."""
+        return next(iter(names_of(self).values())).scope
+
     def __add__(self, other: Any) -> Any:
         return _ring(other, lambda o: _made(_sum(self.terms, o)))
 
@@ -130,10 +157,10 @@ class Size:
         return _divided(other, self)
 
     def __mod__(self, other: Any) -> Any:
-        return self - other * (self // other)
+        return _remainder(self, other)
 
     def __rmod__(self, other: Any) -> Any:
-        return other - self * (other // self)
+        return _remainder(other, self)
 
     def __divmod__(self, other: Any) -> Any:
         return self // other, self % other
@@ -157,13 +184,13 @@ class Size:
         return not self >= other
 
     def _decided(self, gap: Any, sign: str, other: Any) -> bool:
-        low, high = _range(gap)
-        if low is not None and low >= 0:
+        known = [g for n in names_of(gap).values() for g in n.scope.gaps]
+        if any((least := _range(gap - g)[0]) is not None and least >= 0 for g in (0, *known)):
             return True
-        if high is not None and high < 0:
+        if any((most := _range(gap + g)[1]) is not None and most < 0 for g in (0, *known)):
             return False
-        raise UnsupportedError(
-            f"whether {self} {sign} {other} depends on the numbers that the names stand for\n"
+        raise InconclusiveSizeError(
+            f"Symbolic dimension comparison '{self}' {sign} '{other}' is inconclusive\n"
             "fix: bound the names by constraints, or compare numbers"
         )
 
@@ -171,9 +198,9 @@ class Size:
         return bool(self >= 1) or True
 
     def _refused(self) -> NoReturn:
-        raise UnsupportedError(
+        raise InconclusiveSizeError(
             f"the size '{self}' is a name, and programs here have fixed sizes\n"
-            "fix: give numbers; `eval_shape` takes names, and `export` for each size needed"
+            "fix: give numbers; `eval_shape` and `jax.export` take names"
         )
 
     def __index__(self) -> int:
@@ -204,6 +231,13 @@ def _terms(x: Any) -> Mapping[Monomial, int]:
     return {(): x} if (x := operator.index(x)) else {}
 
 
+def _same_scope(a: Mapping[Monomial, int], b: Mapping[Monomial, int]) -> None:
+    scopes = [{n.scope for n in names_of(Size(t)).values()} for t in (a, b)]
+    if scopes[0] and scopes[1] and scopes[0] != scopes[1]:
+        raise ArgumentValueError("Invalid mixing of symbolic scopes: the names were made by "
+                                 "different calls\nfix: pass one `scope` to all")  # fmt: skip
+
+
 def _ring(other: Any, build: Callable[[Mapping[Monomial, int]], Any]) -> Any:
     try:
         return build(_terms(other))
@@ -217,10 +251,12 @@ def _made(terms: Mapping[Monomial, int]) -> Any:
 
 
 def _sum(a: Mapping[Monomial, int], b: Mapping[Monomial, int]) -> dict[Monomial, int]:
+    _same_scope(a, b)
     return {m: a.get(m, 0) + b.get(m, 0) for m in {**a, **b}}
 
 
 def _product(a: Mapping[Monomial, int], b: Mapping[Monomial, int]) -> dict[Monomial, int]:
+    _same_scope(a, b)
     out: dict[Monomial, int] = {}
     for m, j in a.items():
         for n, k in b.items():
@@ -245,6 +281,11 @@ def _divided(x: Any, y: Any) -> Any:
         return _made({m: k // y for m, k in _terms(x).items()})
     quotient = _quotient(x, y)
     return atom(Part("floordiv", operator.floordiv, (x, y))) if quotient is None else quotient
+
+
+def _remainder(x: Any, y: Any) -> Any:
+    rest = x - y * (x // y)
+    return rest if isinstance(rest, int) else atom(Part("mod", operator.mod, (x, y)))
 
 
 def _quotient(x: Any, y: Any) -> Any:
@@ -278,7 +319,27 @@ def _range(x: Any) -> tuple[int | None, int | None]:
 
 
 def _atom_range(a: Any) -> tuple[int, int | None]:
-    return a.scope.range(a.text) if isinstance(a, Name) else (0, None)
+    """Bounds of a name, or of a part, none of which is negative."""
+    if isinstance(a, Name):
+        return a.scope.range(a.text)
+    x, y = a.args[0], a.args[-1]
+    (low, high), known = _range(x), isinstance(y, int) and y > 0
+    if a.text == "floordiv" and known:
+        return max(low or 0, 0) // y, None if high is None else high // y
+    if a.text == "mod" and known:
+        return 0, y - 1
+    if a.text in ("max", "min"):
+        return _range_of_two(a.fun, (low, high), _range(y))
+    return 0, None
+
+
+def _range_of_two(fun: Any, one: tuple[Any, Any], other: tuple[Any, Any]) -> tuple[int, Any]:
+    """Bounds of the larger or smaller of two sizes."""
+    low = fun(max(one[0] or 0, 0), max(other[0] or 0, 0))
+    ends = [h for h in (one[1], other[1]) if h is not None]
+    if not ends or (fun is max and len(ends) < 2):
+        return low, None
+    return low, fun(ends)
 
 
 def names_of(x: Any) -> dict[str, Name]:
@@ -303,19 +364,91 @@ def size_at(x: Any, numbers: Mapping[str, int]) -> int:
     return sum(k * prod(value(a) ** p for a, p in m) for m, k in _terms(x).items())
 
 
+def solved(found: Iterable[tuple[Any, int, str]]) -> dict[str, int]:
+    """The numbers that names stand for.
+
+    Args:
+        found: sizes, the number that each is, and where it stands, for messages.
+
+    Raises:
+        ValueError: no numbers within the bounds of the names give these sizes.
+    """
+    rows = list(found)
+    numbers: dict[str, int] = {}
+    for _ in rows:
+        for size, n, where in rows:
+            open_names = {k: v for k, v in names_of(size).items() if k not in numbers}
+            if len(open_names) == 1:
+                ((text, name),) = open_names.items()
+                if (line := _line(size, text, numbers)) is not None:
+                    numbers[text] = _solution(name, n - line[1], line[0], where, size)
+    for size, n, where in rows:
+        missing = [k for k in names_of(size) if k not in numbers]
+        if missing or size_at(size, numbers) != n:
+            _mismatch(
+                f"Cannot solve for values of dimension variables {missing}" if missing else
+                f"Found inconsistency between dimension size {where} (= {n}) and the specification "
+                f"'{size}' (= {size_at(size, numbers)})"
+            )  # fmt: skip
+    for gap in {
+        g for size, _, _ in rows for name in names_of(size).values() for g in name.scope.gaps
+    }:
+        if size_at(gap, numbers) < 0:
+            _mismatch(f"The constraint '{gap} >= 0' is not met by {numbers}")
+    return numbers
+
+
+def _line(size: Any, name: str, others: Mapping[str, int] | None = None) -> Any:
+    """`k, c` where a size is `k * name + c` and `k` is not 0; else None."""
+    at = [size_at(size, {**(others or {}), name: i}) for i in range(9)]
+    steps = {b - a for a, b in pairwise(at)}
+    return (steps.pop(), at[0]) if len(steps) == 1 and 0 not in steps else None
+
+
+def _solution(name: Name, n: int, factor: int, where: str, size: Any) -> int:
+    value, rest = divmod(n, factor)
+    if rest:
+        _mismatch(f"Division had remainder {rest} when computing the value of '{name}' from "
+                  f"{where}, which is '{size}'")  # fmt: skip
+    low, high = name.scope.range(name.text)
+    if value < low or (high is not None and value > high):
+        limit = f">= {low}" if value < low else f"<= {high}"
+        _mismatch(f"Expected value {limit} for dimension variable '{name}', got {value} from "
+                  f"{where}, which is '{size}'")  # fmt: skip
+    return value
+
+
+def _mismatch(why: str) -> NoReturn:
+    raise ArgumentValueError(
+        f"Input shapes do not match the polymorphic shapes specification. {why}"
+    )
+
+
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Pow: operator.pow,
     ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
 }  # fmt: skip
-_FUNCTIONS = {"floordiv": operator.floordiv, "mod": operator.mod}
+_FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "floordiv": operator.floordiv, "mod": operator.mod,
+    "max": lambda x, y: _larger("max", max, x, y), "min": lambda x, y: _larger("min", min, x, y),
+}  # fmt: skip
+
+
+def _larger(text: str, fun: Callable[..., Any], x: Any, y: Any) -> Any:
+    """The larger or smaller of two sizes: one of them where that is known."""
+    try:
+        return fun(x, y)
+    except InconclusiveSizeError:
+        return atom(Part(text, fun, (x, y)))
 
 
 def parse_sizes(spec: str, scope: Scope, like: Any = None) -> tuple[Any, ...]:
     """Sizes from a text such as `"a, 2*b, 3"`.
 
     Args:
-        spec: names, numbers, sums, products, `floordiv(a, 2)`, `mod(a, 2)`; `_` stands for the
-            size of that place in `like`, `...` for all that are left.
+        spec: names, numbers, sums, products, `floordiv(a, 2)`, `mod(a, 2)`, `max(a, b)`,
+            `min(a, b)`; `_` stands for the size of that place in `like`, `...` for all that are
+            left.
         scope: whose names they are.
         like: a shape.
 
@@ -327,18 +460,23 @@ def parse_sizes(spec: str, scope: Scope, like: Any = None) -> tuple[Any, ...]:
     try:
         nodes = ast.parse(f"[{text}]", mode="eval").body
     except SyntaxError as error:
-        raise ArgumentValueError(f"cannot read the sizes {spec!r}") from error
+        raise ArgumentValueError(f"syntax error in symbolic shape {spec!r}") from error
     items = nodes.elts if isinstance(nodes, ast.List) else []
     dots = [isinstance(n, ast.Constant) and n.value is ... for n in items]
     if any(dots):
         if like is None or sum(dots) > 1 or len(items) - 1 > len(like):
-            raise ArgumentValueError(f"'...' in {spec!r} stands for no sizes of {like}")
+            raise ArgumentValueError(
+                f"syntax error in symbolic shape {spec!r}: '...' stands for no sizes of {like}"
+            )
         i = dots.index(True)
         middle = like[i : len(like) - len(items) + i + 1]
         rest = [_parsed(n, scope, like, j - len(items)) for j, n in enumerate(items) if j > i]
         return (*[_parsed(n, scope, like, j) for j, n in enumerate(items[:i])], *middle, *rest)
     if like is not None and len(items) != len(like):
-        raise ArgumentValueError(f"{spec!r} has {len(items)} sizes, and {tuple(like)} {len(like)}")
+        raise ArgumentValueError(
+            f"syntax error in symbolic shape {spec!r}: it has {len(items)} sizes, and "
+            f"{tuple(like)} {len(like)}"
+        )
     return tuple(_parsed(n, scope, like, j) for j, n in enumerate(items))
 
 
@@ -357,6 +495,6 @@ def _parsed(node: ast.expr, scope: Scope, like: Any, place: int) -> Any:
                 return _OPERATORS[type(op)](parsed(x), parsed(y))
             case ast.Call(func=ast.Name(id=name), args=[x, y]) if name in _FUNCTIONS:
                 return _FUNCTIONS[name](parsed(x), parsed(y))
-        raise ArgumentValueError(f"{ast.unparse(n)!r} is no size")
+        raise ArgumentValueError(f"syntax error in symbolic shape: {ast.unparse(n)!r} is no size")
 
     return parsed(node)

@@ -241,7 +241,7 @@ def _plain_value(value: Any) -> str:
     if isinstance(value, (int, np.integer)):
         return str(int(value))
     if isinstance(value, (float, np.floating)):
-        return _float_text(np.float64(value))
+        return float_text(np.float64(value))
     if isinstance(value, (complex, np.complexfloating)):
         return f"complex{_complex_text(np.complex128(value))}"
     if isinstance(value, str):
@@ -266,15 +266,15 @@ def literal_text(literal: Literal) -> str:
         text = str(int(value))
     else:
         assert is_inexact(dtype)
-        text = _float_text(value)
+        text = float_text(value)
     return f"{text}:{kind}"
 
 
 def _complex_text(value: Any) -> str:
-    return f"({_float_text(value.real)}, {_float_text(value.imag)})"
+    return f"({float_text(value.real)}, {float_text(value.imag)})"
 
 
-def _float_text(value: Any) -> str:
+def float_text(value: Any) -> str:
     """Shortest decimal that reads back as the same float; a NaN with its bits."""
     number = float(value)
     if number != number:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.control_flow.identities import stop_gradient
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
@@ -70,7 +71,8 @@ def _number(name: str, x: Any) -> Any:
 
 
 def _relu(x: Any) -> Any:
-    return compare.select(compare.le(x, 0), 0, x)
+    """The other case is 0 or NaN, which has no slope."""
+    return compare.select(compare.gt(x, 0), x, ar.maximum(stop_gradient(x), 0))
 
 
 @fusion.whole(1)

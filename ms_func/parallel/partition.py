@@ -273,7 +273,7 @@ def layout(mesh: AbstractMesh, spec: Spec) -> NamedSharding:
     dims = [tuple(names[a] for a in d) for d in spec.dims]
     while dims and not dims[-1]:
         dims.pop()
-    unreduced = tuple(names[a] for a in spec.partial)
+    unreduced = {names[a] for a in spec.partial}
     return NamedSharding(mesh, PartitionSpec(*dims, unreduced=unreduced))
 
 

@@ -314,7 +314,8 @@ def _is_ordinary(c: Literal) -> bool:
     dtype = c.type.dtype
     if not is_inexact(dtype):
         return True
-    return dtype.kind != "c" and 1e-3 < abs(c.value) < 1e3
+    span = 1e3 if dtype.itemsize < 4 else 1e12
+    return dtype.kind != "c" and 1 / span < abs(c.value) < span
 
 
 def _mul_term(n: int, operands: Sequence[Any], out: Any) -> Any:

@@ -19,9 +19,10 @@ from ms_func.errors import (
 )
 from ms_func.ir import propagation as _propagation  # noqa: F401  # the rule of layouts in types
 from ms_func.ir.axes import environment
+from ms_func.ir.effects import INSPECT
 from ms_func.ir.explicit import chosen, typed
 from ms_func.ir.mesh import AxisType, Mesh, current_mesh
-from ms_func.ir.primitive import LANES, Cost, Linear, Primitive, register
+from ms_func.ir.primitive import LANES, NONLINEAR, Cost, Linear, Primitive, register
 from ms_func.ir.sharding import (
     UNCONSTRAINED,
     NamedSharding,
@@ -70,7 +71,7 @@ def _batch(size: int, args: Any, dims: Any, *, sharding: NamedSharding, lanes: A
 
 
 def _transpose(ct: Any, x: Any, *, sharding: NamedSharding, **lanes: Any) -> list[Any]:
-    closed = sharding.update(spec=sharding.spec.update(unreduced=()))
+    closed = sharding.update(spec=sharding.spec.update(unreduced=frozenset()))
     return [sharding_constraint_p.bind(ct, sharding=closed, **lanes)]
 
 
@@ -94,6 +95,23 @@ sharding_constraint_p = register(
         layout=lambda primitive, ins, outs, params: outs,
     )
 )
+
+inspect_sharding_p = register(
+    Primitive(
+        "inspect_sharding",
+        abstract=lambda x, *, tell: [],
+        ref=lambda x, *, tell: [],
+        lower=lambda b, eqn, x: [],
+        jvp=lambda primals, tangents, *, tell: (inspect_sharding_p.bind(*primals, tell=tell), []),
+        transpose=NONLINEAR,
+        batch=lambda size, args, dims, *, tell: (inspect_sharding_p.bind(*args, tell=tell), []),
+        shard=lambda ins, outs, *, tell: f"{letters(ins[0].ndim)} ->",
+        effects=lambda *, tell: frozenset({INSPECT}),
+        words=lambda types, x, *, tell: [],
+        multiple_results=True,
+    )
+)
+"""Tells a function how a value lies over devices, when the program is compiled."""
 
 LAYOUTS = {sharding_constraint_p}
 """Primitives that fix a layout, with an optional parameter `lanes`: mesh axes along which the
@@ -314,7 +332,7 @@ def _read_mesh(axes: Any) -> Mesh:
 
 def _read_spec(entries: Any, unreduced: Any) -> PartitionSpec:
     parts = [UNCONSTRAINED if e == "..." else None if e is None else tuple(e) for e in entries]
-    return PartitionSpec(*parts, unreduced=unreduced)
+    return PartitionSpec(*parts, unreduced=frozenset(unreduced))
 
 
 register_param_type(NamedSharding, write=_write, read=_read)

@@ -21,7 +21,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import parsed
 from ms_func.primitives.arithmetic import add, div, min, mul, neg, product_rule, smooth, sub
 from ms_func.primitives.basis import reduce_sum
-from ms_func.primitives.bits import bitwise_and
+from ms_func.primitives.bits import bitwise_and, bitwise_or
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, ge, gt, le, lt, ne, select
 from ms_func.primitives.elementwise import abs, exp, log1p, sign
@@ -45,7 +45,19 @@ def _scipy(name: str) -> Callable[..., np.ndarray]:
 
 lgamma_p = smooth("lgamma", ref=_scipy("gammaln"), lower="chlo.lgamma", accepts="floating",
                   derivative=lambda x, y: digamma(x))  # fmt: skip
-digamma_p = smooth("digamma", ref=_scipy("digamma"), lower="chlo.digamma", accepts="floating",
+
+
+def _digamma_lower(b: Any, eqn: Any, x: Any) -> Any:
+    """The operation, with the pole at 0, whose sign is that of the zero."""
+    out = eqn.outputs[0].type
+
+    def body(x: Any, y: Any) -> list[Any]:
+        return [select(eq(x, literal(0, x)), div(literal(-1, x), x), y)]
+
+    return b.inline(build("digamma", [out] * 2, body), [x, b.op("chlo.digamma", [out], [x])])[0]
+
+
+digamma_p = smooth("digamma", ref=_scipy("digamma"), lower=_digamma_lower, accepts="floating",
                    derivative=lambda x, y: polygamma(literal(1, x), x))  # fmt: skip
 
 
@@ -109,14 +121,15 @@ def _polygamma_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 
 @cache
-def _some_below(kind: ArrayType) -> Function:
-    """Whether any element is at most 0."""
+def _some_outside(kind: ArrayType) -> Function:
+    """Whether any place is at most 0, or its value was lost: 0 by underflow, or NaN."""
 
-    def body(q: Any) -> list[Any]:
-        count = reduce_sum(convert_element_type(le(q, literal(0, q)), np.int32), range(kind.ndim))
-        return [gt(count, 0)]
+    def body(q: Any, direct: Any) -> list[Any]:
+        lost = bitwise_or(eq(direct, literal(0, q)), ne(direct, direct))
+        outside = convert_element_type(bitwise_or(le(q, literal(0, q)), lost), np.int32)
+        return [gt(reduce_sum(outside, range(kind.ndim)), 0)]
 
-    return build("some_below", [kind], body)
+    return build("some_outside", [kind] * 2, body)
 
 
 @cache
@@ -136,10 +149,28 @@ def _joined(kind: ArrayType) -> Function:
         both = add(near, mul(turn, far))
         value = sub(select(lt(offset, zero), mul(turn, both), both), mul(turn, above))
         value = select(eq(s, floor(s)), value, literal(math.nan, q))
-        value = select(eq(offset, zero), literal(math.inf, q), value)
-        return [select(bitwise_and(le(q, zero), gt(s, one)), value, direct)]
+        value = select(eq(q, floor(q)), literal(math.inf, q), value)
+        value = select(le(q, zero), value, _at_end(s, q, direct))
+        return [select(gt(s, one), value, direct)]
 
     return build("joined", [kind] * 6, body)
+
+
+def _is_far(s: Any, q: Any) -> Any:
+    return gt(q, mul(s, literal(4000, q)))
+
+
+def _at_end(s: Any, q: Any, direct: Any) -> Any:
+    """The zeta function for large `q` (DLMF 25.11.43), and for the order inf, by its first term.
+
+    The operation loses what is above the smallest float where its terms are below.
+    """
+    above, inverse = sub(s, literal(1, s)), div(literal(1, q), q)
+    rest = mul(mul(mul(s, above), literal(1 / 12, q)), mul(inverse, inverse))
+    rest = add(add(literal(1, q), mul(mul(above, literal(0.5, q)), inverse)), rest)
+    far = mul(div(pow(q, neg(above)), above), rest)
+    value = select(_is_far(s, q), far, direct)
+    return select(eq(s, literal(math.inf, s)), pow(q, neg(s)), value)
 
 
 def _offset(q: Any) -> Any:
@@ -163,10 +194,12 @@ def _reflected(b: Any, kind: ArrayType, s: Any, q: Any, direct: Any) -> Any:
     return b.inline(_joined(kind), [s, q, direct, *found])[0]
 
 
-def _where_below(
+def _where_outside(
     name: str, orders: Callable[..., Any], scaled: Callable[..., Any]
 ) -> Callable[..., Any]:
-    """Lowering by an operation that is right above 0; the rest is computed where there is some.
+    """Lowering by an operation that is right above 0, unless the terms of its sum underflow.
+
+    The rest is computed where there is some.
 
     Args:
         name: the operation of an order and a point.
@@ -181,16 +214,16 @@ def _where_below(
         if out.dtype != kind.dtype:
             n, q = b.convert(n, kind), b.convert(q, kind)
         direct = b.op(name, [kind], [n, q])
-        (some,) = b.inline(_some_below(kind), [q])
+        (some,) = b.inline(_some_outside(kind), [q, direct])
         made = b.operation("stablehlo.if", [kind], [some], regions=2)
 
-        def below(inner: Any) -> list[Any]:
+        def outside(inner: Any) -> list[Any]:
             (s,) = inner.inline(build("order", [kind], lambda n: [orders(n)]), [n])
             value = _reflected(inner, kind, s, q, inner.op("chlo.zeta", [kind], [s, q]))
             finish = build("scaled", [kind] * 4, lambda *xs: [scaled(*xs)])
             return inner.inline(finish, [n, q, direct, value])
 
-        b.region(made, 0, [], below)
+        b.region(made, 0, [], outside)
         b.region(made, 1, [], lambda inner: [direct])
         (y,) = b.after(made, threads=False)
         return y if out.dtype == kind.dtype else b.convert(y, out)
@@ -198,12 +231,15 @@ def _where_below(
     return lower
 
 
-def _polygamma_below(n: Any, x: Any, direct: Any, value: Any) -> Any:
+def _polygamma_outside(n: Any, x: Any, direct: Any, value: Any) -> Any:
     """(-1)^(n + 1) n! zeta(n + 1, x) (DLMF 5.15.1)."""
     half = mul(n, literal(0.5, n))
     size = mul(exp(lgamma(add(n, literal(1, n)))), value)
     size = select(eq(half, floor(half)), neg(size), size)
-    return select(bitwise_and(le(x, literal(0, n)), gt(n, literal(0, n))), size, direct)
+    apart = bitwise_or(le(x, literal(0, n)), _is_far(n, x))
+    return select(
+        bitwise_and(apart, bitwise_and(eq(n, floor(n)), gt(n, literal(0, n)))), size, direct
+    )
 
 
 def _polygamma_ref(m: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -212,7 +248,7 @@ def _polygamma_ref(m: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 polygamma_p = nary(
     "polygamma", ref=_polygamma_ref, accepts="floating", transcendental=True,
-    lower=_where_below("chlo.polygamma", lambda n: add(n, literal(1, n)), _polygamma_below),
+    lower=_where_outside("chlo.polygamma", lambda n: add(n, literal(1, n)), _polygamma_outside),
     jvp=_polygamma_jvp,
 )  # fmt: skip
 
@@ -290,7 +326,7 @@ def _zeta_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 zeta_p = nary(
     "zeta", ref=_scipy("zeta"), accepts="floating", transcendental=True,
-    lower=_where_below("chlo.zeta", lambda s: s, lambda s, q, direct, value: value),
+    lower=_where_outside("chlo.zeta", lambda s: s, lambda s, q, direct, value: value),
     jvp=_zeta_jvp,
 )  # fmt: skip
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from ms_func.source import classes as _classes
 from ms_func.source import convert as _convert
 from ms_func.source import hooks as _hooks
-from ms_func.source.hooks.joining import choice as _choice
+from ms_func.source.hooks import above as _above
+from ms_func.source.hooks.values import choice as _choice
 from ms_func.tracing.policy import slots as _slots
 
-_convert.connect(_hooks)
-_hooks.policy.convert = _convert.for_call
-_hooks.policy.variant = _convert.variant
-_hooks.policy.is_users = _classes.Ways.is_users
+_above.convert = _convert.for_call
+_above.variant = _convert.variant
+_above.learn = _convert.learn_anyway
 _slots.convert = _convert.user_function
 _slots.number = _choice.number_among
 _slots.recorded = _hooks.recorded

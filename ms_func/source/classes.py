@@ -16,7 +16,10 @@ from weakref import WeakSet
 
 from ms_func import config
 from ms_func.ir.primitive import current
+from ms_func.source import hooks
 from ms_func.source.build import HOOKS
+from ms_func.source.hooks import above
+from ms_func.source.policy import is_users, may_decide
 from ms_func.tracing.tracer import Staging
 
 _OPERATIONS = (
@@ -36,22 +39,6 @@ SPECIAL = frozenset(
 _COMPARISONS = ("__eq__", "__lt__", "__le__", "__gt__", "__ge__")
 _seen: WeakSet[type] = WeakSet()
 _modules: dict[int, int] = {}
-
-
-class Ways:
-    """What the converter supplies, which stands above this module.
-
-    Attributes:
-        is_users: whether a file is the user's own.
-        may_decide: whether there is anything in a code object that conversion might change.
-        learn: convert a function of a library, for it became a method of the user's.
-        hooks: the module of hooks.
-    """
-
-    is_users: Callable[[str], bool]
-    may_decide: Callable[[Any], bool]
-    learn: Callable[[FunctionType], Any]
-    hooks: Any
 
 
 def prepare_module(namespace: dict[str, Any]) -> None:
@@ -86,7 +73,7 @@ def _is_users(cls: type) -> bool:
     if module is None or getattr(module, "__ms_convert__", None) is False:
         return False
     file = getattr(module, "__file__", None)
-    return file is None or Ways.is_users(file)
+    return file is None or is_users(file)
 
 
 def _double(owner: type, name: str, value: Any) -> Any:
@@ -108,7 +95,7 @@ def _kept(f: Any, name: str) -> Any:
     @functools.wraps(f)
     def method(self: Any) -> Any:
         found = f(self)
-        Ways.hooks.about_to_store(self, name)
+        hooks.about_to_store(self, name)
         return found
 
     return method
@@ -117,19 +104,19 @@ def _kept(f: Any, name: str) -> Any:
 def _method(owner: type, name: str, f: Any) -> Any:
     """A method that is converted while something is recorded."""
     code = f.__code__
-    if HOOKS in code.co_freevars or not Ways.may_decide(code):
+    if HOOKS in code.co_freevars or not may_decide(code):
         return f
     traced = f
     if name in _COMPARISONS and code.co_filename == "<string>" and _has_fields(owner):
         traced = _of_fields(name)
     elif f.__module__ == "functools":  # made by total_ordering
-        Ways.learn(f)
+        above.learn(f)
 
     @functools.wraps(f)
     def method(*args: Any, **kwargs: Any) -> Any:
         if type(current.interpreter) is not Staging or config.convert.value is False:
             return f(*args, **kwargs)
-        return Ways.hooks.call(traced, *args, **kwargs)
+        return hooks.call(traced, *args, **kwargs)
 
     return method
 
@@ -141,7 +128,7 @@ def _unequal(owner: type) -> Callable[[Any, Any], Any]:
         if type(current.interpreter) is not Staging:
             return super(owner, self).__ne__(other)
         found = self.__eq__(other)
-        return found if found is NotImplemented else Ways.hooks.not_(found)
+        return found if found is NotImplemented else hooks.not_(found)
 
     return __ne__
 
@@ -158,6 +145,6 @@ def _of_fields(name: str) -> Callable[[Any, Any], Any]:
             return NotImplemented
         fields = [f.name for f in self.__dataclass_fields__.values() if f.compare]
         mine, others = (tuple([getattr(x, n) for n in fields]) for x in (self, other))
-        return getattr(Ways.hooks, name.strip("_") + "_")(mine, others)
+        return getattr(hooks, name.strip("_") + "_")(mine, others)
 
     return compare

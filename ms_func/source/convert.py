@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import gc
-import opcode
-import os
 import sys
 import warnings
 import weakref
@@ -22,18 +20,15 @@ from ms_func.errors import (
     TracerIntegerConversionError,
     UnsupportedError,
 )
-from ms_func.ir import loc
-from ms_func.source import caches, classes
+from ms_func.source import classes, hooks
 from ms_func.source.build import HOOKS, bare, cell_places, compile_function, dress, instantiate
 from ms_func.source.desugar import desugar
+from ms_func.source.hooks.calls import caches
+from ms_func.source.policy import CONTAINERS, NEVER, kind_of, may_decide
 from ms_func.source.pushing import turned
 from ms_func.source.reader import Source, SourceMissing, read
 from ms_func.source.resolver import Resolver
 from ms_func.source.rewrite import Rewriter
-
-runtime: Any = None
-"""The module of run-time hooks, see `connect`."""
-
 
 Turn = Literal["loop", "with", "sets", None]
 """What a generator is turned inside out for, see `source.pushing`; "sets" converts any function as
@@ -115,15 +110,9 @@ def for_call(f: Any) -> Any:
     return _other(f) if rule is None else rule(f)
 
 
-_hooks = CellType()
+_hooks = CellType(hooks)
 """The cell through which all converted functions reach the hooks."""
 _ready: dict[int, tuple[Any, Any, FunctionType]] = {}
-
-
-def connect(hooks: Any) -> None:
-    """Let converted code call the functions of the module `hooks`."""
-    global runtime
-    runtime = _hooks.cell_contents = classes.Ways.hooks = hooks
 
 
 def _made(entry: Entry, f: FunctionType) -> FunctionType:
@@ -173,10 +162,10 @@ def _other(f: Any) -> Any:
         code = call.__code__
         if (
             id(code) not in _known
-            and _kind_of(code.co_filename) == "standard"
+            and kind_of(code.co_filename) == "standard"
             and hasattr(f, "__wrapped__")
         ):
-            _learn_anyway(call)  # a decorator around a function of the user's
+            learn_anyway(call)  # a decorator around a function of the user's
         found = for_call(call)
         return f if found is call else MethodType(found, f)
     if isinstance(f, type):
@@ -235,7 +224,7 @@ def _unseen(code: CodeType) -> str | None:
     owner = code.co_qualname.rpartition(".")[0]
     if not owner or owner.endswith("<locals>") or config.convert.value is False:
         return None
-    if _kind_of(code.co_filename) != "user":
+    if kind_of(code.co_filename) != "user":
         return None
     return (
         "Python calls it without asking\n"
@@ -396,78 +385,22 @@ def _verdict(f: FunctionType) -> Entry:
     code, opinion = f.__code__, f.__globals__.get("__ms_convert__")
     if opinion is False:
         return Entry(code, None, "its module sets __ms_convert__ = False\nfix: set it to True")
-    kind = _kind_of(code.co_filename)
+    kind = kind_of(code.co_filename)
     module = f.__globals__.get("__name__")
-    if kind == "standard" and module not in _CONTAINERS and "__wrapped__" not in f.__dict__:
+    if kind == "standard" and module not in CONTAINERS and "__wrapped__" not in f.__dict__:
         return Entry(code)  # others are decorators around functions of the user's
-    if kind == "never" or f.__globals__.get("__name__", "").partition(".")[0] in _NEVER:
+    if kind == "never" or f.__globals__.get("__name__", "").partition(".")[0] in NEVER:
         return Entry(code)
     if kind == "library" and opinion is not True:
         return Entry(code, None, _LIBRARY)
     classes.prepare_module(f.__globals__)
-    return _entry(f) if _may_decide(code) else Entry(code)
+    return _entry(f) if may_decide(code) else Entry(code)
 
 
-_CONTAINERS = {"collections", "heapq", "bisect"}
-"""Modules of the standard library that are converted: they compare and store what users hold."""
-_NEVER = {"ms_func", "ms_func_xla", "ms_func_ascend", "numpy", "jaxlib", "ml_dtypes", "scipy"}
-_STANDARD = os.path.dirname(os.__file__) + os.sep
-_kinds: dict[str, str] = {}
-
-
-def _kind_of(file: str) -> str:
-    """Whose file it is: "never" converted, a "library", "standard", or the "user"'s."""
-    found = _kinds.get(file)
-    if found is None:
-        if loc.is_internal(file) or file.startswith("<frozen "):
-            found = "never"
-        elif "site-packages" in file or "dist-packages" in file:
-            found = "library"
-        elif file.startswith(_STANDARD):
-            found = "standard"
-        else:
-            found = "user"
-        _kinds[file] = found
-    return found
-
-
-def _interesting() -> frozenset[int]:
-    """Opcodes of instructions that decide, compare, call, store or make functions."""
-    words = ("JUMP", "CALL", "STORE_SUBSCR", "STORE_ATTR", "STORE_GLOBAL", "STORE_DEREF", "DELETE",
-             "MAKE_FUNCTION", "FOR_ITER", "CONTAINS", "UNARY_NOT", "RAISE", "BINARY_SUBSCR",
-             "BINARY_SLICE", "SEND", "STORE_SLICE", "BUILD_MAP", "BUILD_SET", "COMPARE_OP", "IS_OP",
-             "UNPACK", "FORMAT", "LIST_EXTEND")  # fmt: skip
-    return frozenset(n for name, n in opcode.opmap.items() if any(w in name for w in words))
-
-
-_INTERESTING: frozenset[int] = _interesting()
-_BINARY: int = opcode.opmap["BINARY_OP"]
-_OF_NUMBERS = frozenset(
-    i
-    for i, (_, name) in enumerate(opcode._nb_ops)  # pyright: ignore[reportAttributeAccessIssue]
-    if name in {*"+-*/%@", "//", "**", "<<", ">>"}
-)
-"""Operators that are neither those of sets, but for the difference, nor in place."""
-
-
-def _may_decide(code: CodeType) -> bool:
-    """Whether there is anything in a function that conversion might change."""
-    words = code.co_code
-    return not _INTERESTING.isdisjoint(words[::2]) or any(
-        op == _BINARY and kind not in _OF_NUMBERS
-        for op, kind in zip(words[::2], words[1::2], strict=True)
-    )
-
-
-def _learn_anyway(f: FunctionType) -> None:
+def learn_anyway(f: FunctionType) -> None:
     """Convert a function of a library."""
     with _lock:
         _remember(_entry(f))
-
-
-classes.Ways.is_users = staticmethod(lambda file: _kind_of(file) == "user")
-classes.Ways.may_decide = staticmethod(_may_decide)
-classes.Ways.learn = staticmethod(_learn_anyway)
 
 
 def _entry(f: FunctionType, turn: Turn = None) -> Entry:
@@ -497,7 +430,7 @@ def variant(f: FunctionType, turn: Turn = "loop") -> FunctionType | None:
     entry = _known.get(id(code))
     if entry is None or entry.reason is not None or config.convert.value is False:
         return None
-    if entry.code is None and _kind_of(code.co_filename) != "user":
+    if entry.code is None and kind_of(code.co_filename) != "user":
         return None
     with _lock:
         made = _variants.get((id(code), turn))

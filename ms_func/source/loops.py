@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ms_func.source.blocks import Blocks
 from ms_func.source.flow import is_endless
 from ms_func.source.frames import ITEM, RETURNED, Frame, Loop
 from ms_func.source.nodes import (
@@ -22,11 +23,8 @@ from ms_func.source.nodes import (
 from ms_func.source.resolver import EMPTY, Set
 from ms_func.source.scoping import target_names
 
-if TYPE_CHECKING:
-    from ms_func.source.rewrite import Rewriter
 
-
-def while_(r: Rewriter, s: ast.While, rest: Any, tail: bool, out: list[ast.stmt]) -> Any:
+def while_(r: Blocks, s: ast.While, rest: Any, tail: bool, out: list[ast.stmt]) -> Any:
     """A `while` loop."""
     if r.flow.yields([s]):
         return _native(r, s, out)
@@ -42,7 +40,7 @@ def while_(r: Rewriter, s: ast.While, rest: Any, tail: bool, out: list[ast.stmt]
     return _after(r, s, loop, state, out)
 
 
-def _test(r: Rewriter, s: ast.While, loop: Loop, state: Sequence[str]) -> ast.expr:
+def _test(r: Blocks, s: ast.While, loop: Loop, state: Sequence[str]) -> ast.expr:
     """Whether there is another round."""
     at, forever = s.test, is_endless(s)
     r.depth += 1
@@ -54,7 +52,7 @@ def _test(r: Rewriter, s: ast.While, loop: Loop, state: Sequence[str]) -> ast.ex
     return going if forever else hook("and_", at, going, thunk(test, at))
 
 
-def for_(r: Rewriter, s: ast.For, rest: Any, tail: bool, out: list[ast.stmt]) -> Any:
+def for_(r: Blocks, s: ast.For, rest: Any, tail: bool, out: list[ast.stmt]) -> Any:
     """A `for` loop."""
     if r.flow.yields([s]):
         return _native(r, s, out)
@@ -71,7 +69,7 @@ def for_(r: Rewriter, s: ast.For, rest: Any, tail: bool, out: list[ast.stmt]) ->
     return _after(r, s, loop, state, out)
 
 
-def _state(r: Rewriter, s: Any, out: list[ast.stmt]) -> tuple[Loop, list[str], Set | None]:
+def _state(r: Blocks, s: Any, out: list[ast.stmt]) -> tuple[Loop, list[str], Set | None]:
     """The loop, its state, and the names bound at the start of each round."""
     live, flow = r.flow.live[s], r.flow
     loop = r.new_loop("body")
@@ -93,7 +91,7 @@ def _state(r: Rewriter, s: Any, out: list[ast.stmt]) -> tuple[Loop, list[str], S
 
 
 def _body(
-    r: Rewriter, s: Any, loop: Loop, state: list[str], stmts: list[ast.stmt], entry: Set | None,
+    r: Blocks, s: Any, loop: Loop, state: list[str], stmts: list[ast.stmt], entry: Set | None,
     target: ast.expr | None = None,
 ) -> ast.FunctionDef:  # fmt: skip
     """Function of one round."""
@@ -111,7 +109,7 @@ def _body(
     return function
 
 
-def _item(r: Rewriter, target: ast.expr, state: Sequence[str], start: list[ast.stmt]) -> str:
+def _item(r: Blocks, target: ast.expr, state: Sequence[str], start: list[ast.stmt]) -> str:
     """Parameter of a loop's body for the item; `start` binds what it does not."""
     if isinstance(target, ast.Name) and target.id not in state and not r.writer(target.id):
         r.bind(target.id)
@@ -120,7 +118,7 @@ def _item(r: Rewriter, target: ast.expr, state: Sequence[str], start: list[ast.s
     return ITEM
 
 
-def _shown(r: Rewriter, loop: Loop, state: Sequence[str], at: Any) -> ast.Constant:
+def _shown(r: Blocks, loop: Loop, state: Sequence[str], at: Any) -> ast.Constant:
     """Names of the state for the hook, which knows the flag that ends the loop by its name."""
     stop = r.shown_flags[loop.stop]
     r.shown_flags[loop.stop] = "<break>"
@@ -129,7 +127,7 @@ def _shown(r: Rewriter, loop: Loop, state: Sequence[str], at: Any) -> ast.Consta
     return found
 
 
-def _after(r: Rewriter, s: Any, loop: Loop, state: list[str], out: list[ast.stmt]) -> Any:
+def _after(r: Blocks, s: Any, loop: Loop, state: list[str], out: list[ast.stmt]) -> Any:
     """The `else` block, and flags that may be set."""
     flags = r.flow.completions(s.body) & {"R"}
     left = (r.breaks.get(loop.stop) or EMPTY).intersection(state)
@@ -148,7 +146,7 @@ def _after(r: Rewriter, s: Any, loop: Loop, state: list[str], out: list[ast.stmt
     return False, flags | more
 
 
-def _native(r: Rewriter, s: Any, out: list[ast.stmt]) -> tuple[bool, Set]:
+def _native(r: Blocks, s: Any, out: list[ast.stmt]) -> tuple[bool, Set]:
     """A loop that yields: it stays a loop of the generator."""
     r.touched = True
     frame, before = r.frame, r.bound

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ms_func.source.blocks import Blocks
 from ms_func.source.expressions import get_name
 from ms_func.source.frames import ITEM, RETURNED, VALUE, meet
 from ms_func.source.nodes import (
@@ -22,11 +23,8 @@ from ms_func.source.nodes import (
 from ms_func.source.resolver import EMPTY, Set
 from ms_func.source.scoping import target_names
 
-if TYPE_CHECKING:
-    from ms_func.source.rewrite import Rewriter
 
-
-def return_(r: Rewriter, s: ast.Return, rest: Any, tail: bool, out: list[ast.stmt]) -> None:
+def return_(r: Blocks, s: ast.Return, rest: Any, tail: bool, out: list[ast.stmt]) -> None:
     """`return`: of the user's function, or flags that say so."""
     get_name(s.value)
     value = s.value if s.value is None or r.stays(s) else r.expr(s.value)
@@ -40,7 +38,7 @@ def return_(r: Rewriter, s: ast.Return, rest: Any, tail: bool, out: list[ast.stm
     out.append(r.give_back(s, r.frame))
 
 
-def break_(r: Rewriter, s: ast.Break, rest: Any, tail: bool, out: list[ast.stmt]) -> None:
+def break_(r: Blocks, s: ast.Break, rest: Any, tail: bool, out: list[ast.stmt]) -> None:
     """`break`, as a flag that ends the loop."""
     loop, bound = r.frame.loop, r.bound
     r.bound = None
@@ -52,7 +50,7 @@ def break_(r: Rewriter, s: ast.Break, rest: Any, tail: bool, out: list[ast.stmt]
     out.append(r.give_back(s, r.frame))
 
 
-def continue_(r: Rewriter, s: ast.Continue, rest: Any, tail: bool, out: list[ast.stmt]) -> None:
+def continue_(r: Blocks, s: ast.Continue, rest: Any, tail: bool, out: list[ast.stmt]) -> None:
     """`continue`: the end of a round, or a flag."""
     loop = r.frame.loop
     r.bound = None
@@ -64,7 +62,7 @@ def continue_(r: Rewriter, s: ast.Continue, rest: Any, tail: bool, out: list[ast
     out.append(r.give_back(s, r.frame))
 
 
-def raise_(r: Rewriter, s: ast.Raise, rest: Any, tail: bool, out: list[ast.stmt]) -> None:
+def raise_(r: Blocks, s: ast.Raise, rest: Any, tail: bool, out: list[ast.stmt]) -> None:
     """`raise`, of an exception that is marked as ours."""
     r.touched = True
     if s.exc is not None:
@@ -77,14 +75,14 @@ def raise_(r: Rewriter, s: ast.Raise, rest: Any, tail: bool, out: list[ast.stmt]
     out.append(s)
 
 
-def try_(r: Rewriter, s: Any, rest: Any, tail: bool, out: list[ast.stmt]) -> tuple[bool, Set]:
+def try_(r: Blocks, s: Any, rest: Any, tail: bool, out: list[ast.stmt]) -> tuple[bool, Set]:
     """`try`: a call of a hook on functions of its parts; native where it yields."""
     if not r.flow.is_converted(s):
         return _native_try(r, s, out)
     return _finally(r, s, out) if s.finalbody else _caught(r, s, out)
 
 
-def _caught(r: Rewriter, s: ast.Try, out: list[ast.stmt]) -> tuple[bool, Set]:
+def _caught(r: Blocks, s: ast.Try, out: list[ast.stmt]) -> tuple[bool, Set]:
     """`try` with handlers."""
     flow, live, at = r.flow, r.flow.live[s], s.body[0]
     parts = [s.body, *(h.body for h in s.handlers)]
@@ -111,7 +109,7 @@ def _caught(r: Rewriter, s: ast.Try, out: list[ast.stmt]) -> tuple[bool, Set]:
 
 
 def _handler_function(
-    r: Rewriter, h: ast.ExceptHandler, state: list[str]
+    r: Blocks, h: ast.ExceptHandler, state: list[str]
 ) -> tuple[ast.FunctionDef, Set | None]:
     """A handler as a function of the exception and the state, and the names bound at its end."""
     short, (outer, before) = r.fresh("error"), (r.handled, r.bound)
@@ -133,7 +131,7 @@ def _handler_function(
     return function, after
 
 
-def _finally(r: Rewriter, s: ast.Try, out: list[ast.stmt]) -> tuple[bool, Set]:
+def _finally(r: Blocks, s: ast.Try, out: list[ast.stmt]) -> tuple[bool, Set]:
     """`try` with `finally` alone, which comes to its end without a jump."""
     flow, live, at, before = r.flow, r.flow.live[s], s.body[0], r.bound
     ends, last = flow.completions(s.body), r.first(s.finalbody)
@@ -153,7 +151,7 @@ def _finally(r: Rewriter, s: ast.Try, out: list[ast.stmt]) -> tuple[bool, Set]:
     return False, ends & {"R", "B", "C"}
 
 
-def _native_try(r: Rewriter, s: Any, out: list[ast.stmt]) -> tuple[bool, Set]:
+def _native_try(r: Blocks, s: Any, out: list[ast.stmt]) -> tuple[bool, Set]:
     before = r.bound
     body, flags = r.block(s.body, tail=False)
     if s.handlers:
@@ -183,7 +181,7 @@ def _native_try(r: Rewriter, s: Any, out: list[ast.stmt]) -> tuple[bool, Set]:
     return False, flags
 
 
-def _if_unbroken(r: Rewriter, stmts: list[ast.stmt], flags: Set) -> tuple[list[ast.stmt], Set]:
+def _if_unbroken(r: Blocks, stmts: list[ast.stmt], flags: Set) -> tuple[list[ast.stmt], Set]:
     """The `else` of a `try`, which runs where no flag is set."""
     out: list[ast.stmt] = []
     if not stmts:
@@ -196,7 +194,7 @@ def _if_unbroken(r: Rewriter, stmts: list[ast.stmt], flags: Set) -> tuple[list[a
     return out + more, flags | extra
 
 
-def _handler(r: Rewriter, h: ast.ExceptHandler, s: Any) -> tuple[ast.ExceptHandler, Set]:
+def _handler(r: Blocks, h: ast.ExceptHandler, s: Any) -> tuple[ast.ExceptHandler, Set]:
     kind = None if h.type is None else r.expr(h.type)
     name, start = h.name, []
     if name is not None:
@@ -217,7 +215,7 @@ def _handler(r: Rewriter, h: ast.ExceptHandler, s: Any) -> tuple[ast.ExceptHandl
     return placed(ast.ExceptHandler(kind, None, body or [placed(ast.Pass(), h)]), h), flags
 
 
-def with_(r: Rewriter, s: Any, rest: Any, tail: bool, out: list[ast.stmt]) -> tuple[bool, Set]:
+def with_(r: Blocks, s: Any, rest: Any, tail: bool, out: list[ast.stmt]) -> tuple[bool, Set]:
     """`with`: a call of a hook on a function of what is entered; native where it yields."""
     if not r.flow.is_converted(s):
         return _native_with(r, s, out)
@@ -241,7 +239,7 @@ def with_(r: Rewriter, s: Any, rest: Any, tail: bool, out: list[ast.stmt]) -> tu
     return False, ends & {"R", "B", "C"}
 
 
-def _native_with(r: Rewriter, s: Any, out: list[ast.stmt]) -> tuple[bool, Set]:
+def _native_with(r: Blocks, s: Any, out: list[ast.stmt]) -> tuple[bool, Set]:
     passes = r.flow.lets_through(s)
     start: list[ast.stmt] = []
     for item in s.items:
@@ -256,7 +254,7 @@ def _native_with(r: Rewriter, s: Any, out: list[ast.stmt]) -> tuple[bool, Set]:
     return False, flags
 
 
-def function(r: Rewriter, s: Any, rest: Any, tail: bool, out: list[ast.stmt]) -> None:
+def function(r: Blocks, s: Any, rest: Any, tail: bool, out: list[ast.stmt]) -> None:
     """A definition inside."""
     r.touched = True
     s.decorator_list = [r.expr(x) for x in s.decorator_list]
@@ -267,7 +265,7 @@ def function(r: Rewriter, s: Any, rest: Any, tail: bool, out: list[ast.stmt]) ->
     _define(r, s, out)
 
 
-def _define(r: Rewriter, s: Any, out: list[ast.stmt]) -> None:
+def _define(r: Blocks, s: Any, out: list[ast.stmt]) -> None:
     name = s.name
     if r.writer(name) is not None:
         s.name = r.fresh("def")
@@ -279,7 +277,7 @@ def _define(r: Rewriter, s: Any, out: list[ast.stmt]) -> None:
     out.append(s)
 
 
-def class_(r: Rewriter, s: ast.ClassDef, rest: Any, tail: bool, out: list[ast.stmt]) -> None:
+def class_(r: Blocks, s: ast.ClassDef, rest: Any, tail: bool, out: list[ast.stmt]) -> None:
     """A class inside."""
     r.touched = True
     s.decorator_list = [r.expr(x) for x in s.decorator_list]
@@ -295,7 +293,7 @@ def class_(r: Rewriter, s: ast.ClassDef, rest: Any, tail: bool, out: list[ast.st
     r.bind_name(s.name, placed(ast.Call(load(maker, s), [], []), s), s, out)
 
 
-def _methods(r: Rewriter, stmts: Sequence[ast.stmt], class_name: str) -> None:
+def _methods(r: Blocks, stmts: Sequence[ast.stmt], class_name: str) -> None:
     """Rewrite the methods of a class; the class body itself runs as it is."""
     for s in stmts:
         if isinstance(s, ast.FunctionDef):

@@ -89,7 +89,7 @@ def no_attribute(name: str, type: ArrayType) -> Exception:
             f"The 'sharding' attribute is not available on {shape}. To query sharding information "
             "on tracers, use `jax.typeof(x)`."
         )
-    if name == "block_until_ready":
+    if name in ("block_until_ready", "copy_to_host_async"):
         return AttributeError(f"The '{name}' method is not available on {shape}.")
     return AttributeError(f"a traced value, of class Tracer, has no attribute {name}")
 

@@ -225,6 +225,8 @@ def _of_arrays(name: str) -> Callable[..., Any]:
 
     def method(self: Tracer, *args: Any, **options: Any) -> Any:
         value = known.without_derivative(self.recorder, self.variable)
+        if value is None and name == "copy_to_host_async" and config.jax_rules():
+            raise no_attribute(name, self.type)
         if value is None:
             deed = f"The {name}() method was called on traced array with shape "
             raise no_buffer(self.type, f"asked for `{name}`", f"{deed}{self.type.str_short()}.")

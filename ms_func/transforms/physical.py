@@ -19,6 +19,7 @@ from ms_func.errors import UnsupportedError
 from ms_func.execution.buffers import to_numpy
 from ms_func.execution.compile import final_form
 from ms_func.ir.constant import Constant
+from ms_func.ir.effects import INSPECT
 from ms_func.ir.function import Eqn, Function, Literal
 from ms_func.ir.primitive import LANES, current
 from ms_func.ir.types import ArrayType
@@ -30,18 +31,19 @@ from ms_func.primitives.stacks import stack
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import run_rule
 from ms_func.transforms.discharge import discharged
-from ms_func.transforms.passes import with_functions
+from ms_func.transforms.passes import inline, with_functions
 
 
 def physical(fn: Function) -> Function:
     """`fn` on words in place of keys, expanded; the same object where there is nothing to do."""
     if fn.plain:
-        return fn
+        return inline(fn) if INSPECT in fn.effects else fn
     found = fn.memo.get("physical")
     if found is None:
         plain, written = discharged(fn)
         assert not written, f"`{fn.name}` writes to references from outside"
         found = _on_words(plain) if has_keys(plain) or _expands(plain) else plain
+        found = inline(found) if INSPECT in found.effects else found
         fn.memo["physical"] = found.memo["physical"] = found
     return found
 

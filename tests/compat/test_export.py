@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ms_func import as_jax, lax
+import ms_func.numpy as jnp
+from ms_func import as_jax, grad, lax, nn
 from ms_func.ir.sizes import size_at
 
 Pair = namedtuple("Pair", ["left", "right"])
@@ -71,6 +72,17 @@ def test_classes_of_structures():
         assert export.deserialize(made.serialize()).call(np.float32(3)) == Pair(3.0, 6.0)
 
 
+def _open(fun: Any, shapes: str | list[str], constraints: Any = ()) -> Any:
+    """An exported function of arrays whose sizes have names, from bytes."""
+    import jax
+    from jax import export
+
+    scope = export.SymbolicScope(constraints)
+    specs = [shapes] if isinstance(shapes, str) else shapes
+    args = [jax.ShapeDtypeStruct(export.symbolic_shape(s, scope=scope), "float32") for s in specs]
+    return export.deserialize(export.export(jax.jit(fun))(*args).serialize(vjp_order=2))
+
+
 @pytest.mark.parametrize(
     ("use", "error", "message"),
     [
@@ -80,20 +92,52 @@ def test_classes_of_structures():
         (lambda jax, e, f: e.export(abs), ValueError, "result of jit"),
         (lambda jax, e, f: e.export(jax.jit(abs), platforms=["vax"]), ValueError, "platforms"),
         (
-            lambda jax, e, f: e.export(jax.jit(abs))(
-                jax.ShapeDtypeStruct(e.symbolic_shape("a, 2"), "f")
-            ),
+            lambda jax, e, f: _open(lambda x: 2 * x if len(x) > 50 else x, "a"),
             NotImplementedError,
-            "the size 'a' is a name",
+            "a = 5",
         ),
-        (lambda jax, e, f: e.symbolic_shape("a b"), ValueError, "cannot read"),
-        (lambda jax, e, f: e.symbolic_shape("f(a)"), ValueError, "is no size"),
+        (lambda jax, e, f: _open(lambda x: sum(x), "a"), NotImplementedError, "not the same"),
         (
-            lambda jax, e, f: e.symbolic_shape("a, b", constraints=["a >= b"]),
-            NotImplementedError,
-            "bound of one name",
+            lambda jax, e, f: _open(lambda x: x, "2*a").call(np.ones(3, "f")),
+            ValueError,
+            "Division had remainder 1",
         ),
-        (lambda jax, e, f: e.symbolic_shape("a")[0] > 2, NotImplementedError, "depends on"),
+        (
+            lambda jax, e, f: _open(lambda x: x, "a + 1").call(np.ones(1, "f")),
+            ValueError,
+            "Expected value >= 1 for dimension variable 'a'",
+        ),
+        (
+            lambda jax, e, f: _open(lambda x: x, "a, a").call(np.ones((2, 3), "f")),
+            ValueError,
+            "Found inconsistency",
+        ),
+        (
+            lambda jax, e, f: _open(lambda x: x, "a").call(np.ones((2, 3), "f")),
+            ValueError,
+            "Rank mismatch",
+        ),
+        (lambda jax, e, f: _open(lambda x: x, "a").mlir_module(), NotImplementedError, "are names"),
+        (
+            lambda jax, e, f: _open(lambda x: x, "a, b", ["a >= 2*b"]).call(np.ones((3, 2), "f")),
+            ValueError,
+            "constraint",
+        ),
+        (lambda jax, e, f: e.symbolic_shape("a b"), ValueError, "syntax error"),
+        (lambda jax, e, f: e.symbolic_shape("f(a)"), ValueError, "is no size"),
+        (lambda jax, e, f: e.symbolic_shape(3), ValueError, "None or a string"),
+        (
+            lambda jax, e, f: e.symbolic_shape("a")[0] + e.symbolic_shape("a")[0],
+            ValueError,
+            "mixing of symbolic scopes",
+        ),
+        (
+            lambda jax, e, f: e.symbolic_shape("a", constraints=["a == 3"]),
+            NotImplementedError,
+            "equation",
+        ),
+        (lambda jax, e, f: e.symbolic_shape("a", constraints=["a"]), ValueError, "must contain"),
+        (lambda jax, e, f: e.symbolic_shape("a")[0] > 2, NotImplementedError, "inconclusive"),
         (lambda jax, e, f: range(e.symbolic_shape("a")[0]), NotImplementedError, "is a name"),
         (
             lambda jax, e, f: e.export(jax.jit(lambda x: jax.debug.print("{}", x)))(1.0),
@@ -188,3 +232,81 @@ def test_arithmetic_of_sizes():
         assert (a >= 2, a < 2, a * b >= 2, b > 4, a + 3 > b) == (True, False, True, False, True)
         assert export.symbolic_shape("_, ..., 3", like=(a, 1, 2, 5)) == (a, 1, 2, 3)
         assert len({a, b, a + 0}) == 2
+
+
+def _softmax(x: Any) -> Any:
+    return np.exp(x) / np.exp(x).sum(-1, keepdims=True)
+
+
+PROGRAMS: dict[str, tuple[Any, Any, list[str], str]] = {
+    "mean": (lambda x: x.mean(0), lambda x: x.mean(0), ["a, b"], "b"),
+    "spread": (lambda x: jnp.std(x), np.std, ["a, b"], ""),
+    "root": (lambda x: x / x.shape[0] ** 0.5, lambda x: x / np.sqrt(len(x)), ["a"], "a"),
+    "size as a value": (lambda x: x * jnp.arange(x.shape[0]) + x.size,
+                        lambda x: x * np.arange(len(x)) + x.size, ["a"], "a"),
+    "square": (lambda x: x @ x.T, lambda x: x @ x.T, ["a, 3"], "a, a"),
+    "shared": (jnp.add, np.add, ["a", "a"], "a"),
+    "joined": (lambda x, y: jnp.concatenate([x, y])[1:], lambda x, y: np.concatenate([x, y])[1:],
+               ["a", "2*b"], "a + 2*b - 1"),
+    "stride": (lambda x: x[::2], lambda x: x[::2], ["a"], "floordiv(a + 1, 2)"),
+    "pairs": (lambda x: x.reshape(-1, 2).sum(1), lambda x: x.reshape(-1, 2).sum(1), ["2*a"], "a"),
+    "loop": (lambda x: lax.scan(lambda c, y: (c + y, c + y), 0.0, x)[1], np.cumsum, ["a"], "a"),
+    "attention": (
+        lambda q, k: nn.softmax(jnp.where(jnp.tril(jnp.ones((len(q),) * 2)) > 0, q @ k.T, -9.0)),
+        lambda q, k: _softmax(np.where(np.tri(len(q)) > 0, q @ k.T, -9.0)),
+        ["t, 4", "t, 4"], "t, t"),
+    "derivative": (grad(lambda x: (x**3).mean()), lambda x: 3 * x**2 / x.size, ["a, b"], "a, b"),
+    "four names": (lambda x: x.reshape(-1), np.ravel, ["a, b, c, d"], "a*b*c*d"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_of_sizes_that_have_names(name):
+    fun, oracle, specs, expected = PROGRAMS[name]
+    with as_jax():
+        from jax import export
+
+        made = _open(fun, specs)
+        scope = made.in_avals[0].shape[0].scope
+        assert made.out_avals[0].shape == export.symbolic_shape(expected, scope=scope)
+        for sizes in ((5, 3, 2, 4), (2, 4, 1, 3), (130, 7, 3, 1)):
+            numbers = dict(zip("abcd", sizes, strict=True)) | {"t": sizes[0]}
+            shapes = [tuple(size_at(d, numbers) for d in t.shape) for t in made.in_avals]
+            args = [np.random.default_rng(0).normal(size=s).astype("f") for s in shapes]
+            np.testing.assert_allclose(made.call(*args), oracle(*args), rtol=1e-4, atol=1e-4)
+
+
+def test_transforms_of_programs_of_sizes_that_have_names():
+    with as_jax() as jax:
+        from jax import export
+
+        made = _open(lambda x: (x**3).sum(), "a")
+        x = np.array([1.0, 2, 3], "f")
+        assert np.allclose(jax.jit(jax.grad(made.call))(x), 3 * x**2)
+        assert np.allclose(jax.vmap(made.call)(np.stack([x, 2 * x])), [36, 288])
+        pulled = made.vjp()
+        assert [len(t.shape) for t in pulled.in_avals] == [1, 0]
+        assert np.allclose(pulled.call(x, np.float32(2))[0], 6 * x**2)
+        outer = _open(lambda x: made.call(x[1:]) + x[0], "b")
+        assert float(outer.call(x)) == 36.0
+        assert str(outer.in_avals[0].shape) == "(b,)"
+        noise = export.export(jax.jit(lambda x: x + jax.random.normal(jax.random.key(0), x.shape)))
+        open_noise = noise(jax.ShapeDtypeStruct(export.symbolic_shape("n, 2"), "float32"))
+        again = export.deserialize(open_noise.serialize())
+        drawn = jax.random.normal(jax.random.key(0), (3, 2))
+        assert np.array_equal(again.call(np.zeros((3, 2), "f")), drawn)
+
+
+def test_what_is_known_of_sizes():
+    with as_jax():
+        from jax import export
+
+        a, b = export.symbolic_shape("a, b", constraints=["a >= 2*b", "b >= 4", "b <= 16"])
+        assert a >= b
+        assert a - 2 * b >= 0
+        assert a >= 8
+        assert (b // 4 >= 1, b // 4 <= 4, b % 3 <= 2, str(b % 3)) == (True, True, True, "mod(b, 3)")
+        spec = "max(a, 3), max(a, b), min(b, 20), max(b, 5)"
+        parts = export.symbolic_shape(spec, scope=a.scope)
+        assert str(parts) == "(a, a, b, max(b, 5))"
+        assert (parts[3] >= 5, parts[3] <= 16, parts[3] > 17) == (True, True, False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from ms_func import as_jax
 
@@ -41,3 +42,35 @@ def test_types_of_axes_may_stand_third():
         assert mesh.auto_axes == ("x",)
         assert mesh.are_all_axes_auto
         assert not mesh.are_all_axes_explicit
+
+
+def test_axes_that_are_explicit_within_a_function():
+    """What the types tell is what JAX's documentation says; the values are those of NumPy."""
+    with as_jax() as jax:
+        P = jax.sharding.PartitionSpec
+        mesh = jax.make_mesh((4, 2), ("x", "y"), axis_types=(jax.sharding.AxisType.Auto,) * 2)
+        x = np.arange(32.0, dtype="f").reshape(8, 4)
+        seen = []
+        with jax.set_mesh(mesh):
+            for axes, wanted in ((None, P("x", "y")), ("x", P("x", None))):
+
+                def f(v):
+                    seen.append(jax.typeof(v).sharding.spec)
+                    return v * 2
+
+                g = jax.sharding.explicit_axes(f, axes=axes, in_sharding=wanted)
+
+                def h(v, g=g):
+                    out = g(v)
+                    seen.append(jax.typeof(out).sharding.spec)
+                    return out + 1
+
+                out = jax.jit(h)(x)
+                assert seen[-2:] == [wanted, P(None, None)]
+                assert np.array_equal(out[1:3], 2 * x[1:3] + 1)
+            for decorator, word in (
+                (jax.sharding.explicit_axes, "in"),
+                (jax.sharding.auto_axes, "out"),
+            ):
+                with pytest.raises(TypeError, match=f"Missing required .*'{word}_sharding'"):
+                    decorator(lambda v: v)(x)

@@ -103,6 +103,21 @@ def test_specs_are_values():
     assert pickle.loads(pickle.dumps(P(...)))[0] is PartitionSpec.UNCONSTRAINED
 
 
+def test_specs_of_sums():
+    spec = P("x", unreduced={"y"}, reduced={"z"})
+    assert pickle.loads(pickle.dumps(spec)) == spec == P("x").update(unreduced={"y"}, reduced={"z"})
+    assert repr(spec) == "P('x', unreduced={'y'}, reduced={'z'})"
+    assert hash(spec) == hash(P("x", reduced={"z"}, unreduced={"y"})) != hash(P("x"))
+    for given, message in (
+        ({"unreduced": {"x"}}, "overlap"), ({"unreduced": {None}}, "cannot contain None"),
+        ({"unreduced": {"y"}, "reduced": {"y"}}, "overlap"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            P("x", **given)
+    with pytest.raises(TypeError, match="should be of type"):
+        P("x", reduced="y")
+
+
 # --- shardings ------------------------------------------------------------------------------
 
 SPECS = [

@@ -322,12 +322,15 @@ def test_numbers_do_not_depend_on_the_sharding(impl):
     mesh = Mesh((4, 2), ("a", "b"))
     key = random.key(11, impl=impl)
     rows = NamedSharding(mesh, P("a", "b"))
-    want = np.asarray(random.normal(key, (8, 4)))
-    placed = random.normal(key, (8, 4), out_sharding=rows)
-    assert placed.sharding.is_equivalent_to(rows, 2)
-    np.testing.assert_array_equal(placed, want)
-    inside = ms.jit(lambda k: random.normal(k, (8, 4)), out_shardings=rows)(key)
-    np.testing.assert_array_equal(inside, want)
+    # XLA rounds functions such as `erf_inv` by how many elements a device has: bits are the same,
+    # and what is linear in them; normal numbers are the same to an ulp.
+    for draw, ulps in ((random.uniform, 0), (random.normal, 2)):
+        want = np.asarray(draw(key, (8, 4)))
+        placed = draw(key, (8, 4), out_sharding=rows)
+        assert placed.sharding.is_equivalent_to(rows, 2)
+        inside = ms.jit(lambda k, draw=draw: draw(k, (8, 4)), out_shardings=rows)(key)
+        for got in (placed, inside):
+            np.testing.assert_array_max_ulp(np.asarray(got), want, ulps)
     keys = random.split(key, 8)
     spread = ms.device_put(keys, NamedSharding(mesh, P("a")))
     assert len(spread.addressable_shards) == 8

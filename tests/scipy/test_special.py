@@ -227,15 +227,29 @@ def test_edges_of_two_arguments(name):
 
 
 def test_poch_where_gamma_overflows():
-    z, m = np.array([200.0, 1e3, 1e5, 180.5]), np.array([-2.0, 2.0, 1.0, -0.5])
-    np.testing.assert_allclose(special.poch(z, m), ss.poch(z, m), rtol=1e-9)
+    z, m = np.array([200.0, 1e3, 1e5, 180.5, 1e6]), np.array([-2.0, 2.0, 1.0, -0.5, 2.0])
+    np.testing.assert_allclose(special.poch(z, m), ss.poch(z, m), rtol=1e-13)
+    short, want = np.float32(z), ss.poch(z, m)
+    np.testing.assert_allclose(special.poch(short, np.float32(m)), want, rtol=1e-5)
     slope = ms.grad(special.poch, 1)(np.float64(1e3), np.float64(2.0))
     step = 1e-4
     numeric = (ss.poch(1e3, 2 + step) - ss.poch(1e3, 2 - step)) / (2 * step)
     np.testing.assert_allclose(slope, numeric, rtol=1e-5)
 
 
+def test_poch_at_whole_numbers_and_slopes_everywhere():
+    z, m = (v.ravel() for v in np.meshgrid(np.arange(-4.0, 15.0), np.arange(-12.0, 6.0)))
+    np.testing.assert_allclose(special.poch(z, m), ss.poch(z, m), rtol=1e-13)
+    z, m = np.array([2.0, 22.0, 12.5, -0.25, 15.5]), np.array([0.0, 0.0, -10.0, 3.0, -1.5])
+    by_z, by_m = ms.vmap(ms.grad(special.poch, (0, 1)))(z, m)
+    value, at_end = ss.poch(z, m), ss.digamma(z + m)
+    np.testing.assert_allclose(by_z, value * (at_end - ss.digamma(z)), rtol=1e-11, atol=1e-15)
+    np.testing.assert_allclose(by_m, value * at_end, rtol=1e-11)
+
+
 FAR = {
+    "digamma": [(0.0, -0.0, np.inf, -1.5)],
+    "poch": [(-3, -3, np.inf, 1, 2.5, 0, 1), (2, 4, 1, np.inf, -4.5, -2, 0)],
     "ndtri": [(1e-300, 1e-20, 1e-3, 0.999, 1 - 1e-12, 0.0, 1.0, -1e-20, 1.5)],
     "i0": [(-89, 89, 700)], "i1": [(-89, 89, 700)], "expi": [(89, 700)],
     "fresnel": [(-1e20, 1e25, 1e4)],
@@ -244,8 +258,10 @@ FAR = {
     "betainc": [(1, 0.5, 1e6), (1e10, 1e10, 1e6), (1e-10, 1e-10, 0.5001)],
     "gammainc": [(1e6, 2.0**24, 1e10, 1e6, 3e5), (1.002e6, 2.0**24, 1e10, 1e6, 2.995e5)],
     "gammaincc": [(1e6, 2.0**24, 2.0**27, 1e10, 3e5), (1.002e6, 2.0**24, 2.0**27, 1e6, 3.02e5)],
-    "zeta": [(2, 3, 2, 1.5, 2.0, 1.5), (-0.5, -12.25, -3, -3, 0, -0.5)],
-    "polygamma": [(0, 1, 2, 3, 7, 1, 2), (-20.25, -10.5, -10.25, -0.3, -50.25, -2, -12)],
+    "zeta": [(2, 3, 2, np.inf, np.inf, 1.5, 2, 1.01, 3, 1.5, 2.0, 1.5),
+             (-0.5, -12.25, np.inf, 1, 1, 1e30, 1e25, np.inf, 50, -3, 0, -0.5)],
+    "polygamma": [(0, 1, 1, 2, 1, 2, 0, 3, 7, 1, 2),
+                  (-20.25, 1e25, np.inf, np.inf, -10.5, -10.25, np.inf, -0.3, -50.25, -2, -12)],
     "hyp1f1": [(2.5, -1, -1, 10, 10, 0.5), (0.5, 0.5, 20, 0.5, 2.5, 1),
                (-50, 50, -600, 60, -80, 200)],
     "hyp2f1": [(1, 1, 2.5), (1, 1, 0.5), (2, 1, 1), (0.999, 0.999, 0.999)],

@@ -1,6 +1,11 @@
 """`jax.errors`: JAX's names of our exceptions, so that `except` clauses mean the same."""
 
-from ms_func.errors import ConcretizationTypeError, IRError, NonConcreteBooleanIndexError
+from ms_func.errors import (
+    ConcretizationTypeError,
+    InconclusiveSizeError,
+    IRError,
+    NonConcreteBooleanIndexError,
+)
 from ms_func.runtime import extension as _extension
 
 __all__ = ["InconclusiveDimensionOperation", "JAXIndexError", "JAXTypeError", "JaxRuntimeError",
@@ -10,7 +15,4 @@ JAXTypeError = ConcretizationTypeError
 JAXIndexError = NonConcreteBooleanIndexError
 JaxRuntimeError = _extension.JaxRuntimeError
 JaxprTypeError = IRError
-
-
-class InconclusiveDimensionOperation(Exception):
-    """A comparison of symbolic sizes cannot be decided."""
+InconclusiveDimensionOperation = InconclusiveSizeError

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,8 @@ import numpy as np
 
 import ms_func
 from ms_func import tree
+from ms_func.api.open_programs import OpenProgram, open_program
+from ms_func.api.open_sizes import fixed, open_names
 from ms_func.api.programs import apply
 from ms_func.compat.rules import opened
 from ms_func.dtypes import key_of
@@ -24,8 +26,8 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError, UnsupportedErr
 from ms_func.ir import parse, to_text
 from ms_func.ir.effects import calls_host
 from ms_func.ir.function import Function
-from ms_func.ir.sizes import Scope, Size, parse_sizes
-from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.sizes import Scope, Size, parse_sizes, solved
+from ms_func.ir.types import ArrayType, ShapeDtypeStruct, typeof
 
 __all__ = ["DisabledSafetyCheck", "Exported", "SymbolicScope", "default_export_platform",
            "deserialize", "export", "is_symbolic_dim",
@@ -79,7 +81,7 @@ class Exported:
     Attributes:
         fun_name: name of the function.
         in_tree: structure of (positional, named) arguments.
-        in_avals: types of the arrays of the arguments.
+        in_avals: types of the arrays of the arguments; `ShapeDtypeStruct`s where sizes have names.
         out_tree: structure of the result.
         out_avals: types of the arrays of the result.
         platforms: where it may be called.
@@ -88,12 +90,12 @@ class Exported:
 
     fun_name: str
     in_tree: Any
-    in_avals: tuple[ArrayType, ...]
+    in_avals: tuple[ArrayType | ShapeDtypeStruct, ...]
     out_tree: Any
-    out_avals: tuple[ArrayType, ...]
+    out_avals: tuple[ArrayType | ShapeDtypeStruct, ...]
     platforms: tuple[str, ...]
     disabled_safety_checks: tuple[DisabledSafetyCheck, ...]
-    _program: Function = field(repr=False)
+    _program: Function | OpenProgram = field(repr=False)
     _vjp_order: int = field(default=10, repr=False)
 
     nr_devices = 1
@@ -120,12 +122,21 @@ class Exported:
     @property
     def mlir_module_serialized(self) -> bytes:
         """The portable StableHLO artifact, for the platform in use."""
-        return ms_func.export(lambda *xs: self._flat(xs), *map(_struct, self.in_avals))
+        return ms_func.export(lambda *xs: self._flat(xs), *self._fixed())
 
     def mlir_module(self) -> str:
         """The module as text."""
-        lowered = ms_func.jit(lambda *xs: self._flat(xs)).lower(*map(_struct, self.in_avals))
-        return lowered.as_text()
+        return ms_func.jit(lambda *xs: self._flat(xs)).lower(*self._fixed()).as_text()
+
+    def _fixed(self) -> list[Any]:
+        """Types of the arrays of the arguments, all of whose sizes are numbers."""
+        if isinstance(self._program, OpenProgram):
+            names = sorted(open_names(list(self.in_avals)))
+            raise UnsupportedError(
+                f"StableHLO is made for sizes that are numbers, and {names} are names\n"
+                "fix: export for numbers"
+            )
+        return [_struct(t) for t in self.in_avals]
 
     def serialize(self, vjp_order: int = 0) -> bytearray:
         """Bytes from which `deserialize` makes this again.
@@ -137,8 +148,16 @@ class Exported:
             "fun_name": self.fun_name, "in_tree": _written(self.in_tree),
             "out_tree": _written(self.out_tree), "platforms": self.platforms,
             "checks": [c.name for c in self.disabled_safety_checks], "vjp_order": vjp_order,
-            "program": to_text(self._program, locs="none"),
         }  # fmt: skip
+        if isinstance(self._program, OpenProgram):
+            names = open_names(list(self.in_avals)).values()
+            parts |= {
+                "program": self._program.written(), "constraints": next(iter(names)).scope.texts,
+                "in_avals": [*map(_written_aval, self.in_avals)],
+                "out_avals": [*map(_written_aval, self.out_avals)],
+            }  # fmt: skip
+        else:
+            parts["program"] = to_text(self._program, locs="none")
         return bytearray(_MAGIC + json.dumps(parts).encode())
 
     def has_vjp(self) -> bool:
@@ -161,7 +180,7 @@ class Exported:
         def pulled(*args: Any) -> Any:
             return ms_func.vjp(lambda *xs: self._flat(xs), *args[:n])[1](list(args[n:]))
 
-        cts = [t.tangent for t in self.out_avals]
+        cts = [_tangent(t) for t in self.out_avals]
         made = export(ms_func.jit(pulled), platforms=self.platforms)(
             *map(_struct, (*self.in_avals, *cts))
         )
@@ -172,7 +191,13 @@ class Exported:
         for i, (x, wanted) in enumerate(zip(leaves, self.in_avals, strict=True)):
             found = typeof(x)
             where = f"{'args' if i < len(tree.leaves(args)) else 'kwargs'}{places[i]}"
-            if found.shape != wanted.shape:
+            if len(found.shape) != len(wanted.shape):
+                raise ArgumentValueError(
+                    f"Rank mismatch for {where}: expected {wanted.shape} and called with "
+                    f"{found.shape}, '{self.fun_name}' was exported for {wanted}"
+                )
+            pairs = zip(found.shape, wanted.shape, strict=True)
+            if any(n != d and not isinstance(d, Size) for n, d in pairs):
                 raise ArgumentValueError(
                     f"Shape mismatch for {where}.shape: expected {wanted.shape} and called with "
                     f"{found.shape}, '{self.fun_name}' was exported for {wanted}"
@@ -213,18 +238,47 @@ class Exported:
 
     def _flat(self, args: Sequence[Any]) -> list[Any]:
         fn = self._program
+        if isinstance(fn, OpenProgram):
+            fn = fn.at(solved(self._lengths(args)))
         bare = Function(fn.name, fn.params, fn.eqns, fn.results)
         return apply(bare, [*args, *map(ms_func.numpy.asarray, fn.consts)])
 
+    def _lengths(self, args: Sequence[Any]) -> list[tuple[Any, int, str]]:
+        """Sizes with names, the lengths of arguments that they are, and their places."""
+        places = [tree.keystr(p[1:]) for p, _ in tree.leaves_with_path(tree.unflatten(
+            self.in_tree, args))]  # fmt: skip
+        return [
+            (d, n, f"args{place}.shape[{k}]")
+            for x, aval, place in zip(args, self.in_avals, places, strict=True)
+            for k, (n, d) in enumerate(zip(typeof(x).shape, aval.shape, strict=True))
+            if isinstance(d, Size)
+        ]
 
-def _fits(found: ArrayType, wanted: ArrayType) -> bool:
+
+def _fits(found: ArrayType, wanted: Any) -> bool:
     kinds = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2, "c": 3}
     return found.dtype == wanted.dtype or (
         found.weak_type and kinds[found.dtype.kind] <= kinds[wanted.dtype.kind]
     )
 
 
-def _struct(t: ArrayType) -> Any:
+def _written_aval(t: Any) -> list[Any]:
+    return [", ".join(map(str, t.shape)), str(t.dtype), t.weak_type]
+
+
+def _read_aval(data: Sequence[Any], scope: Scope) -> ShapeDtypeStruct:
+    return ShapeDtypeStruct(parse_sizes(data[0], scope), data[1], weak_type=data[2])
+
+
+def _tangent(t: Any) -> Any:
+    if isinstance(t, ArrayType):
+        return t.tangent
+    return t.update(dtype=ArrayType((), t.dtype).tangent.face)
+
+
+def _struct(t: Any) -> Any:
+    if isinstance(t, ShapeDtypeStruct):
+        return t
     return ms_func.ShapeDtypeStruct(t.shape, t.face, weak_type=t.weak_type)
 
 
@@ -242,12 +296,30 @@ def _closed(traced: Any) -> Function:
             "callbacks), and bytes cannot carry Python functions\n"
             "fix: leave these out of what is exported"
         )
-    captured = traced.captured
-    if any(key_of(np.dtype(typeof(x).dtype)) is not None for x in captured):
-        raise UnsupportedError("a key that the function closes over is not exported\n"
-                               "fix: pass it as an argument, or its key_data")  # fmt: skip
-    fn, consts = opened(traced.ir, captured), [np.asarray(x) for x in captured]
-    return Function(fn.name, fn.params, traced.ir.eqns, fn.results, consts)
+    fn, captured = opened(traced.ir, traced.captured), traced.captured
+    kinds = [key_of(np.dtype(typeof(x).dtype)) for x in captured]
+    if any(kinds):
+        fn = _of_words(fn, kinds)
+    consts = [
+        np.asarray(x if kind is None else ms_func.random.key_data(x))
+        for x, kind in zip(captured, kinds, strict=True)
+    ]
+    return Function(fn.name, fn.params, fn.eqns, fn.results, consts)
+
+
+def _of_words(fn: Function, kinds: Sequence[Any]) -> Function:
+    """The same program, which takes words in place of the keys among its last parameters."""
+    types = [v.type for v in fn.params]
+    split = len(types) - len(kinds)
+
+    def wrapped(*args: Any) -> Any:
+        ends = [x if kind is None else ms_func.random.wrap_key_data(x, impl=kind.impl)
+                for x, kind in zip(args[split:], kinds, strict=True)]  # fmt: skip
+        return apply(fn, [*args[:split], *ends])
+
+    words = [t if kind is None else ArrayType((*t.shape, kind.words), "uint32")
+             for t, kind in zip(types[split:], kinds, strict=True)]  # fmt: skip
+    return ms_func.make_ir(wrapped)(*map(_struct, [*types[:split], *words]))
 
 
 def export(
@@ -284,13 +356,23 @@ def export(
         raise ArgumentValueError(f"platforms are {_PLATFORMS}, got {platforms}")
 
     def exported(*args: Any, **kwargs: Any) -> Exported:
-        traced = fun_jit.trace(*args, **kwargs)
-        plain = _closed(traced)
-        return Exported(
-            traced.fun_name, traced.in_tree, tuple(plain.free_types),
-            tree.structure(traced.out_info), tuple(plain.out_types), chosen,
-            tuple(disabled_checks), plain,
-        )  # fmt: skip
+        traced: Any = None
+
+        def recorded(numbers: Mapping[str, int]) -> Function:
+            nonlocal traced
+            positional, named = fixed((args, kwargs), numbers) if numbers else (args, kwargs)
+            traced = fun_jit.trace(*positional, **named)
+            return _closed(traced)
+
+        names = open_names((args, kwargs))
+        program: Function | OpenProgram
+        if names:
+            program, ins, outs = open_program(recorded, names, fun_jit.__name__)
+        else:
+            program = recorded({})
+            ins, outs = tuple(program.free_types), tuple(program.out_types)
+        return Exported(traced.fun_name, traced.in_tree, ins, tree.structure(traced.out_info), outs,
+                        chosen, tuple(disabled_checks), program)  # fmt: skip
 
     return exported
 
@@ -308,12 +390,22 @@ def deserialize(blob: bytes | bytearray) -> Exported:
             "not read"
         )
     parts = json.loads(data[len(_MAGIC) :])
-    fn = parse(parts["program"])
+    program, in_avals, out_avals = _read_program(parts)
     return Exported(
-        parts["fun_name"], _read(parts["in_tree"]), tuple(fn.free_types), _read(parts["out_tree"]),
-        tuple(fn.out_types), tuple(parts["platforms"]),
-        tuple(map(DisabledSafetyCheck, parts["checks"])), fn, parts["vjp_order"],
+        parts["fun_name"], _read(parts["in_tree"]), in_avals, _read(parts["out_tree"]), out_avals,
+        tuple(parts["platforms"]), tuple(map(DisabledSafetyCheck, parts["checks"])), program,
+        parts["vjp_order"],
     )  # fmt: skip
+
+
+def _read_program(parts: Any) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
+    """The program, and the types of its arguments and results."""
+    if "constraints" not in parts:
+        fn = parse(parts["program"])
+        return fn, tuple(fn.free_types), tuple(fn.out_types)
+    scope = SymbolicScope(parts["constraints"])
+    ins, outs = ([_read_aval(t, scope) for t in parts[k]] for k in ("in_avals", "out_avals"))
+    return OpenProgram.read(parts["program"], scope), tuple(ins), tuple(outs)
 
 
 # --- structures --------------------------------------------------------------------------------
@@ -405,13 +497,18 @@ class SymbolicScope(Scope):
     """Names of sizes that belong together, with their bounds; see `symbolic_shape`.
 
     Args:
-        constraints_str: texts such as `"a >= 2"`.
+        constraints_str: texts such as `"a >= 2"`, `"a >= b"`.
 
     Raises:
-        NotImplementedError: a constraint is no bound of one name.
+        ValueError: a constraint cannot be read, or no numbers meet it.
+        NotImplementedError: a constraint is an equation.
     """
 
     def __init__(self, constraints_str: Sequence[str] = ()) -> None:
+        if isinstance(constraints_str, str):
+            raise ArgumentValueError(
+                f"The symbolic constraints should be a sequence of strings. Got {constraints_str!r}"
+            )
         super().__init__(constraints_str)
 
 
@@ -429,17 +526,21 @@ def symbolic_shape(
     Args:
         shape_spec: names, numbers, sums and products of them; `_` and `...` stand for the sizes of
             `like`, and so does None.
-        constraints: bounds of the names, such as `"a >= 2"`.
+        constraints: bounds of the names, such as `"a >= 2"`, `"a >= b + 1"`.
         scope: whose names they are; by default they are new ones.
         like: a shape.
 
     Raises:
         ValueError: the text cannot be read, or both constraints and a scope are given.
-        NotImplementedError: a constraint is no bound of one name.
+        NotImplementedError: a constraint is an equation.
     """
     if constraints and scope is not None:
-        raise ArgumentValueError("symbolic_shape takes constraints for a new scope only")
+        raise ArgumentValueError("Cannot specify both a `scope` and `constraints`.")
     spec = "..." if shape_spec is None else shape_spec
+    if not isinstance(spec, str):
+        raise ArgumentValueError(
+            f"polymorphic shape spec should be None or a string. Found {shape_spec}."
+        )
     return parse_sizes(spec, scope or SymbolicScope(constraints), like)
 
 

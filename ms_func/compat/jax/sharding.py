@@ -6,9 +6,11 @@ from functools import partial, wraps
 from typing import Any
 
 from ms_func import reshard, tree
-from ms_func.ir.mesh import Mesh, current_mesh, use_mesh
+from ms_func.errors import ArgumentTypeError
+from ms_func.ir.mesh import AxisType, Mesh, current_mesh, use_mesh
 from ms_func.ir.sharding import (
     UNCONSTRAINED,
+    NamedSharding,
     PartitionSpec,
     SingleDeviceSharding,
 )
@@ -45,38 +47,69 @@ def auto_axes(
     if f is None:
         return partial(auto_axes, axes=axes, out_sharding=out_sharding, **options)
 
+    given = out_sharding
+
     @wraps(f, updated=())
-    def placed(*args: Any, out_sharding: Any = out_sharding, **kwargs: Any) -> Any:
+    def placed(*args: Any, out_sharding: Any = None, **kwargs: Any) -> Any:
+        where = _needed("out_sharding", given if out_sharding is None else out_sharding)
         args, kwargs = map(partial(_forget, axes), (args, kwargs))
-        out = f(*args, **kwargs)
-        return out if out_sharding is None else reshard(out, out_sharding)
+        return reshard(f(*args, **kwargs), where)
 
     return placed
+
+
+def _needed(name: str, sharding: Any) -> Any:
+    if sharding is None:
+        raise ArgumentTypeError(
+            f"Missing required keyword argument: '{name}'\nfix: give it to the call or decorator"
+        )
+    return sharding
 
 
 def explicit_axes(
     f: Any = None, /, *, axes: Any = None, in_sharding: Any = None, **options: Any
 ) -> Any:
-    """`f` with its arguments laid out as given.
+    """`f` with axes of the mesh in force explicit, and its arguments laid out as given.
 
     Args:
         f: function of arrays; None gives a decorator.
-        axes: accepted for compatibility.
+        axes: names of the axes, all by default. Those that were left to the compiler are so again
+            for the result.
         in_sharding: layout of the arguments.
     """
     if f is None:
         return partial(explicit_axes, axes=axes, in_sharding=in_sharding, **options)
+    given = in_sharding
 
     @wraps(f, updated=())
-    def placed(*args: Any, in_sharding: Any = in_sharding, **kwargs: Any) -> Any:
-        given = args if in_sharding is None else reshard(args, in_sharding)
-        return f(*given, **kwargs)
+    def placed(*args: Any, in_sharding: Any = None, **kwargs: Any) -> Any:
+        where = _needed("in_sharding", given if in_sharding is None else in_sharding)
+        mesh = current_mesh()
+        if mesh is None:
+            return f(*reshard(args, where), **kwargs)
+        names = mesh.axis_names if axes is None else (axes,) if isinstance(axes, str) else axes
+        turned = tuple(n for n in names if n in mesh.auto_axes)
+        with mesh.update_axis_types(dict.fromkeys(turned, AxisType.Explicit)) as inner:
+            out = f(*reshard(args, _over(inner, where)), **kwargs)
+        return _forget(turned, out, mesh) if turned else out
 
     return placed
 
 
-def _forget(axes: Any, args: Any) -> Any:
-    """Arguments whose types do not tell how they lie along `axes`, or along any axis."""
+def _over(mesh: Any, where: Any) -> Any:
+    """Layouts over a mesh that differs in types of axes."""
+    is_place = lambda s: isinstance(s, (NamedSharding, PartitionSpec))  # noqa: E731
+    return tree.map(
+        lambda s: s.update(mesh=mesh) if isinstance(s, NamedSharding) else s, where,
+        is_leaf=is_place,
+    )  # fmt: skip
+
+
+def _forget(axes: Any, args: Any, mesh: Any = None) -> Any:
+    """Arguments whose types do not tell how they lie along `axes`, or along any axis.
+
+    They lie over `mesh`, which may differ from theirs in types of axes.
+    """
     names = (axes,) if isinstance(axes, str) else axes
 
     def forgotten(x: Any) -> Any:
@@ -88,6 +121,6 @@ def _forget(axes: Any, args: Any) -> Any:
             for dim in t.explicit.dim_axes(t.ndim)
         ]
         spec = PartitionSpec(*[tuple(dim) or UNCONSTRAINED for dim in kept])
-        return constrained(x, t.explicit.update(spec=spec))
+        return constrained(x, NamedSharding(mesh or t.explicit.mesh, spec))
 
     return tree.map(forgotten, args)

@@ -22,7 +22,7 @@ from ms_func.numpy.promotion import (
     strong,
 )
 from ms_func.numpy.rounding import floor
-from ms_func.primitives import compare
+from ms_func.primitives import compare, powers
 from ms_func.primitives import incomplete as pi
 from ms_func.primitives import special as ps
 from ms_func.primitives.families import literal
@@ -59,8 +59,8 @@ def digamma(x: ArrayLike) -> Array:
     """Elementwise derivative of `gammaln`.
 
     Args:
-        x: real array; integers become floats. NaN at 0 and at negative integers. Within 11 ulp
-            for positive arguments.
+        x: real array; integers become floats. At 0 infinite, by the sign of the zero; NaN at
+            negative integers. Within 11 ulp for positive arguments.
 
     Raises:
         TypeError: `x` is complex, or no array.
@@ -157,9 +157,9 @@ def poch(z: ArrayLike, m: ArrayLike) -> Array:
     """Elementwise `gamma(z + m) / gamma(z)`: `z * (z + 1) * ...` with `m` factors.
 
     Args:
-        z: real array; integers become floats. NaN at negative integers.
+        z: real array; integers become floats, which may be 0 and below.
         m: array that broadcasts with `z`, not only integers; 1 where it is 0. Within 300 ulp up
-            to 10; where gamma functions overflow, by the logarithms, with fewer digits.
+            to 10.
 
     Raises:
         TypeError: an argument is complex, or no array.
@@ -176,16 +176,38 @@ def poch(z: ArrayLike, m: ArrayLike) -> Array:
 
 
 def _poch(z: Any, m: Any) -> Any:
-    """A quotient; where its parts overflow, that of the exponentials of their logarithms."""
-    end = ar.add(z, m)
+    """At two poles the reflected quotient (DLMF 5.5.3), at one the limit."""
+    end, one = ar.add(z, m), literal(1, z)
+    starts, ends = (logical_and(compare.le(v, 0), compare.eq(v, floor(v))) for v in (z, end))
+    both = logical_and(starts, ends)
+    start = compare.select(both, ar.subtract(1, end), compare.select(starts, one, z))
+    value = _quotient(start, compare.select(both, ar.subtract(1, z), end), m)
+    odd = compare.ne(ar.remainder(m, 2.0), 0.0)
+    value = compare.select(logical_and(both, odd), ar.negative(value), value)
+    value = compare.select(compare.gt(starts, ends), literal(0, value), value)
+    return compare.select(compare.gt(ends, starts), literal(math.inf, value), value)
+
+
+def _quotient(z: Any, end: Any, m: Any) -> Any:
+    """`gamma(end) / gamma(z)`; where the parts overflow, by the logarithms.
+
+    Those of large numbers would leave no digit of their difference: Stirling's formula, whose large
+    terms are cancelled by hand (DLMF 5.11.1).
+    """
+    one, ten = literal(1, z), literal(10, z)
+    far = logical_and(compare.ge(z, ten), compare.ge(end, ten))
+    large, last, m = (compare.select(far, v, ten) for v in (z, end, m))
+    size = ar.multiply(ar.subtract(large, 0.5), el.log1p(ar.divide(m, large)))
+    size = ar.add(size, ar.multiply(m, ar.subtract(el.log(last), 1)))
+    rest = ar.subtract(ps.stirling_rest(last), ps.stirling_rest(large))
+    stirling = el.exp(ar.add(size, rest))
+    stirling = compare.select(compare.eq(z, math.inf), powers.pow(large, m), stirling)
     finite = logical_and(*(compare.lt(el.abs(_gamma(v)), math.inf) for v in (end, z)))
-    one = literal(1, z)
     above, below = (_gamma(compare.select(finite, v, one)) for v in (end, z))
     end, z = (compare.select(finite, one, v) for v in (end, z))
     rest = el.exp(ar.subtract(ps.lgamma_p.bind(end), ps.lgamma_p.bind(z)))
     signed = ar.multiply(ar.multiply(_gammasgn(end), _gammasgn(z)), rest)
-    value = compare.select(finite, ar.divide(above, below), signed)
-    return compare.select(compare.eq(m, 0), literal(1, value), value)
+    return compare.select(far, stirling, compare.select(finite, ar.divide(above, below), signed))
 
 
 def polygamma(n: ArrayLike, x: ArrayLike) -> Array:

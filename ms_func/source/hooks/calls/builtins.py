@@ -20,14 +20,13 @@ import numpy as np
 import ms_func.numpy as xp
 from ms_func import tree
 from ms_func.numpy.promotion import as_handle
+from ms_func.source.hooks import above
 from ms_func.source.hooks.calls.text import print_
 from ms_func.source.hooks.containers import growing_methods, keyed, lookup, uneven
 from ms_func.source.hooks.containers.comparisons import gt_, holds_traced, lt_
 from ms_func.source.hooks.containers.comparisons import order as by_comparisons
 from ms_func.source.hooks.containers.displays import dict_of, merged
-from ms_func.source.hooks.containers.growing import grown, is_stretched, note
-from ms_func.source.hooks.flow.branch import and_, ifexp, not_, or_
-from ms_func.source.hooks.flow.elements import Elements, Once, Range, Reversed, Zip, elements
+from ms_func.source.hooks.containers.running import Running
 from ms_func.source.hooks.flow.iterators import (
     UNSEEN_ARGUMENT,
     following,
@@ -44,15 +43,16 @@ from ms_func.source.hooks.flow.pushing import (
     sifted,
     zipped,
 )
-from ms_func.source.hooks.flow.running import Running
 from ms_func.source.hooks.handlers import HANDLERS, is_staging, is_traced, stands_for
 from ms_func.source.hooks.heap.aliases import refuse_spoiled
-from ms_func.source.hooks.joining.anatomy import is_number
-from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.perhaps import Perhaps
-from ms_func.source.hooks.joining.truths import asked, truth
-from ms_func.source.hooks.policy import policy
-from ms_func.source.hooks.raising.failures import assert_raising, raise_
+from ms_func.source.hooks.heap.anatomy import is_number
+from ms_func.source.hooks.joining.branch import and_, ifexp, not_, or_
+from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.elements import Elements, Once, Range, Reversed, Zip, elements
+from ms_func.source.hooks.values.failures import assert_raising, raise_
+from ms_func.source.hooks.values.growing import grown, is_stretched, note
+from ms_func.source.hooks.values.perhaps import Perhaps
+from ms_func.source.hooks.values.truths import asked, truth
 from ms_func.tracing.tracer import Tracer
 
 stands_for(print)(print_)
@@ -69,7 +69,7 @@ def _extremum(plain: Any, less: Callable[[Any, Any], Any], both: Callable[[Any, 
         if type(items) is not Tracer and not uneven.is_folded(items) and Perhaps.exist:
             items = uneven.listed(items)
         if uneven.is_folded(items):
-            call = None if key is None else lambda x: Choice.call(key, x)
+            call = None if key is None else lambda x: above.call(key, x)
             return uneven.extremum(items, less, call, plain.__name__, default)
         if type(items) is Tracer and items.ndim == 1 and key is None and len(items):
             return (xp.min if plain is min else xp.max)(items)
@@ -83,7 +83,7 @@ def _extremum(plain: Any, less: Callable[[Any, Any], Any], both: Callable[[Any, 
             return plain(listed)
         if key is None and all(is_number(x) and np.ndim(x) == 0 for x in listed):
             return functools.reduce(both, listed)
-        call = Choice.call
+        call = above.call
         keys = listed if key is None else [call(key, x) for x in listed]
         best, best_key = listed[0], keys[0]
         for x, k in zip(listed[1:], keys[1:], strict=True):
@@ -162,7 +162,7 @@ def _reduce(function: Any, iterable: Iterable[Any], *initial: Any) -> Any:
     if uneven.is_folded(iterable):
         return _reduced(function, iterable, *initial)
     found = elements(iterable)
-    step = lambda x, out: Choice.call(function, out, x)  # noqa: E731
+    step = lambda x, out: above.call(function, out, x)  # noqa: E731
     if found is not None and not isinstance(found.length, int) and initial:
         return _over(found, step, initial[0])
     items = list(iterable)
@@ -175,7 +175,7 @@ def _reduce(function: Any, iterable: Iterable[Any], *initial: Any) -> Any:
 
 
 def _reduced(function: Any, items: Any, *initial: Any) -> Any:
-    step = lambda out, x: Choice.call(function, out, x)  # noqa: E731
+    step = lambda out, x: above.call(function, out, x)  # noqa: E731
     if initial:
         return uneven.fold(items, step, *initial)
     error = TypeError("reduce() of empty iterable with no initial value")
@@ -260,7 +260,7 @@ def _reversed(x: Any) -> Any:
 def _map(function: Any, *iterables: Any) -> Any:
     if not is_staging():
         return map(function, *iterables)
-    call = Choice.call
+    call = above.call
     if any(map(is_stretched, iterables)):
         return growing_methods.collected(_zip(*iterables), lambda xs: call(function, *xs), None)
     if any(map(uneven.is_uneven, iterables)):
@@ -277,7 +277,7 @@ def _map(function: Any, *iterables: Any) -> Any:
 def _filter(function: Any, iterable: Any) -> Any:
     if not is_staging():
         return filter(function, iterable)
-    call = Choice.call
+    call = above.call
     asks = (lambda x: x) if function is None else lambda x: call(function, x)
     iterable = whole(iterable)
     if is_stretched(iterable):
@@ -293,7 +293,7 @@ def sorted_(iterable: Any, /, *, key: Any = None, reverse: bool = False) -> Any:
     """`sorted`, of traced keys by a compiled sort."""
     if not is_staging():
         return sorted(iterable, key=key, reverse=reverse)
-    call = Choice.call
+    call = above.call
     if is_stretched(iterable):
         asks = None if key is None else lambda x: call(key, x)
         return growing_methods.in_order(iterable, asks, reverse)
@@ -328,7 +328,7 @@ def _len(x: Any) -> Any:
         return uneven.length(x)
     refuse_spoiled(x)
     own = getattr(type(x), "__len__", None)
-    return Choice.call(own, x) if type(own) is FunctionType and is_staging() else len(x)
+    return above.call(own, x) if type(own) is FunctionType and is_staging() else len(x)
 
 
 def _collected(plain: Any) -> Any:
@@ -427,7 +427,7 @@ def _of_function(f: Any) -> Callable[..., Any]:
     """A function of trees that calls its first argument."""
 
     def handler(function: Any, *args: Any, **kwargs: Any) -> Any:
-        return f(policy.convert(function) if callable(function) else function, *args, **kwargs)
+        return f(above.convert(function) if callable(function) else function, *args, **kwargs)
 
     return handler
 

@@ -24,6 +24,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
 from ms_func.runtime import extension
 from ms_func.source.build import HOOKS
+from ms_func.source.hooks import above
 from ms_func.source.hooks.calls import builtins, numpy_calls, recursion
 from ms_func.source.hooks.containers import (
     growing_methods,
@@ -37,7 +38,6 @@ from ms_func.source.hooks.containers import (
     uneven_stores,
 )
 from ms_func.source.hooks.containers.comparisons import holds_traced
-from ms_func.source.hooks.containers.growing import is_growing, is_keyed
 from ms_func.source.hooks.containers.membership import (
     callable_,
     count_of,
@@ -48,13 +48,12 @@ from ms_func.source.hooks.containers.membership import (
 from ms_func.source.hooks.containers.portions import Portion
 from ms_func.source.hooks.flow import iterators, pushing
 from ms_func.source.hooks.handlers import HANDLERS
-from ms_func.source.hooks.heap import native_arrays, opaque, views
+from ms_func.source.hooks.heap import complaints, native_arrays, opaque, views
 from ms_func.source.hooks.heap.aliases import changed
 from ms_func.source.hooks.heap.journal import Contents, born, journal, same_contents
-from ms_func.source.hooks.joining import complaints
-from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.perhaps import Perhaps
-from ms_func.source.hooks.policy import policy
+from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.growing import is_growing, is_keyed
+from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.tracing.tracer import Staging, Tracer
 
 _MUTATING = frozenset(
@@ -76,6 +75,7 @@ _STANDARD = frozenset(("contextlib", "collections", "queue", "types"))
 _LOOKING_UP = frozenset(("pop", "get", "__getitem__", "setdefault", "rotate", "insert"))
 
 
+@above.enter
 def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`f(*args, **kwargs)`."""
     if type(current.interpreter) is not Staging:
@@ -92,7 +92,7 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
         chosen = _chosen(f, args)
         return handler(*args, **kwargs) if chosen < 0 else _of_each(f, args, kwargs, chosen)
     rule = _KINDS.get(type(f))
-    return policy.convert(f)(*args, **kwargs) if rule is None else rule(f, args, kwargs)
+    return above.convert(f)(*args, **kwargs) if rule is None else rule(f, args, kwargs)
 
 
 def native(f: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -138,7 +138,7 @@ def _method(f: Any, args: Any, kwargs: Any) -> Any:
         return _function(inner, (f.__self__, *args), kwargs)
     if type(f.__self__) in opaque.KINDS:
         opaque.change(f.__self__)
-    return policy.convert(f)(*args, **kwargs)
+    return above.convert(f)(*args, **kwargs)
 
 
 def _partial(f: Any, args: Any, kwargs: Any) -> Any:
@@ -169,8 +169,8 @@ def _of_class(f: Any, args: Any, kwargs: Any) -> Any:
 def _function(f: Any, args: Any, kwargs: Any) -> Any:
     """A call of a function in Python, converted or not."""
     if f.__code__.co_flags & _GENERATOR:
-        return iterators.generator(policy.convert(f)(*args, **kwargs), (f, args, kwargs))
-    made = policy.convert(f)
+        return iterators.generator(above.convert(f)(*args, **kwargs), (f, args, kwargs))
+    made = above.convert(f)
     if (made is f or type(made) is functools.partial) and HOOKS not in f.__code__.co_freevars:
         return _unconverted(f, made, args, kwargs)
     return recursion.enter(f, made, args, kwargs)
@@ -187,7 +187,7 @@ def _unconverted(f: Any, made: Any, args: Any, kwargs: Any) -> Any:
         if Portion in map(type, args):
             return native(f, *args, **kwargs)
     if any(type(x) is set and is_keyed(x) for x in args):
-        made = policy.variant(f, "sets") or made
+        made = above.variant(f, "sets") or made
     return watched(made, args, kwargs)
 
 
@@ -292,19 +292,16 @@ def _of_uneven(f: Any, owner: Any, args: Any, kwargs: Any) -> Any:
     return method(owner, *args, **kwargs)
 
 
-Choice.call = staticmethod(call)
-
-
 def _class(f: Any, args: Any, kwargs: Any) -> Any:
     """A call of a class."""
     pool = pools.made(f)
-    return born(policy.convert(f)(*args, **kwargs)) if pool is None else pool.new(f, args, kwargs)
+    return born(above.convert(f)(*args, **kwargs)) if pool is None else pool.new(f, args, kwargs)
 
 
 def _jitted(f: Any, args: Any, kwargs: Any) -> Any:
     """A compiled function; one that calls itself under its own name is the same recursion."""
     inner = f.__wrapped__
-    if type(inner) is FunctionType and recursion.is_running(policy.convert(inner)):
+    if type(inner) is FunctionType and recursion.is_running(above.convert(inner)):
         return _function(inner, args, kwargs)
     return f(*args, **kwargs)
 

@@ -17,9 +17,9 @@ from ms_func.dtypes import DEFAULTS, is_inexact
 from ms_func.primitives import elementwise, special
 from ms_func.primitives.cast import convert_element_type
 from ms_func.source.hooks.calls.text import text_of
-from ms_func.source.hooks.flow.branch import ifexp
 from ms_func.source.hooks.handlers import HANDLERS, is_traced, stands_for
-from ms_func.source.hooks.joining.truths import asked, truth
+from ms_func.source.hooks.joining.branch import ifexp
+from ms_func.source.hooks.values.truths import asked, truth
 from ms_func.tracing.tracer import Tracer
 
 # --- numbers ------------------------------------------------------------------------------------

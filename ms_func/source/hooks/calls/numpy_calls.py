@@ -15,14 +15,14 @@ import ms_func.numpy as xp
 from ms_func import config
 from ms_func.numpy.protocol import asked, counterpart
 from ms_func.source.hooks.containers import portion_functions
-from ms_func.source.hooks.containers.growing import Growing
 from ms_func.source.hooks.containers.portion_functions import of_list
 from ms_func.source.hooks.containers.portions import Portion
 from ms_func.source.hooks.containers.stores import rebind
 from ms_func.source.hooks.flow.iterators import iterator
 from ms_func.source.hooks.handlers import is_staging, stands_for
 from ms_func.source.hooks.heap import native_arrays, views
-from ms_func.source.hooks.joining.perhaps import Perhaps
+from ms_func.source.hooks.values.growing import Growing
+from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.tracing.tracer import Tracer
 
 KINDS = (np.ufunc, type(np.sum))

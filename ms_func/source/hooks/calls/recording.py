@@ -16,15 +16,15 @@ from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
 from ms_func.source.hooks import depth
 from ms_func.source.hooks.containers import pools
-from ms_func.source.hooks.containers.growing import ROWS, Growing, grown, is_keyed, is_stretched
 from ms_func.source.hooks.containers.keyed import entries
 from ms_func.source.hooks.containers.uneven import is_uneven, laid, pairs
 from ms_func.source.hooks.containers.uneven_dicts import dict_of, entry
 from ms_func.source.hooks.heap import identity, native_arrays
 from ms_func.source.hooks.heap.trials import Trial
-from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.perhaps import Perhaps
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks.values import failures
+from ms_func.source.hooks.values.choice import Choice, Unreachable
+from ms_func.source.hooks.values.growing import ROWS, Growing, grown, is_keyed, is_stretched
+from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.tracing.tracer import Tracer
 
 
@@ -54,7 +54,7 @@ def recorded(call: Callable[[Any], Any], given: Any) -> Any:
         except pools.Wanted:
             trial.rewind()
             trial.frame.entries.clear()
-        except (StagingError, AttributeError, failures.Unreachable, RecursionError) as error:
+        except (StagingError, AttributeError, Unreachable, RecursionError) as error:
             if not pools.may_help():
                 raise
             trial.rewind()

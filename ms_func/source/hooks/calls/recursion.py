@@ -30,8 +30,8 @@ from ms_func.source.hooks.calls.reaching import catches, may_call_itself
 from ms_func.source.hooks.containers import pools
 from ms_func.source.hooks.depth import room
 from ms_func.source.hooks.flow.carry import LoopPlan, are_chosen, finals_at_entry, shapes, where
-from ms_func.source.hooks.heap import identity
-from ms_func.source.hooks.heap.forgotten import forget
+from ms_func.source.hooks.heap import complaints, identity
+from ms_func.source.hooks.heap.anatomy import PRESENT, Mismatch, Overlay, is_number, take_apart
 from ms_func.source.hooks.heap.journal import (
     MISSING,
     MUTABLE,
@@ -41,18 +41,18 @@ from ms_func.source.hooks.heap.journal import (
     is_inside,
     journal,
 )
-from ms_func.source.hooks.heap.region import Region, finals, put
 from ms_func.source.hooks.heap.trials import Trial
-from ms_func.source.hooks.joining import complaints
-from ms_func.source.hooks.joining.anatomy import PRESENT, Mismatch, Overlay, is_number, take_apart
-from ms_func.source.hooks.joining.choice import Choice
+from ms_func.source.hooks.heap.undefined import UNDEFINED
+from ms_func.source.hooks.joining import attempts
+from ms_func.source.hooks.joining.forgotten import forget
 from ms_func.source.hooks.joining.join import Plan
-from ms_func.source.hooks.joining.join_nodes import Tree
 from ms_func.source.hooks.joining.outcomes import Bottom
-from ms_func.source.hooks.joining.perhaps import Perhaps
-from ms_func.source.hooks.joining.undefined import UNDEFINED
-from ms_func.source.hooks.joining.values import converted, materialized, promoted
-from ms_func.source.hooks.raising import attempts, failures
+from ms_func.source.hooks.joining.region import Region, finals, put
+from ms_func.source.hooks.values import failures
+from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.nodes import Tree
+from ms_func.source.hooks.values.perhaps import Perhaps
+from ms_func.source.hooks.values.types import converted, materialized, promoted
 from ms_func.tracing.tracer import Staging
 
 _MOST, _DEEPEST = 64, 12

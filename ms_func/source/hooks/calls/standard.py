@@ -25,15 +25,13 @@ from ms_func.ir.primitive import current
 from ms_func.source.hooks.calls import numbers as numbers
 from ms_func.source.hooks.calls.builtins import decide
 from ms_func.source.hooks.calls.call import LATE, call, watched
-from ms_func.source.hooks.containers import uneven
+from ms_func.source.hooks.containers import running, uneven
 from ms_func.source.hooks.containers.comparisons import eq_, holds_traced
-from ms_func.source.hooks.flow import running
-from ms_func.source.hooks.flow.branch import ifexp, not_
-from ms_func.source.hooks.flow.elements import Elements, Once, Range
 from ms_func.source.hooks.flow.iterators import Cycle
 from ms_func.source.hooks.handlers import stands_for
-from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.undefined import UNDEFINED
+from ms_func.source.hooks.heap.undefined import UNDEFINED
+from ms_func.source.hooks.joining.branch import ifexp, not_
+from ms_func.source.hooks.values.elements import Elements, Once, Range
 from ms_func.tracing.tracer import Staging, Tracer
 
 
@@ -62,7 +60,7 @@ def _selector(plain: Any, select: Callable[[Any, Any], list[Any]]) -> None:
     def handler(predicate: Any, iterable: Iterable[Any]) -> Any:
         if not _is_staging():
             return plain(predicate, iterable)
-        asks = lambda x: Choice.call(predicate or bool, x)  # noqa: E731
+        asks = lambda x: call(predicate or bool, x)  # noqa: E731
         if _has_end(iterable):
             return _given(select(asks, iterable))
         if plain is itertools.takewhile:
@@ -117,7 +115,7 @@ def _sums(items: Iterator[Any], func: Any, total: Any) -> Iterator[Any]:
             return
     yield total
     for x in items:
-        total = Choice.call(func, total, x)
+        total = call(func, total, x)
         yield total
 
 
@@ -126,7 +124,7 @@ def _uneven_sums(items: Any, func: Any, total: Any) -> list[Any]:
     found = [] if total is None else [(True, total)]
     any_yet: Any = total is not None
     for c, v in uneven.pairs(items):
-        following = functools.partial(Choice.call, func, total, v)
+        following = functools.partial(call, func, total, v)
         one = functools.partial(ifexp, any_yet, following, lambda v=v: v)
         total = ifexp(c, one, lambda total=total: UNDEFINED if total is None else total)
         any_yet = uneven.either(any_yet, c)
@@ -179,7 +177,7 @@ def _groupby(iterable: Any, key: Any = None) -> Any:
     given = uneven.pairs(uneven.listed(iterable))
     found, starts, before, any_yet = [], [], UNDEFINED, False
     for c, v in given:
-        k = v if key is None else ifexp(c, lambda v=v: Choice.call(key, v), lambda: UNDEFINED)
+        k = v if key is None else ifexp(c, lambda v=v: call(key, v), lambda: UNDEFINED)
         other = functools.partial(_differ, before, k)
         starts.append(uneven.both(c, ifexp(any_yet, other, lambda: True)))
         before = k if c is True else ifexp(c, lambda k=k: k, lambda before=before: before)
@@ -219,8 +217,8 @@ def _starmap(function: Any, iterable: Any) -> Any:
     if not _is_staging():
         return itertools.starmap(function, iterable)
     if uneven.is_uneven(iterable):
-        return uneven.mapped(lambda x: Choice.call(function, *x), iterable)
-    return (Choice.call(function, *x) for x in iterable)
+        return uneven.mapped(lambda x: call(function, *x), iterable)
+    return (call(function, *x) for x in iterable)
 
 
 # --- statistics ---------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from ms_func.errors import StagingBoolError
 from ms_func.ir.primitive import current
 from ms_func.primitives.effects import traced_print
 from ms_func.source.hooks.heap.journal import is_inside
-from ms_func.source.hooks.joining.choice import Choice
+from ms_func.source.hooks.values.choice import Choice
 from ms_func.tracing.tracer import Staging, Tracer
 
 Part = str | tuple[Any, str, str]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ms_func.source.hooks.containers import keyed, uneven_dicts
-from ms_func.source.hooks.containers.growing import is_keyed, is_stretched
 from ms_func.source.hooks.containers.uneven import is_uneven
+from ms_func.source.hooks.values.growing import is_keyed, is_stretched
 
 _SETS = (set, frozenset)
 

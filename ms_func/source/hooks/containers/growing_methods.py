@@ -13,15 +13,16 @@ import ms_func.numpy as xp
 from ms_func import config
 from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.compare import gt
+from ms_func.source.hooks import above
 from ms_func.source.hooks.containers.comparisons import same_or_equal
-from ms_func.source.hooks.containers.growing import Growing, as_index, grown, note
-from ms_func.source.hooks.containers.packing import agree, stored, stretch
-from ms_func.source.hooks.flow.branch import if_, ifexp, not_, or_
+from ms_func.source.hooks.heap.anatomy import PRESENT, is_number
 from ms_func.source.hooks.heap.journal import Contents
-from ms_func.source.hooks.joining.anatomy import PRESENT, is_number
-from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.perhaps import Perhaps
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks.joining.branch import if_, ifexp, not_, or_
+from ms_func.source.hooks.joining.packing import agree, stored, stretch
+from ms_func.source.hooks.values import failures
+from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.growing import Growing, as_index, grown, note
+from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.tracing.tracer import Tracer
 
 
@@ -178,18 +179,17 @@ def extend(x: Any, values: Any) -> None:
     if isinstance(values, (list, tuple, deque)):
         put(x, _bounded(x, stretch([*x, *values])))
     else:
-        each_of(values, lambda v: Choice.call(x.append, v))
+        each_of(values, lambda v: above.call(x.append, v))
 
 
 def each_of(items: Any, f: Callable[[Any], Any]) -> None:
     """Call `f` for each of some items, whose number may be traced."""
-    from ms_func.source.hooks.flow.iteration import for_
 
     def step(item: Any) -> tuple[()]:
         f(item)
         return ()
 
-    for_(items, step, ())
+    above.for_(items, step, ())
 
 
 def pop(x: Any, place: Any = -1) -> Any:
@@ -311,9 +311,7 @@ def count(x: Any, item: Any) -> Any:
 
 def fold(x: Growing, step: Callable[[Any, Any], Any], out: Any) -> Any:
     """`step(out, element)` for each element, in a compiled loop."""
-    from ms_func.source.hooks.flow.iteration import for_
-
-    return for_(x, lambda v, out: (step(out, v),), (out,), ("the result",))[0]
+    return above.for_(x, lambda v, out: (step(out, v),), (out,), ("the result",))[0]
 
 
 def alike(a: Any, b: Any) -> Any:
@@ -350,7 +348,7 @@ def _columns(keys: Any) -> list[Any]:
 
 def sort(x: Any, *, key: Any = None, reverse: bool = False) -> None:
     """`x.sort(key=key, reverse=reverse)`."""
-    asks = None if key is None else lambda v: Choice.call(key, v)
+    asks = None if key is None else lambda v: above.call(key, v)
     Contents(x).write(in_order(x, asks, reverse))
 
 
@@ -358,7 +356,6 @@ def each(
     x: Any, body: Callable[..., Any], state: Any, names: Sequence[str], stop: int | None
 ) -> Any:
     """A `for` loop over the elements, also over those that its steps append."""
-    from ms_func.source.hooks.flow.loops import while_
 
     def test(i: Any, *state: Any) -> Any:
         more = xp.less(i, _whole(x).length)
@@ -370,7 +367,7 @@ def each(
             given[stop] = False
         return (i + 1, *body(_whole(x).at(i), *given))
 
-    return while_(test, step, (as_index(0), *state), ("the position", *names))[1:]
+    return above.while_(test, step, (as_index(0), *state), ("the position", *names))[1:]
 
 
 def collected(iterable: Any, element: Callable[[Any], Any], condition: Any) -> list[Any]:
@@ -378,7 +375,7 @@ def collected(iterable: Any, element: Callable[[Any], Any], condition: Any) -> l
     found: list[Any] = []
 
     def add(v: Any) -> tuple[()]:
-        Choice.call(found.append, element(v))
+        above.call(found.append, element(v))
         return ()
 
     if condition is None:

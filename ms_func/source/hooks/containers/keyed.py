@@ -17,16 +17,9 @@ import ms_func.numpy as xp
 from ms_func import config
 from ms_func.ir.primitive import current
 from ms_func.primitives.bits import bitwise_and, bitwise_not
+from ms_func.source.hooks import above
 from ms_func.source.hooks.containers import uneven
 from ms_func.source.hooks.containers.comparisons import holds_traced
-from ms_func.source.hooks.containers.growing import (
-    ROWS,
-    Growing,
-    as_index,
-    is_keyed,
-    is_stretched,
-    note,
-)
 from ms_func.source.hooks.containers.growing_methods import (
     collected,
     each_of,
@@ -35,15 +28,22 @@ from ms_func.source.hooks.containers.growing_methods import (
     rearranged,
     with_element,
 )
-from ms_func.source.hooks.containers.packing import check_room, stretch
-from ms_func.source.hooks.flow.branch import if_, ifexp
-from ms_func.source.hooks.heap import identity
+from ms_func.source.hooks.heap import complaints, identity
+from ms_func.source.hooks.heap.anatomy import PRESENT, Mismatch, is_number, take_apart
 from ms_func.source.hooks.heap.journal import Contents, journal, touch
-from ms_func.source.hooks.joining import complaints
-from ms_func.source.hooks.joining.anatomy import PRESENT, Mismatch, is_number, take_apart
-from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.perhaps import Perhaps
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks.joining.branch import if_, ifexp
+from ms_func.source.hooks.joining.packing import check_room, stretch
+from ms_func.source.hooks.values import failures
+from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.growing import (
+    ROWS,
+    Growing,
+    as_index,
+    is_keyed,
+    is_stretched,
+    note,
+    pieces,
+)
 from ms_func.tracing.tracer import Staging, Tracer
 
 
@@ -57,21 +57,6 @@ def takes(x: Any, key: Any) -> bool:
 
 
 # --- looking up -----------------------------------------------------------------------------------
-
-
-def _pairs(x: dict[Any, Any]) -> list[Any]:
-    """The entries of a dictionary of plain keys."""
-    return [
-        Perhaps(v.is_there, (k, v.value), 0, 1) if type(v) is Perhaps else (k, v)
-        for k, v in x.items()
-    ]
-
-
-def pieces(x: Any) -> list[Any]:
-    """What a set or dictionary holds: stretches, keys or pairs."""
-    if not isinstance(x, dict):
-        return list(x)
-    return [dict.__getitem__(x, ROWS)] if is_keyed(x) else _pairs(x)
 
 
 def entries(x: Any) -> Growing | None:
@@ -137,9 +122,9 @@ def value(x: dict[Any, Any], key: Any) -> Any:
         return _there(x, key)
     found = entries(x)
     if found is None:
-        return Choice.call(missing, x, key)
+        return above.call(missing, x, key)
     there, at = find(found.part(0), key)
-    return ifexp(there, lambda: found.part(1).at(at), lambda: Choice.call(missing, x, key))
+    return ifexp(there, lambda: found.part(1).at(at), lambda: above.call(missing, x, key))
 
 
 def _there(x: dict[Any, Any], key: Any, taken: bool = False) -> Any:
@@ -189,7 +174,7 @@ def setdefault(x: dict[Any, Any], key: Any, default: Any) -> Any:
 
     def new() -> tuple[()]:
         touch(Contents, x)
-        put(x, key, Choice.call(default))
+        put(x, key, above.call(default))
         return ()
 
     if_(there, lambda: (), new, ())

@@ -24,13 +24,14 @@ from ms_func.primitives.bits import bitwise_and, bitwise_or
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import clamp, eq, ge, lt, select
 from ms_func.primitives.shape import concatenate, expand_dims, reshape
+from ms_func.source.hooks import above
+from ms_func.source.hooks.heap import complaints
+from ms_func.source.hooks.heap.anatomy import is_number
 from ms_func.source.hooks.heap.journal import journal
-from ms_func.source.hooks.joining import complaints
-from ms_func.source.hooks.joining.anatomy import is_number
-from ms_func.source.hooks.joining.choice import Choice, is_function
-from ms_func.source.hooks.joining.perhaps import Perhaps
-from ms_func.source.hooks.joining.values import converted, promoted, type_of
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks.values import failures
+from ms_func.source.hooks.values.choice import Choice, is_function
+from ms_func.source.hooks.values.perhaps import Perhaps
+from ms_func.source.hooks.values.types import converted, promoted, type_of
 from ms_func.tracing.tracer import Tracer
 
 _SEQUENCES = (list, tuple, deque, range)
@@ -124,7 +125,7 @@ def is_place(key: Any) -> bool:
 
 
 def _either(here: Any, value: Any, old: Any) -> Any:
-    from ms_func.source.hooks.flow.branch import ifexp
+    from ms_func.source.hooks.joining.branch import ifexp
 
     return ifexp(here, lambda: value, lambda: old)
 
@@ -147,7 +148,7 @@ def pick(values: Sequence[Any], at: Any) -> Any:
             row = dynamic_index_in_dim(concatenate(rows, 0), at, 0, keepdims=False)
             return as_type(row, common)
     made: list[Callable[[], Any]] = [lambda v=v: v for v in values]
-    return Choice.switch(at, made)
+    return above.switch(at, made)
 
 
 # --- places ---------------------------------------------------------------------------------------

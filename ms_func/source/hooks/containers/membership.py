@@ -14,6 +14,7 @@ import ms_func.numpy as xp
 from ms_func import config
 from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
+from ms_func.source.hooks import above
 from ms_func.source.hooks.containers import (
     growing_methods,
     keyed,
@@ -23,21 +24,20 @@ from ms_func.source.hooks.containers import (
     uneven_dicts,
 )
 from ms_func.source.hooks.containers.comparisons import eq_, holds_traced
-from ms_func.source.hooks.containers.growing import is_growing, is_keyed
 from ms_func.source.hooks.containers.pools import Ref
 from ms_func.source.hooks.containers.portions import Portion
 from ms_func.source.hooks.containers.stores import doubt
-from ms_func.source.hooks.flow.branch import ifexp, not_, or_
-from ms_func.source.hooks.flow.elements import Elements
-from ms_func.source.hooks.heap import identity
+from ms_func.source.hooks.heap import complaints, identity
 from ms_func.source.hooks.heap.aliases import any_links, linked, same
-from ms_func.source.hooks.joining import complaints
-from ms_func.source.hooks.joining.anatomy import is_number
-from ms_func.source.hooks.joining.binding import is_known
-from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.truths import asked, at_hand
-from ms_func.source.hooks.joining.truths import truth as truth_of
-from ms_func.source.hooks.raising.failures import raise_
+from ms_func.source.hooks.heap.anatomy import is_number
+from ms_func.source.hooks.joining.branch import ifexp, not_, or_
+from ms_func.source.hooks.values.binding import is_known
+from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.elements import Elements
+from ms_func.source.hooks.values.failures import raise_
+from ms_func.source.hooks.values.growing import is_growing, is_keyed
+from ms_func.source.hooks.values.truths import asked, at_hand
+from ms_func.source.hooks.values.truths import truth as truth_of
 from ms_func.tracing.tracer import Staging, Tracer
 
 
@@ -64,7 +64,7 @@ def contains(item: Any, container: Any) -> Any:
         return _in_range(item, container)
     own = getattr(type(container), "__contains__", None)
     if type(own) is FunctionType and type(current.interpreter) is Staging:
-        found = Choice.call(own, container, item)
+        found = above.call(own, container, item)
         return truth_of(found) if type(found) is Tracer else bool(found)
     hashed = isinstance(container, (dict, set, frozenset))  # what is hashed is not traced
     if not holds_traced(item) and (hashed or not holds_traced(container)):
@@ -97,6 +97,7 @@ def _among(item: Any, container: Any) -> bool:
     return item in container
 
 
+@above.enter
 def is_(a: Any, b: Any) -> Any:
     """`a is b`, either of which may be a function that data chose."""
     if a is b:

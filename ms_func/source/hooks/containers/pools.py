@@ -23,14 +23,14 @@ from ms_func import config
 from ms_func.control_flow.bodies import as_type
 from ms_func.ir.types import ArrayType
 from ms_func.lax import dynamic_index_in_dim, dynamic_update_index_in_dim
+from ms_func.source.hooks import above
+from ms_func.source.hooks.heap.anatomy import NONE_LIKE, Parts, handles, is_number
 from ms_func.source.hooks.heap.journal import Contents, frozen_handle, store
-from ms_func.source.hooks.joining import binding, conditions
-from ms_func.source.hooks.joining.anatomy import NONE_LIKE, Parts, handles, is_number
-from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.truths import RULES, at_hand
-from ms_func.source.hooks.joining.values import converted, promoted, type_of
-from ms_func.source.hooks.policy import policy
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks.values import binding, conditions, failures
+from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.truths import RULES, at_hand
+from ms_func.source.hooks.values.types import converted, promoted, type_of
+from ms_func.source.policy import is_users
 from ms_func.tracing.tracer import Tracer
 
 Kind = tuple[str, str]
@@ -147,7 +147,7 @@ class Pool:
             if default is not self and not hasattr(default, "__get__"):
                 self.set(self.making, name, default)
         init = cls.__init__
-        Choice.call(getattr(init, "__wrapped__", init), self.making, *args, **kwargs)
+        above.call(getattr(init, "__wrapped__", init), self.making, *args, **kwargs)
         if self.fresh:
             raise Again
         made, self.making = self.making, outer
@@ -177,7 +177,7 @@ class Pool:
             if name in vars(c):
                 found = vars(c)[name]
                 if isinstance(found, property):
-                    return Choice.call(getattr(found.fget, "__wrapped__", found.fget), ref)
+                    return above.call(getattr(found.fget, "__wrapped__", found.fget), ref)
                 if type(found) is FunctionType:
                     ref.row_of(name)
                     return MethodType(getattr(found, "__wrapped__", found), ref)
@@ -194,7 +194,7 @@ class Pool:
         """
         own = getattr(self.owner, name, None)
         if isinstance(own, property) and own.fset is not None:
-            Choice.call(getattr(own.fset, "__wrapped__", own.fset), ref, value)
+            above.call(getattr(own.fset, "__wrapped__", own.fset), ref, value)
             return
         if name not in self.names and ref is not self.making:
             raise Unfit
@@ -276,7 +276,7 @@ class Ref:
         own = self.pool.owner.__eq__
         if own is object.__eq__ or other is None:
             return same(self, other)
-        return Choice.call(getattr(own, "__wrapped__", own), self, other)
+        return above.call(getattr(own, "__wrapped__", own), self, other)
 
     def __hash__(self) -> int:
         raise Unfit
@@ -327,7 +327,7 @@ def _is_plain(cls: type) -> bool:
         and cls.__reduce_ex__ is object.__reduce_ex__
         and cls.__setattr__ is object.__setattr__
         and not hasattr(cls, "__getattr__")
-        and (file is None or policy.is_users(file))
+        and (file is None or is_users(file))
     )
 
 

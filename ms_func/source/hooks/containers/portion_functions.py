@@ -13,15 +13,15 @@ import numpy as np
 import ms_func.numpy as xp
 from ms_func.dtypes import is_inexact
 from ms_func.numpy.protocol import counterpart
+from ms_func.source.hooks import above
 from ms_func.source.hooks.containers import portions, uneven
-from ms_func.source.hooks.containers.growing import grown
 from ms_func.source.hooks.containers.portions import Portion, Some, first, same_size
-from ms_func.source.hooks.flow.elements import KINDS, Rows
-from ms_func.source.hooks.joining.anatomy import is_number
-from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.join_nodes import Slot
-from ms_func.source.hooks.joining.perhaps import Perhaps
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks.heap.anatomy import is_number
+from ms_func.source.hooks.values import failures
+from ms_func.source.hooks.values.elements import KINDS, Rows
+from ms_func.source.hooks.values.growing import grown
+from ms_func.source.hooks.values.nodes import Slot
+from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.tracing.tracer import Tracer
 
 _ELEMENTWISE = frozenset((
@@ -36,7 +36,7 @@ def call(f: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         return _OF_PYTHON[f](*args, **kwargs)
     if type(f) in (type, BuiltinFunctionType) and f in _BY_LIST:
         lists = [listed(x) if type(x) is Portion else x for x in args]
-        return Choice.call(f, *lists, **kwargs)
+        return above.call(f, *lists, **kwargs)
     module = getattr(f, "__module__", None) or ""
     name = getattr(f, "__name__", "")
     if not isinstance(f, np.ufunc) and not module.startswith(("numpy", "ms_func.")):
@@ -378,7 +378,7 @@ _BY_LIST = (sorted, map, filter, set, frozenset, functools.reduce)
 def _extremum(plain: Any, x: Any, *rest: Any, **options: Any) -> Any:
     """`max` or `min`."""
     if rest or options or x.ndim > 1:
-        return NotImplemented if rest else Choice.call(plain, listed(x), **options)
+        return NotImplemented if rest else above.call(plain, listed(x), **options)
     return _FUNCTIONS[plain.__name__](x)
 
 

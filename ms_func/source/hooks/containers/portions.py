@@ -23,8 +23,8 @@ from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
 from ms_func.numpy.promotion import as_handle
 from ms_func.source.hooks.containers import windows
-from ms_func.source.hooks.joining.anatomy import Parts, handles
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks.heap.anatomy import Parts, handles
+from ms_func.source.hooks.values import failures
 from ms_func.tracing.tracer import Tracer
 
 

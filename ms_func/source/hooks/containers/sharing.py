@@ -12,15 +12,14 @@ from ms_func.ir.types import typeof
 from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.compare import select
 from ms_func.primitives.shape import broadcast_in_dim
-from ms_func.source.hooks.containers.growing import Growing, Numbered, as_index, is_keyed
 from ms_func.source.hooks.containers.growing_methods import put, with_element
 from ms_func.source.hooks.containers.keyed import write
-from ms_func.source.hooks.containers.packing import Sample, agree, stretch
-from ms_func.source.hooks.heap import aliases, identity
+from ms_func.source.hooks.heap import aliases, complaints, identity
+from ms_func.source.hooks.heap.anatomy import PRESENT
 from ms_func.source.hooks.heap.journal import MUTABLE, Contents, store, touch
-from ms_func.source.hooks.joining import complaints
-from ms_func.source.hooks.joining.anatomy import PRESENT
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks.joining.packing import Sample, agree, stretch
+from ms_func.source.hooks.values import failures
+from ms_func.source.hooks.values.growing import Growing, Numbered, as_index, is_keyed
 from ms_func.tracing.tracer import Tracer
 
 _SMALL = 64

@@ -17,6 +17,7 @@ from ms_func.numpy import indexing, updates
 from ms_func.numpy.indexing import parse
 from ms_func.numpy.promotion import as_handle
 from ms_func.primitives.cast import convert_element_type
+from ms_func.source.hooks import above
 from ms_func.source.hooks.containers import (
     growing_methods,
     keyed,
@@ -28,11 +29,9 @@ from ms_func.source.hooks.containers import (
     uneven_stores,
     windows,
 )
-from ms_func.source.hooks.containers.growing import is_growing, is_keyed
 from ms_func.source.hooks.containers.pools import Ref
 from ms_func.source.hooks.containers.portions import Portion
-from ms_func.source.hooks.flow.branch import ifexp
-from ms_func.source.hooks.heap import native_arrays, views
+from ms_func.source.hooks.heap import complaints, native_arrays, views
 from ms_func.source.hooks.heap.aliases import changed, refuse_spoiled
 from ms_func.source.hooks.heap.journal import (
     MISSING,
@@ -47,10 +46,12 @@ from ms_func.source.hooks.heap.journal import (
     journal,
     store,
 )
-from ms_func.source.hooks.joining import binding, complaints
-from ms_func.source.hooks.joining.binding import bound, is_known
-from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.undefined import UNDEFINED, Doubted, Unsure
+from ms_func.source.hooks.heap.undefined import UNDEFINED, Doubted, Unsure
+from ms_func.source.hooks.joining.branch import ifexp
+from ms_func.source.hooks.values import binding
+from ms_func.source.hooks.values.binding import bound, is_known
+from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.growing import is_growing, is_keyed
 from ms_func.tracing.tracer import Staging, Tracer
 
 _CONTAINERS = frozenset({list, dict, set, deque})
@@ -81,6 +82,7 @@ def note(x: Any) -> None:
 # --- elements -----------------------------------------------------------------------------------
 
 
+@above.enter
 def getitem(obj: Any, index: Any) -> Any:
     """`obj[index]`."""
     if type(current.interpreter) is not Staging:
@@ -217,7 +219,7 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
         obj[key] = value
         changed(obj)
     else:
-        Choice.call(type(obj).__setitem__, obj, key, value)
+        above.call(type(obj).__setitem__, obj, key, value)
 
 
 def _set_somewhere(obj: Any, key: Tracer, value: Any) -> None:
@@ -274,7 +276,7 @@ def delitem(obj: Any, key: Any) -> None:
     if type(key) in (Tracer, Choice):
         raise complaints.run_time_index(obj)
     if _by_method(obj, "__delitem__"):
-        Choice.call(type(obj).__delitem__, obj, key)
+        above.call(type(obj).__delitem__, obj, key)
         return
     note(obj)
     if uneven.is_uneven(obj) and isinstance(obj, dict):
@@ -315,7 +317,7 @@ def _doubtful(obj: Any, name: str, value: Unsure) -> Any:
     other = getattr(type(obj), "__getattr__", None)
     if other is None:
         return binding.attribute(obj, name, value)
-    return ifexp(is_known(value), lambda: value.value, lambda: Choice.call(other, obj, name))
+    return ifexp(is_known(value), lambda: value.value, lambda: above.call(other, obj, name))
 
 
 Doubted.value = staticmethod(_doubtful)
@@ -337,9 +339,9 @@ def setattr_(obj: Any, name: Any, value: Any) -> None:
         return
     found = next((vars(c)[name] for c in type(obj).__mro__ if name in vars(c)), None)
     if isinstance(found, property) and found.fset is not None:
-        Choice.call(found.fset, obj, value)
+        above.call(found.fset, obj, value)
     elif _by_method(obj, "__setattr__"):
-        Choice.call(type(obj).__setattr__, obj, name, value)
+        above.call(type(obj).__setattr__, obj, name, value)
     elif hasattr(found, "__set__") and not isinstance(found, _PLAIN_PLACES):
         if is_inside() and not _by_method(found, "__set__"):
             raise complaints.side_effect(f"the attribute `{name}` is set by a descriptor")
@@ -491,4 +493,3 @@ iand = _augmented("iand")
 ior = _augmented("ior")
 ixor = _augmented("ixor")
 slice_ = slice
-Choice.get = staticmethod(getitem)

@@ -16,16 +16,17 @@ import numpy as np
 
 import ms_func.numpy as xp
 from ms_func.primitives.bits import bitwise_and, bitwise_or
+from ms_func.source.hooks import above
 from ms_func.source.hooks.containers import growing_methods, lookup
 from ms_func.source.hooks.containers.comparisons import order, same_or_equal
-from ms_func.source.hooks.containers.growing import grown, is_stretched
-from ms_func.source.hooks.flow.branch import and_, if_, ifexp, not_, or_
-from ms_func.source.hooks.flow.elements import Once
-from ms_func.source.hooks.flow.running import Running
-from ms_func.source.hooks.joining.perhaps import Perhaps
-from ms_func.source.hooks.joining.truths import RULES, asked, at_hand, truth
-from ms_func.source.hooks.joining.undefined import UNDEFINED
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks.containers.running import Running
+from ms_func.source.hooks.heap.undefined import UNDEFINED
+from ms_func.source.hooks.joining.branch import and_, if_, ifexp, not_, or_
+from ms_func.source.hooks.values import failures
+from ms_func.source.hooks.values.elements import Once
+from ms_func.source.hooks.values.growing import grown, is_stretched
+from ms_func.source.hooks.values.perhaps import Perhaps
+from ms_func.source.hooks.values.truths import RULES, asked, at_hand, truth
 from ms_func.tracing.tracer import Tracer
 
 Pairs = list[tuple[Any, Any]]
@@ -278,13 +279,12 @@ def extremum(x: Any, less: Any, key: Any, name: str, options: dict[str, Any]) ->
 
 def folded(x: Any, step: Callable[[Any, Any], Any], none: Callable[[], Any]) -> Any:
     """The fold that starts with the first element; `none()` if there is none."""
-    from ms_func.source.hooks.containers.membership import is_
 
     def first_or(best: Any, v: Any) -> Any:
-        return ifexp(is_(best, None), lambda: (v,), lambda: (step(best[0], v),))
+        return ifexp(above.is_(best, None), lambda: (v,), lambda: (step(best[0], v),))
 
     best = fold(x, first_or, None)
-    return ifexp(is_(best, None), none, lambda: best[0])
+    return ifexp(above.is_(best, None), none, lambda: best[0])
 
 
 def element(x: Any, place: Any) -> Any:

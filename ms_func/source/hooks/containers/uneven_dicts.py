@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ms_func.source.hooks import above
 from ms_func.source.hooks.containers import lookup
 from ms_func.source.hooks.containers.comparisons import same_or_equal
 from ms_func.source.hooks.containers.uneven import (
@@ -22,12 +23,11 @@ from ms_func.source.hooks.containers.uneven import (
     opposite,
     pairs,
 )
-from ms_func.source.hooks.flow.branch import ifexp
 from ms_func.source.hooks.heap.journal import MISSING, Contents, touch
-from ms_func.source.hooks.joining import conditions
-from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.perhaps import Perhaps
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks.joining.branch import ifexp
+from ms_func.source.hooks.values import conditions, failures
+from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.tracing.tracer import Tracer
 
 
@@ -57,7 +57,7 @@ def value(x: dict[Any, Any], key: Any) -> Any:
         return _put(x, key, ifexp(known, lambda: found, factory))
     missing: Any = getattr(type(x), "__missing__", None)
     if missing is not None:
-        return ifexp(known, lambda: found, lambda: Choice.call(missing, x, key))
+        return ifexp(known, lambda: found, lambda: above.call(missing, x, key))
     if known is False:
         raise failures.raise_(KeyError(key))
     failures.assert_raising(is_there, KeyError(key))

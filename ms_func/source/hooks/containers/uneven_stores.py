@@ -28,10 +28,10 @@ from ms_func.source.hooks.containers.uneven import (
     pairs,
     truth_of,
 )
-from ms_func.source.hooks.flow.branch import ifexp
 from ms_func.source.hooks.heap.journal import Contents
-from ms_func.source.hooks.joining.perhaps import Perhaps
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks.joining.branch import ifexp
+from ms_func.source.hooks.values import failures
+from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.tracing.tracer import Tracer
 
 

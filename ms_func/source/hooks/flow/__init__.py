@@ -1,1 +1,1 @@
-"""`if`, `while`, `for`, generators and comprehensions."""
+"""`while`, `for`, generators, comprehensions, `try`, `with` and `match`."""

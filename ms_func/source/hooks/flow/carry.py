@@ -16,19 +16,8 @@ import numpy as np
 
 from ms_func.ir.loc import Loc
 from ms_func.ir.types import ArrayType
-from ms_func.source.hooks.containers.growing import Growing
-from ms_func.source.hooks.heap import aliases, identity, views
-from ms_func.source.hooks.heap.forgotten import forget, held, is_forgotten
-from ms_func.source.hooks.heap.journal import (
-    MISSING,
-    Location,
-    frozen_handle,
-    journal,
-    same_contents,
-)
-from ms_func.source.hooks.heap.region import Region, finals, put
-from ms_func.source.hooks.joining import complaints, conditions
-from ms_func.source.hooks.joining.anatomy import (
+from ms_func.source.hooks.heap import aliases, complaints, identity, views
+from ms_func.source.hooks.heap.anatomy import (
     NONE_LIKE,
     PRESENT,
     SCALARS,
@@ -37,11 +26,22 @@ from ms_func.source.hooks.joining.anatomy import (
     is_number,
     take_apart,
 )
+from ms_func.source.hooks.heap.journal import (
+    MISSING,
+    Location,
+    frozen_handle,
+    journal,
+    same_contents,
+)
+from ms_func.source.hooks.heap.undefined import IS_BOUND, UNDEFINED, Absent
+from ms_func.source.hooks.joining.forgotten import forget, held, is_forgotten
 from ms_func.source.hooks.joining.join import Plan
-from ms_func.source.hooks.joining.join_nodes import Path, Same, Slot, Tagged, Tree
-from ms_func.source.hooks.joining.truths import asked, truth
-from ms_func.source.hooks.joining.undefined import IS_BOUND, UNDEFINED, Absent
-from ms_func.source.hooks.joining.values import promoted, type_of
+from ms_func.source.hooks.joining.region import Region, finals, put
+from ms_func.source.hooks.values import conditions
+from ms_func.source.hooks.values.growing import Growing
+from ms_func.source.hooks.values.nodes import Path, Same, Slot, Tagged, Tree
+from ms_func.source.hooks.values.truths import asked, truth
+from ms_func.source.hooks.values.types import promoted, type_of
 from ms_func.tracing.tracer import Tracer
 
 State = tuple[Any, ...]

@@ -11,16 +11,16 @@ from ms_func.ir.primitive import current
 from ms_func.source.hooks.containers.growing_methods import collected
 from ms_func.source.hooks.containers.portion_functions import listed
 from ms_func.source.hooks.containers.portions import Portion
+from ms_func.source.hooks.containers.running import Nested, Running
 from ms_func.source.hooks.containers.uneven import is_uneven, laid, pairs, sifted, truth_of
 from ms_func.source.hooks.flow import pushing
-from ms_func.source.hooks.flow.branch import and_, ifexp
-from ms_func.source.hooks.flow.elements import Once, elements
 from ms_func.source.hooks.flow.iterators import each, whole
-from ms_func.source.hooks.flow.running import Nested, Running
-from ms_func.source.hooks.joining import complaints
-from ms_func.source.hooks.joining.perhaps import Perhaps
-from ms_func.source.hooks.joining.truths import asked, at_hand
-from ms_func.source.hooks.joining.undefined import UNDEFINED
+from ms_func.source.hooks.heap import complaints
+from ms_func.source.hooks.heap.undefined import UNDEFINED
+from ms_func.source.hooks.joining.branch import and_, ifexp
+from ms_func.source.hooks.values.elements import Once, elements
+from ms_func.source.hooks.values.perhaps import Perhaps
+from ms_func.source.hooks.values.truths import asked, at_hand
 from ms_func.tracing.tracer import Staging, Tracer
 
 

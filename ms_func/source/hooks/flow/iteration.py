@@ -27,12 +27,11 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add
 from ms_func.primitives.bits import bitwise_and, bitwise_not
 from ms_func.primitives.compare import lt
-from ms_func.source.hooks.containers import growing_methods, uneven
-from ms_func.source.hooks.containers.growing import is_stretched
-from ms_func.source.hooks.flow import pushing, running
-from ms_func.source.hooks.flow.branch import cells, if_, not_
+from ms_func.source.hooks import above
+from ms_func.source.hooks.containers import growing_methods, running, uneven
+from ms_func.source.hooks.flow import pushing
 from ms_func.source.hooks.flow.carry import Carry, Step
-from ms_func.source.hooks.flow.elements import INDEX, Elements, Once, Range, elements
+from ms_func.source.hooks.flow.caught import for_loop, taken
 from ms_func.source.hooks.flow.iterators import advance, guarded, over
 from ms_func.source.hooks.flow.loops import (
     entries,
@@ -42,20 +41,22 @@ from ms_func.source.hooks.flow.loops import (
     staged_while,
     while_,
 )
+from ms_func.source.hooks.heap import complaints
 from ms_func.source.hooks.heap.aliases import refuse_spoiled
+from ms_func.source.hooks.heap.anatomy import SCALARS
 from ms_func.source.hooks.heap.journal import frozen_handle
 from ms_func.source.hooks.heap.trials import Trial
-from ms_func.source.hooks.joining import complaints
-from ms_func.source.hooks.joining.anatomy import SCALARS
-from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.join_nodes import Slot
+from ms_func.source.hooks.heap.undefined import UNDEFINED
+from ms_func.source.hooks.joining.branch import cells, if_, not_
 from ms_func.source.hooks.joining.outcomes import Bottom, State
-from ms_func.source.hooks.joining.truths import truth
-from ms_func.source.hooks.joining.undefined import UNDEFINED
-from ms_func.source.hooks.joining.values import converted, materialized
-from ms_func.source.hooks.policy import policy
-from ms_func.source.hooks.raising import failures
-from ms_func.source.hooks.raising.caught import for_loop, taken
+from ms_func.source.hooks.values import failures
+from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.elements import INDEX, Elements, Once, Range, elements
+from ms_func.source.hooks.values.growing import is_stretched
+from ms_func.source.hooks.values.nodes import Slot
+from ms_func.source.hooks.values.truths import truth
+from ms_func.source.hooks.values.types import converted, materialized
+from ms_func.source.policy import is_users
 from ms_func.tracing.tracer import Staging, Tracer, speculation
 
 _MOST = 1 << 10
@@ -63,6 +64,7 @@ _MOST = 1 << 10
 _log = logging.getLogger("ms_func")
 
 
+@above.enter
 def for_(
     iterable: Iterable[Any],
     body: Callable[..., State],
@@ -125,13 +127,13 @@ def _over_elements(
     if found is None:
         own = getattr(type(iterable), "__iter__", None)
         made = type(own) is FunctionType
-        items = Choice.call(getattr(own, "__wrapped__", own), iterable) if made else iter(iterable)
+        items = above.call(getattr(own, "__wrapped__", own), iterable) if made else iter(iterable)
         if type(items) is GeneratorType and items is not iterable:
             return for_(items, body, state, names, stop)
         advance_ = getattr(type(items), "__next__", None)
         advance_ = getattr(advance_, "__wrapped__", advance_)
-        if type(advance_) is FunctionType and policy.is_users(advance_.__code__.co_filename):
-            take = lambda: Choice.call(advance_, items)  # noqa: E731
+        if type(advance_) is FunctionType and is_users(advance_.__code__.co_filename):
+            take = lambda: above.call(advance_, items)  # noqa: E731
             return taken(take, while_, body, state, names, stop)
         items = uneven.without(items) if uneven.Perhaps.exist else items
         return _laid_out(items, None, 0, body, state, names, stop, loc)

@@ -24,14 +24,14 @@ import ms_func.numpy as xp
 from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
 from ms_func.source.hooks.containers.uneven import truth_of
-from ms_func.source.hooks.flow.branch import and_, if_, ifexp
-from ms_func.source.hooks.flow.elements import Elements, Once, Rows
+from ms_func.source.hooks.heap import complaints
 from ms_func.source.hooks.heap.journal import journal
-from ms_func.source.hooks.joining import complaints
-from ms_func.source.hooks.joining.perhaps import Perhaps
-from ms_func.source.hooks.joining.truths import asked, at_hand, truth
-from ms_func.source.hooks.joining.undefined import UNDEFINED
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks.heap.undefined import UNDEFINED
+from ms_func.source.hooks.joining.branch import and_, if_, ifexp
+from ms_func.source.hooks.values import failures
+from ms_func.source.hooks.values.elements import Elements, Once, Rows
+from ms_func.source.hooks.values.perhaps import Perhaps
+from ms_func.source.hooks.values.truths import asked, at_hand, truth
 from ms_func.tracing.tracer import Staging, Tracer
 
 

@@ -17,19 +17,20 @@ from ms_func.errors import ConcretizationTypeError, StagingError
 from ms_func.ir.function import Function
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.primitive import current
-from ms_func.source.hooks.flow.branch import cells
+from ms_func.source.hooks import above
 from ms_func.source.hooks.flow.carry import Carry, Step, TestStores
+from ms_func.source.hooks.flow.caught import while_loop
 from ms_func.source.hooks.heap import identity
-from ms_func.source.hooks.heap.region import Region
+from ms_func.source.hooks.heap.anatomy import SCALARS
 from ms_func.source.hooks.heap.trials import Trial
-from ms_func.source.hooks.joining.anatomy import SCALARS
-from ms_func.source.hooks.joining.join_nodes import Later, Slot
+from ms_func.source.hooks.heap.undefined import UNDEFINED
+from ms_func.source.hooks.joining.branch import cells
 from ms_func.source.hooks.joining.outcomes import Bottom, State
-from ms_func.source.hooks.joining.truths import asked
-from ms_func.source.hooks.joining.undefined import UNDEFINED
-from ms_func.source.hooks.joining.values import materialized
-from ms_func.source.hooks.raising import failures
-from ms_func.source.hooks.raising.caught import while_loop
+from ms_func.source.hooks.joining.region import Region
+from ms_func.source.hooks.values import failures
+from ms_func.source.hooks.values.nodes import Later, Slot
+from ms_func.source.hooks.values.truths import asked
+from ms_func.source.hooks.values.types import materialized
 from ms_func.tracing.stage import Staged, canonical
 from ms_func.tracing.tracer import Staging, Tracer
 from ms_func.transforms.passes import dce
@@ -37,6 +38,7 @@ from ms_func.transforms.passes import dce
 _ROUNDS, _MOST_ROUNDS = 4, 24
 
 
+@above.enter
 def while_(
     test: Callable[..., Any], body: Callable[..., State], state: State, names: Sequence[str] = (),
     caught: bool = False,

@@ -10,9 +10,9 @@ from typing import Any
 
 from ms_func.errors import ConcretizationTypeError, StagingError
 from ms_func.ir.primitive import current
+from ms_func.source.hooks import above
+from ms_func.source.hooks.containers.running import Running
 from ms_func.source.hooks.containers.uneven import truth_of
-from ms_func.source.hooks.flow.branch import and_, if_, not_, or_
-from ms_func.source.hooks.flow.elements import Elements
 from ms_func.source.hooks.flow.iterators import (
     advance,
     call_of,
@@ -24,13 +24,12 @@ from ms_func.source.hooks.flow.iterators import (
     moves,
 )
 from ms_func.source.hooks.flow.iterators import numbered as each_numbered
-from ms_func.source.hooks.flow.running import Running
 from ms_func.source.hooks.heap.journal import MISSING, Cell, store
 from ms_func.source.hooks.heap.trials import Trial
-from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.undefined import UNDEFINED
-from ms_func.source.hooks.policy import policy
-from ms_func.source.hooks.raising import attempts
+from ms_func.source.hooks.heap.undefined import UNDEFINED
+from ms_func.source.hooks.joining import attempts
+from ms_func.source.hooks.joining.branch import and_, if_, not_, or_
+from ms_func.source.hooks.values.elements import Elements
 from ms_func.tracing.tracer import Staging, Tracer
 
 State = tuple[Any, ...]
@@ -106,7 +105,7 @@ def _turned(x: Any) -> Callable[..., Any] | None:
     call = call_of(x) if type(current.interpreter) is Staging else None
     if call is None or callable(call):
         return call
-    made = policy.variant(call[0])
+    made = above.variant(call[0])
     if made is None:
         return None
     return functools.partial(_run, made, *call[1:])
@@ -179,7 +178,6 @@ class Generated(Running):
 
     def finds(self, wanted: bool) -> Any:
         """Whether the truth of an element is `wanted`; those behind it are not asked for."""
-        from ms_func.source.hooks.flow.iteration import for_
 
         def asks(item: Any) -> Any:
             found = truth_of(self.element(item))
@@ -188,7 +186,7 @@ class Generated(Running):
         def body(item: Any, found: Any) -> tuple[Any]:
             return (and_(self.condition(item), lambda: asks(item)),)
 
-        return for_(self.iterable, body, (False,), ("<break>",), 0)[0]
+        return above.for_(self.iterable, body, (False,), ("<break>",), 0)[0]
 
 
 def given(f: Any, x: Any) -> Any:
@@ -215,7 +213,7 @@ def listed(x: Any) -> Any:
         return ()
 
     def add(item: Any) -> tuple[()]:
-        Choice.call(out.append, kept.element(item))
+        above.call(out.append, kept.element(item))
         return ()
 
     return x if over(made, body, (), (), None, lambda: None) is None else out
@@ -231,12 +229,10 @@ def handed_on(x: Any, made: Any, step: Callable[[Taker, Any, Any], Any]) -> Any:
         return generator(made)
 
     def run(taker: Taker) -> None:
-        from ms_func.source.hooks.flow.iteration import for_
-
         def body(item: Any, i: Any, _: Any) -> State:
             return i + 1, step(taker, item, i)
 
-        left = for_(x, body, (0, False), ("<position>", "<break>"), 1)[1]
+        left = above.for_(x, body, (0, False), ("<position>", "<break>"), 1)[1]
         taker.is_endless = left is True
 
     return generator(made, run)

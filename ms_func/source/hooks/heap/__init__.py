@@ -1,1 +1,1 @@
-"""Objects and arrays that users store to: undone, redone and told apart."""
+"""Users' objects and arrays: what they are made of; stores to them undone, redone, told apart."""

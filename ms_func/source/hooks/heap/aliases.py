@@ -24,6 +24,8 @@ from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import current
 from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.compare import eq, select
+from ms_func.source.hooks import above
+from ms_func.source.hooks.heap.anatomy import own_names
 from ms_func.source.hooks.heap.journal import (
     MISSING,
     Cell,
@@ -32,7 +34,7 @@ from ms_func.source.hooks.heap.journal import (
     attribute,
     journal,
 )
-from ms_func.source.hooks.joining.undefined import Unusable
+from ms_func.source.hooks.heap.undefined import Unusable
 from ms_func.tracing.tracer import Staging, Tracer
 
 
@@ -252,13 +254,11 @@ def _repeat(source: Any, target: Any, known: dict[Any, tuple[Any, int]]) -> None
 
 def repeat(source: Any, target: Any, here: Any) -> None:
     """Make `target` what `source` is, where a condition holds."""
-    from ms_func.source.hooks.flow.branch import ifexp
-
     if type(target) is Tracer:
         _rebind(target, source, here)
         return
     try:
-        ifexp(here, lambda: _take(source, target), lambda: None)
+        above.ifexp(here, lambda: _take(source, target), lambda: None)
     except StagingError as error:
         error.__traceback__ = None  # its frames would keep objects that nobody else knows
         spoil(target)
@@ -287,8 +287,6 @@ def _take(source: Any, target: Any) -> None:
     elif isinstance(source, set):
         _write(Contents(target), source)
     else:
-        from ms_func.source.hooks.joining.anatomy import own_names
-
         for name in dict.fromkeys((*own_names(source), *own_names(target))):
             place = attribute(target, name)
             new, old = attribute(source, name).read(), place.read()
@@ -391,7 +389,5 @@ def spoil(x: Any) -> None:
     elif isinstance(x, set):
         _write(Contents(x), {held})
     elif not isinstance(x, Tracer):
-        from ms_func.source.hooks.joining.anatomy import own_names
-
         for name in own_names(x):
             _write(attribute(x, name), held)

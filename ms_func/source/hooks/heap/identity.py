@@ -27,10 +27,10 @@ from ms_func.primitives.arithmetic import add
 from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, gt, select
+from ms_func.source.hooks.heap import complaints
 from ms_func.source.hooks.heap.aliases import Link, Links, linked
+from ms_func.source.hooks.heap.anatomy import PRESENT
 from ms_func.source.hooks.heap.journal import MISSING, Attribute, Location, journal, store
-from ms_func.source.hooks.joining import complaints
-from ms_func.source.hooks.joining.anatomy import PRESENT
 from ms_func.tracing.tracer import Staging, Tracer
 
 

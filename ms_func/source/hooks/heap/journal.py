@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ms_func.source.hooks.joining.undefined import UNBOUND, UNDEFINED, Doubted, Unsure
+from ms_func.source.hooks.heap.undefined import UNBOUND, UNDEFINED, Doubted, Unsure
 from ms_func.tracing.tracer import Tracer
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "MISSING", "__slots__": ()})()

@@ -21,9 +21,8 @@ from ms_func.ir.primitive import current
 from ms_func.ir.types import typeof
 from ms_func.numpy import updates
 from ms_func.numpy.promotion import fill
-from ms_func.source.hooks.heap import views
+from ms_func.source.hooks.heap import complaints, views
 from ms_func.source.hooks.heap.journal import Buffer
-from ms_func.source.hooks.joining import complaints
 from ms_func.tracing.tracer import Staging, Tracer
 
 Site = tuple[Any, int]

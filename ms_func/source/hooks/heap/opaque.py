@@ -16,8 +16,8 @@ from weakref import ref
 import numpy as np
 
 from ms_func.ir.primitive import current
+from ms_func.source.hooks.heap import complaints
 from ms_func.source.hooks.heap.journal import Location, journal
-from ms_func.source.hooks.joining import complaints
 
 
 def _set_bits(x: Any, state: Any) -> None:

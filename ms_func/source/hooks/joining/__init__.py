@@ -1,1 +1,1 @@
-"""One value for what the branches of a choice, or the steps of a loop, leave in one place."""
+"""`if`: regions that are recorded side by side, and one value for what they leave in one place."""

@@ -18,11 +18,9 @@ from typing import Any
 import numpy as np
 
 from ms_func.ir.types import ArrayType
-from ms_func.source.hooks.containers.growing import ROWS, Growing, is_keyed, room_type
-from ms_func.source.hooks.flow.elements import INDEX
+from ms_func.source.hooks import above
 from ms_func.source.hooks.heap import aliases, identity
-from ms_func.source.hooks.heap.journal import Location, journal
-from ms_func.source.hooks.joining.anatomy import (
+from ms_func.source.hooks.heap.anatomy import (
     NONE_LIKE,
     SCALARS,
     Mismatch,
@@ -31,11 +29,14 @@ from ms_func.source.hooks.joining.anatomy import (
     is_number,
     take_apart,
 )
-from ms_func.source.hooks.joining.choice import Choice
-from ms_func.source.hooks.joining.join_nodes import Path, Remapped, Same, Slot, Tagged, Tree
-from ms_func.source.hooks.joining.perhaps import Perhaps
-from ms_func.source.hooks.joining.undefined import IS_BOUND, UNBOUND, UNDEFINED, Unsure
-from ms_func.source.hooks.joining.values import promoted, type_of
+from ms_func.source.hooks.heap.journal import Location, journal
+from ms_func.source.hooks.heap.undefined import IS_BOUND, UNBOUND, UNDEFINED, Unsure
+from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.elements import INDEX
+from ms_func.source.hooks.values.growing import ROWS, Growing, is_keyed, pieces, room_type
+from ms_func.source.hooks.values.nodes import Path, Remapped, Same, Slot, Tagged, Tree
+from ms_func.source.hooks.values.perhaps import Perhaps
+from ms_func.source.hooks.values.types import promoted, type_of
 from ms_func.tracing.tracer import Tracer
 
 
@@ -284,8 +285,6 @@ class Plan:
 
     def _keyed(self, values: Sequence[Any], one: Any, path: Path) -> Tree:
         """Sets or dictionaries whose keys are in rooms."""
-        from ms_func.source.hooks.containers.keyed import pieces
-
         held = [
             None if v is UNDEFINED else pieces(o.contents(v))
             for v, o in zip(values, self.overlays, strict=True)
@@ -317,9 +316,7 @@ class Plan:
 
     def _packed(self, lists: Sequence[Any], overlays: Sequence[Overlay], path: Path) -> Any:
         """What these hold, in one form; see `packing.agree`."""
-        from ms_func.source.hooks.containers.packing import agree
-
-        return agree(lists, overlays, path)
+        return above.agree(lists, overlays, path)
 
     def _part(self, columns: Sequence[Any], type: ArrayType, path: Path) -> Same | Slot:
         """A node for a part of such lists."""

@@ -13,17 +13,17 @@ from ms_func.ir.primitive import current
 from ms_func.ir.types import typeof
 from ms_func.primitives.bits import bitwise_and, bitwise_not, bitwise_or
 from ms_func.primitives.compare import select
-from ms_func.source.hooks.heap.forgotten import forget
+from ms_func.source.hooks.heap import complaints
+from ms_func.source.hooks.heap.anatomy import SCALARS, Mismatch
 from ms_func.source.hooks.heap.journal import Contents, Location
-from ms_func.source.hooks.heap.region import Region, finals, locations, put
-from ms_func.source.hooks.joining import complaints, conditions
-from ms_func.source.hooks.joining.anatomy import SCALARS, Mismatch
-from ms_func.source.hooks.joining.choice import Choice
+from ms_func.source.hooks.heap.undefined import UNDEFINED
+from ms_func.source.hooks.joining.forgotten import forget
 from ms_func.source.hooks.joining.join import Plan
-from ms_func.source.hooks.joining.join_nodes import Slot
-from ms_func.source.hooks.joining.undefined import UNDEFINED
-from ms_func.source.hooks.joining.values import converted, materialized
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks.joining.region import Region, finals, locations, put
+from ms_func.source.hooks.values import conditions, failures
+from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.nodes import Slot
+from ms_func.source.hooks.values.types import converted, materialized
 from ms_func.tracing.tracer import Tracer
 
 State = tuple[Any, ...]

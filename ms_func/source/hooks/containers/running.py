@@ -10,8 +10,9 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ms_func.source.hooks.flow.branch import if_, ifexp
-from ms_func.source.hooks.joining.truths import RULES
+from ms_func.source.hooks import above
+from ms_func.source.hooks.joining.branch import if_, ifexp
+from ms_func.source.hooks.values.truths import RULES
 
 
 class Running:
@@ -27,13 +28,12 @@ class Running:
 
     def fold(self, step: Callable[[Any, Any], Any], out: Any) -> Any:
         """`step(out, element)` for each element that is there, in a compiled loop."""
-        from ms_func.source.hooks.flow.iteration import for_
 
         def body(item: Any, out: Any) -> tuple[Any]:
             found = ifexp(self.condition(item), lambda: step(out, self.element(item)), lambda: out)
             return (found,)
 
-        return for_(self.iterable, body, (out,), ("the result",))[0]
+        return above.for_(self.iterable, body, (out,), ("the result",))[0]
 
 
 class Nested(Running):
@@ -47,11 +47,9 @@ class Nested(Running):
 
 
 def _folded(part: Any, step: Callable[[Any, Any], Any], out: Any) -> Any:
-    from ms_func.source.hooks.flow.iteration import for_
-
     if isinstance(part, Running):
         return part.fold(step, out)
-    return for_(part, lambda x, out: (step(out, x),), (out,), ("the result",))[0]
+    return above.for_(part, lambda x, out: (step(out, x),), (out,), ("the result",))[0]
 
 
 class Taken(Running):
@@ -67,15 +65,12 @@ class Taken(Running):
 
     def fold(self, step: Callable[[Any, Any], Any], out: Any) -> Any:
         """`step(out, element)` for each element until the condition does not hold."""
-        from ms_func.source.hooks.flow.iteration import for_
-
-        return for_(self, lambda x, out: (step(out, x),), (out,), ("the result",))[0]
+        return above.for_(self, lambda x, out: (step(out, x),), (out,), ("the result",))[0]
 
     def each(
         self, body: Callable[..., Any], state: Any, names: Sequence[str], stop: int | None
     ) -> Any:
         """A `for` loop over them."""
-        from ms_func.source.hooks.flow.iteration import for_
 
         def step(item: Any, *state: Any) -> Any:
             def go_on(*s: Any) -> Any:
@@ -85,7 +80,7 @@ class Taken(Running):
             return if_(self.condition(item), go_on, lambda *s: (*s[:-1], True), state, every)
 
         every = (*names, "<taken>")
-        return for_(self.iterable, step, (*state, False), every, len(state))[:-1]
+        return above.for_(self.iterable, step, (*state, False), every, len(state))[:-1]
 
 
 RULES[Running] = RULES[Nested] = lambda x: True

@@ -11,9 +11,9 @@ from ms_func.dtypes import is_inexact, join
 from ms_func.ir.function import Literal
 from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.source.hooks.joining.anatomy import SCALARS
-from ms_func.source.hooks.joining.join_nodes import Later
-from ms_func.source.hooks.joining.undefined import UNDEFINED
+from ms_func.source.hooks.heap.anatomy import SCALARS
+from ms_func.source.hooks.heap.undefined import UNDEFINED
+from ms_func.source.hooks.values.nodes import Later
 from ms_func.tracing.tracer import wide_kinds
 from ms_func.transforms.zeros import zeros
 

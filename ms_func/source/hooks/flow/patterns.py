@@ -13,7 +13,11 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ms_func.source import convert
+from ms_func.source.hooks.containers.membership import is_, isinstance_
+from ms_func.source.hooks.containers.uneven import divided, is_uneven
+from ms_func.source.hooks.heap.undefined import UNDEFINED
+from ms_func.source.hooks.joining.branch import and_, ifexp, not_, or_
+from ms_func.source.hooks.values.choice import Choice
 
 _SELF = (bool, bytearray, bytes, dict, float, frozenset, int, list, set, str, tuple)
 _TEXTS = (str, bytes, bytearray)
@@ -28,12 +32,12 @@ def match_(subject: Any, pattern: tuple[Any, ...], count: int) -> tuple[Any, tup
         pattern: `(kind, ...)`, where kind names a function below.
         count: number of names that the pattern binds.
     """
-    found: list[Any] = [convert.runtime.UNDEFINED] * count
+    found: list[Any] = [UNDEFINED] * count
     return _fits(subject, pattern, found), tuple(found)
 
 
 def _fits(x: Any, pattern: tuple[Any, ...], found: list[Any]) -> Any:
-    if type(x) is convert.runtime.Choice and pattern[0] in ("sequence", "mapping", "class"):
+    if type(x) is Choice and pattern[0] in ("sequence", "mapping", "class"):
         return _chosen(x, pattern, found)
     return _KINDS[pattern[0]](x, found, *pattern[1:])
 
@@ -57,7 +61,7 @@ def _all(parts: Sequence[tuple[Any, Any]], found: list[Any]) -> Any:
     result: Any = True
     for x, pattern in parts:
         fits = _fits(x, pattern, found)
-        result = convert.runtime.and_(result, lambda fits=fits: fits)
+        result = and_(result, lambda fits=fits: fits)
         if result is False:
             return False
     return result
@@ -68,7 +72,7 @@ def _value(x: Any, found: list[Any], value: Any) -> Any:
 
 
 def _is(x: Any, found: list[Any], value: Any) -> Any:
-    return convert.runtime.is_(x, value)
+    return is_(x, value)
 
 
 def _as(x: Any, found: list[Any], pattern: Any, index: int) -> Any:
@@ -88,7 +92,7 @@ def _or(x: Any, found: list[Any], *patterns: Any) -> Any:
             continue
         if result is not False:
             found[:] = map(functools.partial(_first, result), before, found)
-        result = convert.runtime.or_(result, lambda fits=fits: fits)
+        result = or_(result, lambda fits=fits: fits)
         if result is True:
             break
     return result
@@ -98,14 +102,14 @@ def _first(fits: Any, before: Any, after: Any) -> Any:
     """What a name stands for that two patterns bind, the first where that fits."""
     if before is after:
         return after
-    return convert.runtime.ifexp(fits, lambda: before, lambda: after)
+    return ifexp(fits, lambda: before, lambda: after)
 
 
 def _sequence(x: Any, found: list[Any], patterns: Sequence[Any], star: int, index: int) -> Any:
     if not isinstance(x, Sequence) or isinstance(x, _TEXTS):
         return False
     n, items = len(patterns), len(x)
-    if convert.runtime.is_uneven(x):
+    if is_uneven(x):
         return _uneven(x, found, patterns, star, index)
     if items < n if star >= 0 else items != n:
         return False
@@ -122,15 +126,15 @@ def _sequence(x: Any, found: list[Any], patterns: Sequence[Any], star: int, inde
 def _uneven(x: Any, found: list[Any], patterns: Sequence[Any], star: int, index: int) -> Any:
     """A sequence whose length the data decide."""
     n = len(patterns)
-    fits, front, middle, back = convert.runtime.divided(x, n if star < 0 else star, n)
+    fits, front, middle, back = divided(x, n if star < 0 else star, n)
     if fits is False:
         return False
     if star < 0:
-        fits = convert.runtime.and_(fits, lambda: convert.runtime.not_(middle))
+        fits = and_(fits, lambda: not_(middle))
     elif index >= 0:
         found[index] = middle
     parts = _all(list(zip([*front, *back], patterns, strict=True)), found)
-    return convert.runtime.and_(fits, lambda: parts)
+    return and_(fits, lambda: parts)
 
 
 def _mapping(x: Any, found: list[Any], keys: Sequence[Any], patterns: Any, index: int) -> Any:
@@ -150,7 +154,7 @@ def _class(
 ) -> Any:
     if not isinstance(cls, type):
         raise TypeError("called match pattern must be a class")
-    if not convert.runtime.isinstance_(x, cls):
+    if not isinstance_(x, cls):
         return False
     given = len(patterns) - len(names)
     if cls in _SELF or (given and not hasattr(cls, "__match_args__") and issubclass(cls, _SELF)):

@@ -9,8 +9,8 @@ from typing import Any
 
 from ms_func.source.hooks.heap import identity
 from ms_func.source.hooks.heap.journal import Location
-from ms_func.source.hooks.heap.region import Region
-from ms_func.source.hooks.joining.join_nodes import walk
+from ms_func.source.hooks.joining.region import Region
+from ms_func.source.hooks.values.nodes import walk
 
 
 def held(regions: Sequence[Region]) -> Counter[int]:

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ms_func.ir.primitive import current
+from ms_func.source.hooks.heap.anatomy import Parts, handles
 from ms_func.source.hooks.heap.journal import MISSING
-from ms_func.source.hooks.joining import conditions
-from ms_func.source.hooks.joining.anatomy import Parts, handles
-from ms_func.source.hooks.joining.truths import at_hand
-from ms_func.source.hooks.joining.undefined import IS_BOUND, Absent, Unsure
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks.heap.undefined import IS_BOUND, Absent, Unsure
+from ms_func.source.hooks.values import conditions, failures
+from ms_func.source.hooks.values.truths import at_hand
 
 handles(
     Unsure,

@@ -13,9 +13,9 @@ from ms_func.errors import (
 )
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.types import typeof
+from ms_func.source.hooks.heap.anatomy import Mismatch, describe, is_number
 from ms_func.source.hooks.heap.journal import Location
-from ms_func.source.hooks.joining.anatomy import Mismatch, describe, is_number
-from ms_func.source.hooks.joining.undefined import UNDEFINED
+from ms_func.source.hooks.heap.undefined import UNDEFINED
 
 
 def subject(path: tuple[Any, ...], names: Sequence[str]) -> str:

@@ -11,14 +11,14 @@ from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
 from ms_func.primitives.bits import bitwise_and, bitwise_not, bitwise_or
 from ms_func.primitives.cast import convert_element_type
+from ms_func.source.hooks import above
 from ms_func.source.hooks.heap.journal import Cell
-from ms_func.source.hooks.heap.region import Region
-from ms_func.source.hooks.joining import conditions
-from ms_func.source.hooks.joining.choice import Choice
+from ms_func.source.hooks.joining import attempts
 from ms_func.source.hooks.joining.outcomes import Bottom, State, axes
-from ms_func.source.hooks.joining.truths import PLAIN, asked, at_hand, truth
-from ms_func.source.hooks.joining.values import converted
-from ms_func.source.hooks.raising import attempts, failures
+from ms_func.source.hooks.joining.region import Region
+from ms_func.source.hooks.values import conditions, failures
+from ms_func.source.hooks.values.truths import PLAIN, asked, at_hand, truth
+from ms_func.source.hooks.values.types import converted
 from ms_func.tracing.tracer import Tracer
 
 # --- if ---------------------------------------------------------------------------------------
@@ -46,6 +46,7 @@ def if_(
     return _switch(truth(pred), [other, lambda: then(*state)], names, outer)
 
 
+@above.enter
 def ifexp(pred: Any, then: Callable[[], Any], orelse: Callable[[], Any]) -> Any:
     """`then() if pred else orelse()`."""
     if type(pred) in PLAIN or type(pred := asked(pred)) is not Tracer:
@@ -67,15 +68,13 @@ def cells(f: Any) -> tuple[Any, ...]:
 _VALUE = ("this value",)
 
 
+@above.enter
 def switch(index: Any, functions: Sequence[Callable[[], Any]]) -> Any:
     """Value of the function that a traced integer names."""
     if type(index) is not Tracer:
         return functions[int(index)]()
     index = convert_element_type(index, np.int32)
     return _switch(index, [lambda f=f: (f(),) for f in functions], _VALUE)[0]
-
-
-Choice.switch = staticmethod(switch)
 
 
 def _switch(
@@ -114,6 +113,7 @@ def _recorded(
     return attempts.joined(index, regions, names, outer)
 
 
+@above.enter
 def unless(holds: Any, error: Callable[[], Exception]) -> None:
     """Raise where a traced condition does not hold."""
 
@@ -121,9 +121,6 @@ def unless(holds: Any, error: Callable[[], Exception]) -> None:
         raise failures.raise_(error())
 
     _switch(holds, [fails, lambda: ()], ())
-
-
-failures.unless = unless
 
 
 # --- and, or, not -----------------------------------------------------------------------------

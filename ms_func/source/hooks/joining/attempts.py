@@ -13,14 +13,15 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ms_func.source.hooks import above
 from ms_func.source.hooks.heap.journal import Contents, Handle, journal, same_contents
-from ms_func.source.hooks.heap.region import Region
-from ms_func.source.hooks.joining import conditions, outcomes
-from ms_func.source.hooks.joining.choice import Choice
+from ms_func.source.hooks.heap.undefined import UNDEFINED
+from ms_func.source.hooks.joining import outcomes
 from ms_func.source.hooks.joining.outcomes import Bottom, State, axes
-from ms_func.source.hooks.joining.truths import at_hand
-from ms_func.source.hooks.joining.undefined import UNDEFINED
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks.joining.region import Region
+from ms_func.source.hooks.values import conditions, failures
+from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.truths import at_hand
 
 Outcome = tuple[Any, State | None]
 """What was raised: None, an exception, or a choice of these; and the values, None if there are none
@@ -146,7 +147,7 @@ def proceed(raised: Any, values: State | None) -> State:
         assert _scope.rests is not None
         _scope.rests.append(_Rest(raised, fine))
     else:
-        failures.unless(fine, lambda: failures.Chosen(raised))
+        above.unless(fine, lambda: failures.Chosen(raised))
     return values
 
 

@@ -19,8 +19,9 @@ from ms_func.ir.host import identity_of
 from ms_func.ir.loc import Loc, is_internal, user_loc
 from ms_func.ir.primitive import current
 from ms_func.primitives.effects import check_raising
-from ms_func.source.hooks.joining import choice
-from ms_func.source.hooks.joining.truths import asked, at_hand, truth
+from ms_func.source.hooks import above
+from ms_func.source.hooks.values.choice import Choice, Unreachable
+from ms_func.source.hooks.values.truths import asked, at_hand, truth
 from ms_func.tracing.tracer import Tracer
 
 
@@ -120,18 +121,15 @@ class Chosen(Exception):
         self.choice = choice
 
 
+@above.enter
 def raise_(exception: Any) -> Any:
     """The exception that a `raise` statement of converted code raises, marked as such."""
     made = exception() if isinstance(exception, type) else exception
-    if type(made) is choice.Choice:
+    if type(made) is Choice:
         made = Chosen(made)
     if isinstance(made, Exception):
         _raised.marked = made
     return made
-
-
-class Unreachable(Exception):
-    """The program raises on every way to this line."""
 
 
 def unreachable(errors: Sequence[Exception]) -> Exception:
@@ -196,7 +194,7 @@ def is_raised(error: Exception) -> bool:
     return _raised.marked is error
 
 
-_HOOKS = __file__.rpartition("/raising/")[0] + "/"
+_HOOKS = __file__.rpartition("/values/")[0] + "/"
 _OWN = (
     "'Choice'", "'Perhaps'", "'Portion'", "'Growing'", "'_Rows'", "'Running'", "'Once'", "'Taken'",
     "'Generated'", "'Nested'",
@@ -279,14 +277,11 @@ def _maker(error: Exception) -> Callable[[Any], BaseException]:
     return make
 
 
-unless: Any = None
-"""Raises under a traced condition; `attempts` supplies it."""
-
-
+@above.enter
 def assert_raising(holds: Any, error: Exception) -> None:
     """Raise `error` at run time where a traced condition does not hold."""
     if may_catch() and is_caught(error):
-        unless(holds, lambda: error)
+        above.unless(holds, lambda: error)
         return
     kind, text = type(error), str(error)
     check_raising(holds, lambda: kind(text), key=(kind.__name__, text))
@@ -304,7 +299,7 @@ def assert_(test: Any, message: Callable[[], Any] | None = None) -> None:
             raise raise_(error())
         return
     if may_catch() and is_caught(AssertionError()):
-        unless(truth(test), error)
+        above.unless(truth(test), error)
         return
     args = () if message is None else (message(),)
     check_raising(truth(test), lambda args: AssertionError(*args), args, key="assert")

@@ -24,12 +24,11 @@ from ms_func.primitives.axis_slices import dynamic_index_in_dim
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import lt
 from ms_func.primitives.modulo import rem
-from ms_func.source.hooks.flow.elements import INDEX, Elements
-from ms_func.source.hooks.heap import identity
-from ms_func.source.hooks.joining import complaints
-from ms_func.source.hooks.joining.anatomy import PRESENT, Parts, handles, take_apart
-from ms_func.source.hooks.joining.join_nodes import Slot, Tree, walk
-from ms_func.source.hooks.joining.perhaps import Perhaps
+from ms_func.source.hooks.heap import complaints, identity
+from ms_func.source.hooks.heap.anatomy import PRESENT, Parts, handles, take_apart
+from ms_func.source.hooks.values.elements import INDEX, Elements
+from ms_func.source.hooks.values.nodes import Slot, Tree, walk
+from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.tracing.tracer import Tracer
 
 SEQUENCES = (list, tuple, deque)
@@ -246,6 +245,21 @@ def is_keyed(x: Any) -> bool:
     if isinstance(x, dict):
         return dict.__contains__(x, ROWS)
     return len(x) == 1 and type(next(iter(x))) is Growing
+
+
+def _pairs(x: dict[Any, Any]) -> list[Any]:
+    """The entries of a dictionary of plain keys."""
+    return [
+        Perhaps(v.is_there, (k, v.value), 0, 1) if type(v) is Perhaps else (k, v)
+        for k, v in x.items()
+    ]
+
+
+def pieces(x: Any) -> list[Any]:
+    """What a set or dictionary holds: stretches, keys or pairs."""
+    if not isinstance(x, dict):
+        return list(x)
+    return [dict.__getitem__(x, ROWS)] if is_keyed(x) else _pairs(x)
 
 
 def is_stretched(x: Any) -> bool:

@@ -18,16 +18,17 @@ from typing import Any
 
 from ms_func.errors import LocatedError, StagingError
 from ms_func.ir.primitive import current
+from ms_func.source.hooks import above
 from ms_func.source.hooks.containers.membership import type_
-from ms_func.source.hooks.flow.branch import and_, cells, if_, not_, or_
 from ms_func.source.hooks.flow.carry import TestStores
+from ms_func.source.hooks.flow.managers import managed
 from ms_func.source.hooks.heap.trials import Trial
-from ms_func.source.hooks.joining.choice import Choice
+from ms_func.source.hooks.joining.attempts import RAISED, attempt, certain, proceed
+from ms_func.source.hooks.joining.branch import and_, cells, if_, not_, or_
 from ms_func.source.hooks.joining.outcomes import State
-from ms_func.source.hooks.joining.truths import asked, truth
-from ms_func.source.hooks.raising import failures
-from ms_func.source.hooks.raising.attempts import RAISED, attempt, certain, proceed
-from ms_func.source.hooks.raising.managers import managed
+from ms_func.source.hooks.values import failures
+from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.truths import asked, truth
 from ms_func.tracing.tracer import Staging, Tracer
 
 Handler = tuple[Callable[[], Any] | None, Callable[..., State]]
@@ -187,10 +188,10 @@ def _method(x: Any, name: str) -> Any:
 def _left(manager: Any, body: Callable[..., State], state: State, names: Sequence[str]) -> State:
     """`with`, whose end gets to know of what data raise in it."""
     leave = _method(manager, "__exit__")
-    item = Choice.call(_method(manager, "__enter__"), manager)
+    item = above.call(_method(manager, "__enter__"), manager)
 
     def failed(error: Any, *s: Any) -> State:
-        done = Choice.call(leave, manager, type_(error), error, None)
+        done = above.call(leave, manager, type_(error), error, None)
         return if_(done, lambda *s: s, lambda *_: _raise(error), s, names)
 
     after = try_(
@@ -198,7 +199,7 @@ def _left(manager: Any, body: Callable[..., State], state: State, names: Sequenc
         [(lambda: BaseException, lambda error, _, *s: (False, *failed(error, *s)))],
         (False, *state), ("<left>", *names),
     )  # fmt: skip
-    if_(after[0], lambda: (Choice.call(leave, manager, None, None, None), ())[1], None, (), ())
+    if_(after[0], lambda: (above.call(leave, manager, None, None, None), ())[1], None, (), ())
     return after[1:]
 
 

@@ -31,7 +31,7 @@ from ms_func.source.hooks.heap.journal import (
     Handle,
     frozen_handle,
 )
-from ms_func.source.hooks.joining.undefined import Absent
+from ms_func.source.hooks.heap.undefined import Absent
 from ms_func.tracing.tracer import Staging, Tracer
 
 SCALARS = (bool, int, float, complex)

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from types import CellType, FunctionType
 from typing import Any
 
-from ms_func.source.hooks.flow.branch import not_
+from ms_func.source.hooks import above
 from ms_func.source.hooks.flow.pushing import Taker
 from ms_func.source.hooks.heap.journal import Cell, store
-from ms_func.source.hooks.policy import policy
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks.joining.branch import not_
+from ms_func.source.hooks.values import failures
 from ms_func.tracing.tracer import Tracer
 
 State = tuple[Any, ...]
@@ -27,8 +27,8 @@ def managed(
     f = getattr(manager, "func", None)
     if type(f) is not FunctionType:
         return None
-    policy.convert(f)
-    made = policy.variant(f, "with")
+    above.convert(f)
+    made = above.variant(f, "with")
     if made is None:
         return None
     block = _Block(body, state, names)

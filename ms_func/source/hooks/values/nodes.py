@@ -10,7 +10,7 @@ import numpy as np
 from ms_func.ir.types import ArrayType
 from ms_func.primitives.compare import eq, select
 from ms_func.source.hooks.heap import aliases, identity
-from ms_func.source.hooks.joining.undefined import UNDEFINED
+from ms_func.source.hooks.heap.undefined import UNDEFINED
 
 Path = tuple[Any, ...]
 

@@ -10,7 +10,8 @@ import numpy as np
 from ms_func.ir.primitive import current
 from ms_func.primitives.compare import ne
 from ms_func.primitives.shape import reshape
-from ms_func.source.hooks.joining import choice
+from ms_func.source.hooks import above
+from ms_func.source.hooks.values.choice import Choice
 from ms_func.tracing.complaints import ambiguous
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -41,7 +42,7 @@ def asked(x: Any) -> Any:
     """
     if type(x) in PLAIN or type(x) is Tracer or type(current.interpreter) is not Staging:
         return x
-    if type(x) is choice.Choice:
+    if type(x) is Choice:
         return x.are_functions or x.truth()
     rule = RULES.get(type(x))
     if rule is not None:
@@ -51,7 +52,7 @@ def asked(x: Any) -> Any:
         own = getattr(type(x), "__len__", None)
     if not isinstance(own, FunctionType):
         return x
-    found = choice.Choice.call(getattr(own, "__wrapped__", own), x)
+    found = above.call(getattr(own, "__wrapped__", own), x)
     return truth(found) if type(found) is Tracer else bool(found)
 
 

@@ -13,17 +13,17 @@ from ms_func.primitives.axis_slices import dynamic_index_in_dim, dynamic_update_
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import select
 from ms_func.primitives.shape import concatenate, expand_dims
-from ms_func.source.hooks.containers.growing import Growing, Numbered, objects_in, within
-from ms_func.source.hooks.flow.elements import INDEX, Elements
-from ms_func.source.hooks.heap import identity
-from ms_func.source.hooks.joining import complaints
-from ms_func.source.hooks.joining.anatomy import PRESENT, Overlay, take_apart
+from ms_func.source.hooks import above
+from ms_func.source.hooks.heap import complaints, identity
+from ms_func.source.hooks.heap.anatomy import PRESENT, Overlay, take_apart
+from ms_func.source.hooks.heap.undefined import UNDEFINED
 from ms_func.source.hooks.joining.join import Plan
-from ms_func.source.hooks.joining.join_nodes import Later, Path, Tree
-from ms_func.source.hooks.joining.perhaps import Perhaps
-from ms_func.source.hooks.joining.undefined import UNDEFINED
-from ms_func.source.hooks.joining.values import materialized
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks.values import failures
+from ms_func.source.hooks.values.elements import INDEX, Elements
+from ms_func.source.hooks.values.growing import Growing, Numbered, objects_in, within
+from ms_func.source.hooks.values.nodes import Later, Path, Tree
+from ms_func.source.hooks.values.perhaps import Perhaps
+from ms_func.source.hooks.values.types import materialized
 from ms_func.tracing.stage import canonical
 from ms_func.tracing.tracer import Staging, Tracer
 from ms_func.transforms.batch import batch
@@ -310,6 +310,7 @@ def stored(room: Any, row: Any, value: Any, there: Any = True) -> Any:
     return dynamic_update_index_in_dim(room, value, row, 0, allow_negative_indices=False)
 
 
+@above.enter
 def agree(
     lists: Sequence[Sequence[Any]], overlays: Sequence[Overlay], path: Path = (),
     own: dict[int, identity.Tag] | None = None, frozen: bool = False,

@@ -24,10 +24,9 @@ from ms_func.primitives.axis_slices import dynamic_index_in_dim, dynamic_update_
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import gt, lt, select
 from ms_func.primitives.shape import concatenate, expand_dims
-from ms_func.source.hooks.heap import views
+from ms_func.source.hooks.heap import complaints, views
+from ms_func.source.hooks.heap.anatomy import SCALARS, is_number
 from ms_func.source.hooks.heap.journal import Position, journal
-from ms_func.source.hooks.joining import complaints
-from ms_func.source.hooks.joining.anatomy import SCALARS, is_number
 from ms_func.tracing.tracer import Tracer
 
 INDEX = ArrayType((), np.int32, True)

@@ -9,11 +9,11 @@ from typing import Any
 
 from ms_func.ir.loc import Loc
 from ms_func.ir.types import ArrayType
-from ms_func.source.hooks.containers.growing import grown
+from ms_func.source.hooks.heap.anatomy import Overlay
 from ms_func.source.hooks.heap.journal import MISSING, Contents, Frame, Handle, Location, journal
-from ms_func.source.hooks.joining.anatomy import Overlay
-from ms_func.source.hooks.joining.undefined import UNDEFINED
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks.heap.undefined import UNDEFINED
+from ms_func.source.hooks.values import failures
+from ms_func.source.hooks.values.growing import grown
 from ms_func.tracing.stage import Staged, canonical
 from ms_func.tracing.tracer import Staging, Tracer
 

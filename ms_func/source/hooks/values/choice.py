@@ -10,7 +10,7 @@ import enum
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -20,11 +20,15 @@ from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
 from ms_func.primitives.bits import bitwise_and, bitwise_not, bitwise_or
 from ms_func.primitives.compare import eq
-from ms_func.source.hooks.joining import conditions
-from ms_func.source.hooks.joining.anatomy import Parts, handles, is_number
-from ms_func.source.hooks.raising import failures
+from ms_func.source.hooks import above
+from ms_func.source.hooks.heap.anatomy import Parts, handles, is_number
+from ms_func.source.hooks.values import conditions
 
 _CONSTANTS = (str, bytes, bool, int, float, complex, enum.Enum, type, type(None))
+
+
+class Unreachable(Exception):
+    """The program raises on every way to this line."""
 
 
 class Choice:
@@ -48,13 +52,6 @@ class Choice:
         self.index = index
         self.alternatives = alternatives
 
-    switch: ClassVar[Callable[[Any, Sequence[Callable[[], Any]]], Any]]
-    """Runs one of several functions by an index; `branch` supplies it, which needs this class."""
-    call: ClassVar[Callable[..., Any]]
-    """Calls a function as converted code does; `call` supplies it."""
-    get: ClassVar[Callable[[Any, Any], Any]]
-    """An element, as converted code gets it; `stores` supplies it."""
-
     @property
     def are_functions(self) -> bool:
         """Whether the alternatives are functions."""
@@ -65,7 +62,7 @@ class Choice:
         left = self.left()
         if len(left) == 1:
             return f(*left.values())
-        return Choice.switch(
+        return above.switch(
             self.index,
             [
                 (lambda a=a: f(a)) if k in left else _impossible
@@ -99,7 +96,7 @@ class Choice:
 
     def truth(self) -> Any:
         """Whether the alternative is true."""
-        return self.holds({k: Choice.call(bool, a) for k, a in self.left().items()})
+        return self.holds({k: above.call(bool, a) for k, a in self.left().items()})
 
     def left(self) -> dict[int, Any]:
         """The alternatives that conditions leave, by position."""
@@ -132,12 +129,12 @@ class Choice:
         numbers = {k: a for k, a in left.items() if is_number(a)}
         if len(numbers) != 1:
             return self
-        failures.assert_raising(self.holds({k: k in numbers for k in left}), error)
+        above.assert_raising(self.holds({k: k in numbers for k in left}), error)
         return next(iter(numbers.values()))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function that the index names."""
-        return self.each(lambda f: Choice.call(f, *args, **kwargs))
+        return self.each(lambda f: above.call(f, *args, **kwargs))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -162,7 +159,7 @@ class Choice:
         return self.each(lambda name: _tried(getattr, x, name, *default))
 
     def __getitem__(self, key: Any) -> Any:
-        return self.each(lambda a: _tried(Choice.get, a, key))
+        return self.each(lambda a: _tried(above.getitem, a, key))
 
     def __iter__(self) -> Iterator[Any]:
         sizes = {len(a) for a in self.left().values() if hasattr(type(a), "__len__")}
@@ -213,17 +210,17 @@ def _unpacked(x: Any, i: int) -> Any:
 
 def _impossible(*args: Any, **kwargs: Any) -> Any:
     """What an alternative gives that conditions around it rule out."""
-    raise failures.raise_(failures.Unreachable())
+    raise above.raise_(Unreachable())
 
 
 def _tried(f: Callable[..., Any], *args: Any) -> Any:
     """`f(*args)`; what Python refuses of an alternative is an exception at run time."""
     try:
         return f(*args)
-    except (StagingError, failures.Unreachable):
+    except (StagingError, Unreachable):
         raise
     except (TypeError, AttributeError, LookupError) as error:
-        raise failures.raise_(error) from None
+        raise above.raise_(error) from None
 
 
 def _is_method(x: Any, name: str) -> bool:

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from ms_func import tree
 from ms_func.errors import StagingBoolError
 from ms_func.ir.loc import user_loc
-from ms_func.source.hooks.joining.anatomy import Parts, handles
-from ms_func.source.hooks.joining.undefined import Unusable
+from ms_func.source.hooks.heap.anatomy import Parts, handles
+from ms_func.source.hooks.heap.undefined import Unusable
 
 
 class Perhaps(Unusable):

@@ -16,7 +16,7 @@ import numpy as np
 from ms_func import tree
 from ms_func.execution.array import Array
 from ms_func.ir.primitive import current
-from ms_func.source.hooks.joining.choice import Choice
+from ms_func.source.hooks import above
 from ms_func.tracing.tracer import Staging, Tracer
 
 _known: WeakKeyDictionary[Any, dict[Any, Any]] = WeakKeyDictionary()
@@ -30,7 +30,7 @@ def call(f: Any, inner: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     if type(trace) is not Staging:
         return f(*args, **kwargs)
     if any(type(x) is Tracer for x in tree.leaves((args, kwargs))):
-        return Choice.call(f.__wrapped__, *args, **kwargs)  # traced values are no keys
+        return above.call(f.__wrapped__, *args, **kwargs)  # traced values are no keys
     key = (args, tuple(kwargs.items()))
     known = _known.setdefault(f, {})
     for results in (known, *_around(trace, f)):

@@ -1,1 +1,0 @@
-"""Exceptions that data raise, and who catches them."""

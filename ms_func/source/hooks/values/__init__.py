@@ -1,0 +1,1 @@
+"""Values known only at run time: truths, choices, rows of elements, exceptions that data raise."""
