@@ -280,6 +280,11 @@ NEAR_MISSES = {
     "unbiased variance": off(
         lambda x: (x - x.mean(-1, keepdims=True))
         / mnp.sqrt(mnp.var(x, -1, keepdims=True, ddof=1) + 1e-5), X),
+    "unbiased variance of many": off(
+        lambda x: (x - x.mean(-1, keepdims=True))
+        / mnp.sqrt(mnp.var(x, -1, keepdims=True, ddof=1) + 1e-5), normal(2, 512)),
+    "mean square of all but one": off(
+        lambda x: x * lax.rsqrt((x * x).sum(-1, keepdims=True) / 511 + 1e-6), normal(2, 512)),
     "mean of other rows": off(
         lambda x: (x - x.mean(0, keepdims=True))
         / mnp.sqrt(mnp.var(x, -1, keepdims=True) + 1e-5), X),
