@@ -86,6 +86,11 @@ FORWARD: Cases = {
         lambda x, *given: (lambda g, b, m, v: (x - m) / mnp.sqrt(v + 1e-3) * g + b)(
             *[c[:, None, None] for c in given]), (normal(2, 3, 5, 5), *GIVEN), {"BNInfer": 1},
     ),
+    "batch norms of both layouts of one tensor": (
+        lambda x: [(x - x.mean(a, keepdims=True)) / mnp.sqrt(x.var(a, keepdims=True) + 1e-5)
+                   for a in ((0, 1, 2), (0, 2, 3))], (normal(3, 4, 5, 4),),
+        {"BNTrainingReduce": 2, "BNTrainingUpdateV2": 2},
+    ),
     "a sum with a multiple": (lambda x, y: x - 0.3 * y, (X, X[::-1].copy()), {"Axpy": 1}),
 }  # fmt: skip
 
