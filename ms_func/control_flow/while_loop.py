@@ -27,7 +27,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import lt
-from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.arguments import beside_doubles, function_name, leaf_types
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged
 from ms_func.tracing.tracebacks import user_traceback
@@ -76,7 +76,7 @@ def while_loop(
     leaf_types(leaves, "while_loop", function_name(body_fun))
     if config.disable_jit.value:
         return _run_in_python(cond_fun, body_fun, init_val)
-    body, test, leaves = _recorded(cond_fun, body_fun, leaves, carry_tree)
+    body, test, leaves = _recorded(cond_fun, body_fun, beside_doubles(leaves), carry_tree)
     types = [typeof(x) for x in leaves]
     sizes = len(test.captured), len(body.captured)
     loop = Loop(test.fn, body.fn, *sizes, _slots(types, max_trips, checkpoints))
