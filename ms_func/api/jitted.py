@@ -42,13 +42,13 @@ from ms_func.execution.dispatch import (
     dispatcher,
 )
 from ms_func.ir.axes import environment
-from ms_func.ir.function import Function, Literal
+from ms_func.ir.function import Function
 from ms_func.ir.primitive import current
 from ms_func.ir.references import discharge
 from ms_func.ir.types import TYPES, ArrayType, RefType, ShapeDtypeStruct, typeof
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.sharding import constrained
-from ms_func.tracing.arguments import classes, function_name
+from ms_func.tracing.arguments import DOUBLE, beside_doubles, classes, function_name
 from ms_func.tracing.origins import Source
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import Ref, swap
@@ -58,12 +58,10 @@ from ms_func.tracing.tracebacks import user_traceback
 from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.passes import dce
 
-_WIDE = {bool: np.dtype(np.bool_), float: np.dtype(np.float64), complex: np.dtype(np.complex128)}
+_WIDE = {bool: np.dtype(np.bool_), **DOUBLE}
 """What the dispatcher turns Python scalars into, unless their width is set. Integers are
 missing: their range is checked in Python, because 64 bits narrowed by the program would wrap
 silently."""
-
-_DOUBLE = {kind: _WIDE[kind] for kind in (float, complex)}
 
 
 def _warn_of_unusable(fn: Function, donate: Sequence[int]) -> None:
@@ -180,7 +178,7 @@ class Jitted:
         made.__deepcopy__ = lambda memo: made  # as of any function
         attach = getattr(fun, "attach", None)
         if attach is not None:  # what `shard` returns has more to show
-            attach(made, self.program_for)
+            attach(made, self.program_for, self.options)
         self.callable = made
         with _all_lock:
             _all.add(self)
@@ -277,8 +275,7 @@ class Jitted:
                 "another function is recorded\nfix: pass them to the jit around it"
             )
         staged = recorded.staged
-        types = staged.fn.in_types[len(staged.captured) :]
-        operands = [*staged.captured, *map(_operand, leaves, types)]
+        operands = [*staged.captured, *beside_doubles(leaves)]
         if recorded.ins is not None:
             operands = [*map(constrained, operands, recorded.ins)]
         if self.options.inline:
@@ -348,7 +345,7 @@ class Jitted:
         """Leaves of the arguments that are arrays, and the program for their types."""
         leaves, in_tree, statics = self._flatten(args, kwargs)
         try:
-            kinds = _beside_doubles(leaves, tuple([_kind(x, self.name) for x in leaves]))
+            kinds = tuple([_kind(x, self.name) for x in beside_doubles(leaves)])
         except ArgumentTypeError:
             if config.jax_rules():
                 self._refuse_objects(args, kwargs, leaves, is_text)
@@ -511,24 +508,6 @@ def _kind(x: Any, name: str) -> Any:
                 f"argument of jitted function `{name}` has dtype {x.dtype}, which is not numeric"
             ) from None
         return x
-
-
-def _beside_doubles(leaves: Sequence[Any], kinds: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Types of arguments where Python numbers beside arrays of double width keep theirs."""
-    numbers = {i for i, x in enumerate(leaves) if type(x) in _DOUBLE}
-    if not numbers or config.x64.value is not None:
-        return kinds
-    if not any(type(k) in TYPES and k.dtype in _DOUBLE.values() for k in kinds):
-        return kinds
-    return tuple(
-        ArrayType((), _DOUBLE[type(x)], True) if i in numbers else k
-        for i, (x, k) in enumerate(zip(leaves, kinds, strict=True))
-    )
-
-
-def _operand(x: Any, type_: ArrayType) -> Any:
-    """An argument of a call that is recorded, at the width the program takes it."""
-    return Literal(x, type_) if type(x) in _DOUBLE and type_.dtype in _DOUBLE.values() else x
 
 
 def _snapshot(x: Any) -> Any:

@@ -23,7 +23,13 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution import key_reuse
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.tracing.arguments import function_name, kind, leaf_types, normalize_argnums
+from ms_func.tracing.arguments import (
+    beside_doubles,
+    function_name,
+    kind,
+    leaf_types,
+    normalize_argnums,
+)
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import Ref, operands, swap
 from ms_func.tracing.stage import Staged, stage
@@ -44,6 +50,7 @@ def stage_call(
     """Stage `fun` on all of its arguments; the leaves and their structure."""
     name = function_name(fun)
     leaves, in_tree = tree.flatten(tuple(primals))
+    leaves = beside_doubles(leaves)
     types = leaf_types(leaves, what, name)
     run = user_function(fun, convert)
     staged = stage(

@@ -83,5 +83,7 @@ def _settled(given: ArrayType, found: ArrayType) -> ArrayType:
         given = given.varying(given.vma | found.vma)
     if not given.weak_type or given.dtype == found.dtype or given.shape != found.shape:
         return given
+    if found.weak_type and given.dtype.kind == found.dtype.kind:
+        return given.update(dtype=found.dtype)  # a number that the body puts in its place
     dtype, weak = join(given.dtype, True, found.dtype, found.weak_type)
     return given.update(dtype=dtype, weak_type=weak and not jax_rules())

@@ -34,6 +34,7 @@ from ms_func.ir.primitive import (
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.arguments import (
     argument_paths,
+    beside_doubles,
     check_callable,
     function_name,
     leaf_types,
@@ -268,6 +269,7 @@ def checkpoint(
                 fun, [None if i in fixed else a for i, a in enumerate(args)], free
             )
 
+        leaves = beside_doubles(leaves)
         types = leaf_types(leaves, "checkpoint", name)
         source = Source("checkpoint / remat", fun, named)
         values = None if config.jax_rules() and config.convert.value is False else leaves

@@ -44,7 +44,7 @@ from ms_func.primitives.families import is_linear
 from ms_func.primitives.reduce import reduce_or
 from ms_func.primitives.shape import broadcast_in_dim, reshape
 from ms_func.primitives.slicing import dynamic_slice
-from ms_func.tracing.arguments import function_name, leaf_types
+from ms_func.tracing.arguments import beside_doubles, function_name, leaf_types
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged
 from ms_func.tracing.tracebacks import user_traceback
@@ -482,6 +482,7 @@ def _choose_branch(
     if config.disable_jit.value:
         return funs[int(np.clip(int(index), 0, len(funs) - 1))](*operands)
     leaves, in_tree = tree.flatten(operands)
+    leaves = beside_doubles(leaves)
     types = leaf_types(leaves, what, function_name(funs[0]))
     decided = typeof(index).vma
     if decided:

@@ -28,7 +28,13 @@ from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.cast import convert_element_type
 from ms_func.tracing import leaks
-from ms_func.tracing.arguments import leaf_types, normalize_argnums, parameters, signature
+from ms_func.tracing.arguments import (
+    beside_doubles,
+    leaf_types,
+    normalize_argnums,
+    parameters,
+    signature,
+)
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import Staged, stage
 from ms_func.tracing.tracer import Staging, Tracer
@@ -307,6 +313,7 @@ def split_call(name: str, what: str, args: Sequence[Any], numbers: tuple[int, ..
     places = tuple(sorted(normalize_argnums(numbers, len(args), f"{what} `{name}`")))
     fixed = tuple(_held(args[i], name, what) for i in places)
     leaves, in_tree = tree.flatten(tuple(a for i, a in enumerate(args) if i not in places))
+    leaves = beside_doubles(leaves)
     return Call(fixed, leaves, in_tree, leaf_types(leaves, what, name), places)
 
 

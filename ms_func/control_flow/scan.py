@@ -24,7 +24,12 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.axis_slices import dynamic_index_in_dim, slice_in_dim
 from ms_func.primitives.shape import concatenate, expand_dims, reshape
 from ms_func.tracing import reference
-from ms_func.tracing.arguments import argument_paths, function_name, leaf_types
+from ms_func.tracing.arguments import (
+    argument_paths,
+    beside_doubles,
+    function_name,
+    leaf_types,
+)
 from ms_func.tracing.origins import Source
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import Ref
@@ -89,6 +94,7 @@ def scan(
         return _run_in_python(f, init, xs, steps, reverse)
     if checkpoint is not None:
         return _in_segments(f, init, xs, steps, reverse, unroll, checkpoint)
+    leaves = beside_doubles([*leaves, *x_leaves])[: len(leaves)]
     staged, leaves = _staged(f, leaves, carry_tree, x_tree, x_types)
     outs = scan_p.bind(
         *staged.captured, *leaves, *x_leaves,

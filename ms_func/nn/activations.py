@@ -17,7 +17,7 @@ from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, joining, searching
-from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote, strong
+from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote_inexact, strong
 from ms_func.numpy.trigonometry import tanh
 from ms_func.primitives import compare, hyperbolic
 from ms_func.primitives import elementwise as pe
@@ -118,7 +118,7 @@ def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
         Maas, Hannun, Ng, "Rectifier nonlinearities improve neural network acoustic models",
         ICML 2013.
     """
-    return fusion.run(_leaky_relu, promote("leaky_relu", inexact("leaky_relu", x), negative_slope))
+    return fusion.run(_leaky_relu, promote_inexact("leaky_relu", x, negative_slope))
 
 
 def _leaky_relu(x: Any, slope: Any) -> Any:
@@ -145,7 +145,7 @@ def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
         Clevert, Unterthiner, Hochreiter, "Fast and accurate deep network learning by exponential
         linear units", ICLR 2016.
     """
-    return fusion.run(_elu, promote("elu", inexact("elu", x), alpha))
+    return fusion.run(_elu, promote_inexact("elu", x, alpha))
 
 
 def _elu(x: Any, alpha: Any) -> Any:
@@ -172,7 +172,7 @@ def celu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     Reference:
         Barron, "Continuously differentiable exponential linear units", 2017.
     """
-    return fusion.run(_celu, promote("celu", inexact("celu", x), alpha))
+    return fusion.run(_celu, promote_inexact("celu", x, alpha))
 
 
 def _celu(x: Any, alpha: Any) -> Any:
@@ -371,7 +371,7 @@ def squareplus(x: ArrayLike, b: ArrayLike = 4) -> Array:
     Reference:
         Barron, "Squareplus: a softplus-like algebraic rectifier", 2021.
     """
-    return fusion.run(_squareplus, promote("squareplus", inexact("squareplus", x), b))
+    return fusion.run(_squareplus, promote_inexact("squareplus", x, b))
 
 
 def _squareplus(x: Any, b: Any) -> Any:

@@ -147,9 +147,9 @@ def gradient(
     """
     if edge_order not in (None, 1):
         raise NotImplementedError("The 'edge_order' argument to gradient only supports 1.")
-    f = inexact("gradient", f)
+    f, *steps = (inexact("gradient", v) for v in promote_dtype("gradient", f, *varargs))
     axes = axes_tuple(axis, typeof(f).ndim)
-    steps = list(varargs) or [1.0]
+    steps = steps or [1.0]
     steps = steps * len(axes) if len(steps) == 1 else steps
     if len(steps) != len(axes):
         raise ArgumentTypeError(
@@ -209,13 +209,14 @@ def trapezoid(
         >>> np.trapezoid(y), np.trapezoid(y, np.array([0, 1, 3]))
         (Array(3., dtype=float32), Array(5.5, dtype=float32))
     """
+    if x is not None:
+        y, x = promote_dtype("trapezoid", y, x)
     y = inexact("trapezoid", y)
     axis = axis_index(axis, typeof(y).ndim)
     n = typeof(y).shape[axis]
     pairs = ar.add(part(y, axis, min(n, 1), n), part(y, axis, 0, max(n - 1, 0)))
     if x is None:
         return ar.multiply(reductions.sum(pairs, axis), ar.multiply(0.5, dx))
-    x = operand("trapezoid", x)
     if typeof(x).ndim == 1:
         x = manipulation.reshape(x, [-1 if i == axis else 1 for i in range(typeof(y).ndim)])  # pyright: ignore[reportArgumentType]
     widths = diff(x, axis=axis if typeof(x).ndim == typeof(y).ndim else -1)

@@ -61,7 +61,10 @@ def cov(
         >>> np.cov(np.array([1.0, 2.0, 3.0]), fweights=np.array([1, 2, 1]), bias=True)
         Array(0.5, dtype=float32)
     """
-    m = _as_dtype(inexact("cov", settled("cov", m)), dtype)
+    m = settled("cov", m)
+    if y is not None:
+        m, y = promote_dtype("cov", m, y)
+    m = _as_dtype(inexact("cov", m), dtype)
     if typeof(m).ndim > 2:
         raise ArgumentValueError("m has more than 2 dimensions")
     x = manipulation.atleast_2d(m)

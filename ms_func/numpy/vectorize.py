@@ -18,6 +18,7 @@ from ms_func.numpy import manipulation
 from ms_func.numpy.axes import axis_index
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.promotion import ArrayLike, as_handle, operand
+from ms_func.tracing.arguments import beside_doubles
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.stage import stage
 from ms_func.transforms.batch import batch
@@ -30,8 +31,8 @@ def over_lanes(
 ) -> Any:
     """`call` on `size` lanes at once, along the first dimension of the arrays that are mapped."""
     types = [
-        ArrayType(typeof(a).shape[1:] if m else typeof(a).shape, typeof(a).dtype)
-        for a, m in zip(arrays, mapped, strict=True)
+        ArrayType(t.shape[1:] if m else t.shape, t.dtype, t.weak_type)
+        for t, m in zip(map(typeof, arrays), mapped, strict=True)
     ]
     staged = stage(lambda tracers: call(*tracers), types, name=name, role="lanes")
     dims = (None,) * len(staged.captured) + tuple(0 if m else None for m in mapped)
@@ -148,7 +149,8 @@ def vectorize(
     def vectorized(*args: Any, **kwargs: Any) -> Any:
         kept = [i for i in range(len(args)) if i not in excluded]
         bound = {k: v for k, v in kwargs.items() if k not in excluded}
-        arrays = [asarray(args[i]) for i in kept] + [asarray(v) for v in bound.values()]
+        values = beside_doubles([*(args[i] for i in kept), *bound.values()])
+        arrays = [as_handle(v) if type(v) is Literal else asarray(v) for v in values]
 
         def call(*found: Any) -> Any:
             full_args = list(args)

@@ -197,7 +197,7 @@ def _reflected(b: Any, kind: ArrayType, s: Any, q: Any, direct: Any) -> Any:
 def _where_outside(
     name: str, orders: Callable[..., Any], scaled: Callable[..., Any]
 ) -> Callable[..., Any]:
-    """Lowering by an operation that is right above 0, unless the terms of its sum underflow.
+    """Lowering by an operation that is right above 0, but for sums whose terms underflow.
 
     The rest is computed where there is some.
 
@@ -237,9 +237,8 @@ def _polygamma_outside(n: Any, x: Any, direct: Any, value: Any) -> Any:
     size = mul(exp(lgamma(add(n, literal(1, n)))), value)
     size = select(eq(half, floor(half)), neg(size), size)
     apart = bitwise_or(le(x, literal(0, n)), _is_far(n, x))
-    return select(
-        bitwise_and(apart, bitwise_and(eq(n, floor(n)), gt(n, literal(0, n)))), size, direct
-    )
+    order = bitwise_and(eq(n, floor(n)), gt(n, literal(0, n)))
+    return select(bitwise_and(apart, order), size, direct)
 
 
 def _polygamma_ref(m: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -10,8 +10,11 @@ from contextlib import suppress
 from functools import WRAPPER_ASSIGNMENTS
 from typing import Any
 
+import numpy as np
+
 from ms_func import config, tree
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
+from ms_func.ir.function import Literal
 from ms_func.ir.types import ArrayType, typeof
 
 
@@ -154,6 +157,21 @@ def split_arguments(
         return full
 
     return leaves, in_tree, rebuild
+
+
+DOUBLE = {float: np.dtype(np.float64), complex: np.dtype(np.complex128)}
+_DOUBLES = frozenset(DOUBLE.values())  # found by hash: to NumPy None equals float64
+
+
+def beside_doubles(leaves: Sequence[Any]) -> Sequence[Any]:
+    """Leaves of arguments where Python numbers beside arrays of double width keep theirs."""
+    if config.x64.value is not None or not any(type(x) in DOUBLE for x in leaves):
+        return leaves
+    if not any(getattr(x, "dtype", None) in _DOUBLES for x in leaves):
+        return leaves
+    return [
+        Literal(x, ArrayType((), DOUBLE[type(x)], True)) if type(x) in DOUBLE else x for x in leaves
+    ]
 
 
 def leaf_types(leaves: Sequence[Any], what: str, name: str) -> list[ArrayType]:

@@ -231,3 +231,33 @@ def test_numbers_beside_doubles_keep_their_digits():
     mixed = ms.jit(lambda x, y, c: (x * c, y * c))(x, x.astype(np.float32), 0.1)
     assert [m.dtype for m in mixed] == [np.float64, np.float32]
     assert ms.jit(lambda y, c: y * c)(x.astype(np.float32), 0.1).dtype == np.float32
+
+
+def _times(x, c):
+    return x * c
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, c: lax.cond(True, _times, lambda x, c: x, x, c),
+        lambda x, c: lax.cond(x[0] > 0, _times, lambda x, c: x, x, c),
+        lambda x, c: lax.switch(0, [_times, _times], x, c),
+        lambda x, c: lax.while_loop(lambda s: s[1] < 1, lambda s: (x * s[1], s[1] + 1), (x, c))[0],
+        lambda x, c: lax.fori_loop(0, 1, lambda i, s: (s[0] * s[1], s[1]), (x, c))[0],
+        lambda x, c: lax.scan(lambda s, y: (s, y * s), c, x)[1],
+        lambda x, c: np.vectorize(_times)(x, c),
+        lambda x, c: np.vectorize(_times, signature="(n),()->(n)")(x, c),
+        lambda x, c: ms.checkpoint(_times)(x, c),
+        lambda x, c: ms.vjp(_times, x, c)[0],
+        lambda x, c: ms.linearize(_times, x, c)[0],
+        lambda x, c: ms.jvp(_times, (x, c), (x, c))[0],
+        lambda x, c: ms.custom_gradient(lambda x, c: (x * c, lambda ct: (ct * c, 0.0)))(x, c),
+    ],
+)
+def test_numbers_beside_doubles_under_other_transforms(call):
+    x = numpy.ones(2)
+    assert call(x, 0.1).tolist() == [0.1, 0.1]
+    assert call(x.astype(numpy.float32), 0.1).dtype == numpy.float32
+    out = lax.fori_loop(0, 2, lambda i, s: (s[0] * s[1], 2.0), (x, 0.5))  # a number in its place
+    assert out[0].tolist() == [1.0, 1.0]

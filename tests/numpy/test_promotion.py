@@ -140,3 +140,20 @@ def test_short_integers_belong_to_the_categories_of_integers(name):
     for kind, belongs in [(np.integer, True), (np.signedinteger, signed), (np.inexact, False),
                           (np.unsignedinteger, not signed), (np.number, True)]:  # fmt: skip
         assert mnp.issubdtype(getattr(mnp, name), kind) == belongs
+
+
+JOINED = [mnp.gradient, mnp.trapezoid, mnp.cov, mnp.corrcoef, ms.nn.elu, ms.nn.celu,
+          ms.nn.leaky_relu, ms.nn.squareplus, mnp.hypot, mnp.vectorize(mnp.multiply)]  # fmt: skip
+
+
+@pytest.mark.parametrize("function", JOINED)
+def test_integers_beside_short_floats_take_their_dtype(function):
+    whole = np.arange(1, 4)
+    short = whole.astype(ml_dtypes.bfloat16)
+    assert function(whole, short).dtype == function(short, whole).dtype == mnp.bfloat16
+
+
+def test_vectorized_functions_see_weak_types():
+    half = mnp.ones(3, "bfloat16")
+    for signature in (None, "(n),()->(n)"):
+        assert mnp.vectorize(mnp.multiply, signature=signature)(half, 0.5).dtype == mnp.bfloat16

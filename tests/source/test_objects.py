@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -136,3 +138,15 @@ def test_traced_values_are_instances_of_what_they_are_in_python():
     for x in (2.0, np.float64(2.0), np.float32(2.0), np.ones(3), np.ones((2, 2), np.int32)):
         for kind in (float, np.ndarray, (str, np.ndarray), float | np.ndarray):
             assert ms.jit(f, static_argnums=1)(x, kind) == f(x, kind)
+
+
+def test_single_dispatch_goes_by_the_class_that_a_value_has_in_python():
+    @functools.singledispatch
+    def kind(x):
+        return 0
+
+    for number, c in enumerate((float, np.ndarray, list), 1):
+        kind.register(c, lambda x, number=number: number)
+    f = lambda x: kind(x)  # noqa: E731
+    for x in (2.0, np.float64(2.0), np.float32(2.0), np.ones(3), [1.0, 2.0]):
+        assert int(ms.jit(f)(x)) == f(x)

@@ -124,6 +124,10 @@ def turns_a_deque(x, n):
     return w[0]
 
 
+def looks_up_by_a_float(x, n):
+    return (x, 1.0)[x]  # here
+
+
 def slices_a_text(x, n):
     return x * len("abc"[n:])  # here
 
@@ -306,6 +310,7 @@ REFUSALS = [
     (yields_in_loop, StagingError, "MS180 yield under a run-time condition", "n > 0"),
     (turns_a_deque, StagingError, "MS103 .*an element of a deque", "w.rotate(n)"),
     (slices_a_text, StagingError, "MS103 .*an element of a str", '"abc"[n:]'),
+    (looks_up_by_a_float, StagingError, "MS103 .*dtype float32, which is no index", "(x, 1.0)[x]"),
     (
         makes_a_shape,
         ConcretizationTypeError,

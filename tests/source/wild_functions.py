@@ -14,6 +14,7 @@ import enum
 import functools
 import itertools
 import math
+import numbers
 from collections import OrderedDict, defaultdict, deque, namedtuple
 from dataclasses import dataclass, field
 from typing import Any
@@ -1635,7 +1636,7 @@ def size_of(v):
     return -1.0
 
 
-@size_of.register(float)
+@size_of.register(numbers.Real)
 def _(v):
     return v * 2
 
@@ -1663,7 +1664,7 @@ class Visitor:
         return -1.0
 
     @visit.register
-    def _(self, shape: float):
+    def _(self, shape: numbers.Real):
         return shape + self.scale
 
     @visit.register

@@ -20,7 +20,7 @@ from ms_func.source.hooks.containers.keyed import entries
 from ms_func.source.hooks.containers.uneven import is_uneven, laid, pairs
 from ms_func.source.hooks.containers.uneven_dicts import dict_of, entry
 from ms_func.source.hooks.heap import identity, native_arrays
-from ms_func.source.hooks.heap.trials import Trial
+from ms_func.source.hooks.heap.trials import Again, Trial
 from ms_func.source.hooks.values import failures
 from ms_func.source.hooks.values.choice import Choice, Unreachable
 from ms_func.source.hooks.values.growing import ROWS, Growing, grown, is_keyed, is_stretched
@@ -90,19 +90,17 @@ def _recorded(trial: Trial, call: Callable[[Any], Any], given: Any) -> Any:
             if _depth.value == 1:
                 pools.fill()
             return _attempt(trial, call, given)
-        except pools.Again:
-            if _depth.value > 1:
+        except Again as again:
+            if again.root is not None:
                 raise
             trial.rewind()
             trial.frame.entries.clear()
-        except native_arrays.Again as again:
-            trial.rewind()
-            trial.frame.entries.clear()
-            if native_arrays.traced_sites() > before:
-                continue
-            if _depth.value > 1:
-                raise
-            raise again.complaint from None
+            outermost = _depth.value == 1
+            if again.complaint is None:
+                if not outermost:
+                    raise
+            elif native_arrays.traced_sites() == before:
+                raise (again.complaint if outermost else again) from None
         finally:
             _depth.value -= 1
             trial.frame.commit()

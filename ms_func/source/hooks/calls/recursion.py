@@ -42,7 +42,7 @@ from ms_func.source.hooks.heap.journal import (
     is_inside,
     journal,
 )
-from ms_func.source.hooks.heap.trials import Trial
+from ms_func.source.hooks.heap.trials import Again, Trial
 from ms_func.source.hooks.heap.undefined import UNDEFINED
 from ms_func.source.hooks.joining import attempts
 from ms_func.source.hooks.joining.forgotten import forget
@@ -79,27 +79,6 @@ class _Active(threading.local):
 
 _active = _Active()
 _numbers = itertools.count()
-
-
-class _Widen(BaseException):
-    """A recursion only known data could end is too long to be laid out."""
-
-    def __init__(self, root: Root) -> None:
-        self.root = root
-
-
-class _Again(BaseException):
-    """The arguments of a recursive call need wider types."""
-
-    def __init__(self, root: Root) -> None:
-        self.root = root
-
-
-class _Others(BaseException):
-    """A recursive call is given other arrays than the ones around it."""
-
-    def __init__(self, root: Root) -> None:
-        self.root = root
 
 
 class _Outermost(BaseException):
@@ -149,7 +128,7 @@ def _enter(f: Any, made: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     if plain is not None:
         plain.count += 1
         if plain.count > _MOST or len(own) > _DEEPEST or _is_deep():
-            raise _Widen(plain)
+            raise Again(plain, "numbers")  # it is too long to be laid out
     if not _is_running(made.__code__):
         return _for_the_first_time(f, made, args, kwargs)
     return _from_root(f, made, args, kwargs)
@@ -268,14 +247,10 @@ def _as_root(f: Any, made: Any, args: Any, kwargs: Any) -> tuple[Root, bool, Any
             continue
         try:
             return root, True, root.run()
-        except _Widen as wider:
-            if wider.root is not root:
+        except Again as again:
+            if again.root is not root:
                 raise
-            scalars = True
-        except _Others as others:
-            if others.root is not root:
-                raise
-            arrays = True
+            scalars, arrays = scalars or again.wider == "numbers", arrays or again.wider == "arrays"
         except ConcretizationTypeError:
             if not scalars:
                 raise
@@ -412,7 +387,7 @@ class Root:
         }
         if before.wanted:
             self.wanted = before.wanted
-            raise _Again(self)
+            raise Again(self)
         return plan, nodes, stores
 
     def run(self) -> Any:
@@ -428,8 +403,8 @@ class Root:
             journal.stand_ins += self.scalars
             try:
                 region.run(self._body)
-            except _Again as again:
-                if again.root is not self:
+            except Again as again:
+                if again.root is not self or again.wider:
                     raise
                 continue
             except Bottom as bottom:
@@ -480,14 +455,14 @@ class Root:
         slots = self._slots_of(inner, held, self.arrays)
         if slots is None:
             if not self.arrays and self._slots_of(inner, held, True, len(self.slots)) is not None:
-                raise _Others(self)
+                raise Again(self, "arrays")
             return False, None
         if not is_last and not self.scalars:
-            raise _Widen(self)
+            raise Again(self, "numbers")
         if any(a.type is not b.type for a, b in zip(slots, self.slots, strict=True)):
             for a, b in zip(slots, self.slots, strict=True):
                 b.type = a.type
-            raise _Again(self)
+            raise Again(self)
         self.used = True
         if self.result is None:
             raise Bottom(self.number)
@@ -515,12 +490,12 @@ class Root:
                 entry = [s.columns[0] for s in plan.keep(nodes)]
                 self.given = nodes[0].build(entry, {})
                 self._enter()
-                raise _Again(self)
+                raise Again(self)
             return None
         slots = plan.keep([*nodes, *stores.values()])
         if forms != self.forms:
             if self._grows(stores, slots, forms):
-                raise _Again(self)
+                raise Again(self)
             return None
         same = len(slots) > fewest if fewest else len(slots) == len(self.slots)
         return slots if same else None

@@ -66,8 +66,10 @@ def element(obj: Any, key: Any) -> Any:
         failures.assert_raising(_any(here), KeyError("a key known only at run time"))
         current.interpreter.results["found", id(obj), id(key.variable)] = obj, key.variable
         return pick(values, _position(here))
-    if not isinstance(obj, (*_SEQUENCES, str, bytes)) or key.dtype.kind not in "iub":
+    if not isinstance(obj, (*_SEQUENCES, str, bytes)):
         raise complaints.run_time_index(obj)
+    if key.dtype.kind not in "iub":
+        raise complaints.no_index(obj, key)
     at = _index(obj, key)
     if isinstance(obj, range):
         return add(Literal(obj.start, at.type), mul(at, Literal(obj.step, at.type)))

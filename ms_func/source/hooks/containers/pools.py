@@ -26,6 +26,7 @@ from ms_func.lax import dynamic_index_in_dim, dynamic_update_index_in_dim
 from ms_func.source.hooks import above
 from ms_func.source.hooks.heap.anatomy import NONE_LIKE, Parts, handles, is_number
 from ms_func.source.hooks.heap.journal import Contents, frozen_handle, store
+from ms_func.source.hooks.heap.trials import Again
 from ms_func.source.hooks.values import binding, conditions, failures
 from ms_func.source.hooks.values.choice import Choice
 from ms_func.source.hooks.values.truths import RULES, at_hand
@@ -36,10 +37,6 @@ from ms_func.tracing.tracer import Tracer
 Kind = tuple[str, str]
 """A class by module and name: one inside of a function is made anew by each recording."""
 INDEX = np.dtype(np.int32)
-
-
-class Again(BaseException):
-    """The recording has to start anew: more is known about the objects."""
 
 
 class Wanted(BaseException):

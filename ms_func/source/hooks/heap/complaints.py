@@ -153,6 +153,17 @@ def run_time_index(container: Any) -> Exception:
     )
 
 
+def no_index(container: Any, key: Any) -> Exception:
+    """MS103: a Python container indexed by what is no integer."""
+    return StagingIndexError(
+        f"MS103 an element of a {type(container).__name__} was looked up by a traced value of "
+        f"dtype {key.dtype}, which is no index\n"
+        "An integer that a branch or a loop joins with a float becomes a float\n"
+        "fix: keep the index in a variable that holds integers alone, or convert it by int()",
+        user_loc(2),
+    )
+
+
 def numpy_store(x: Any) -> Exception:
     """MS170: a traced value stored to an array of NumPy."""
     return StagingError(

@@ -23,6 +23,7 @@ from ms_func.numpy import updates
 from ms_func.numpy.promotion import fill
 from ms_func.source.hooks.heap import complaints, views
 from ms_func.source.hooks.heap.journal import Buffer
+from ms_func.source.hooks.heap.trials import Again
 from ms_func.tracing.tracer import Staging, Tracer
 
 Site = tuple[Any, int]
@@ -49,17 +50,6 @@ _traced: set[Site] = set()
 def is_known(x: Any) -> bool:
     """Whether an array holds known elements, so that nothing traced can be stored to it."""
     return type(x) is Array or isinstance(x, np.ndarray)
-
-
-class Again(BaseException):
-    """A recording has to start anew, with other arrays traced.
-
-    Attributes:
-        complaint: what is wrong where that does not help.
-    """
-
-    def __init__(self, complaint: Exception) -> None:
-        self.complaint = complaint
 
 
 def traced_sites() -> int:
@@ -104,7 +94,7 @@ def stored_to(x: Any) -> BaseException:
     if type(x) is Array:
         if (found := _made.sites.get(id(x))) is not None:
             _traced.add(found[1])
-        return Again(ArgumentTypeError(updates.OUTSIDE))
+        return Again(complaint=ArgumentTypeError(updates.OUTSIDE))
     while type(whole.base) is np.ndarray:
         whole = whole.base
     found = _made.sites.get(id(whole))
@@ -115,7 +105,7 @@ def stored_to(x: Any) -> BaseException:
         _traced.update(site for _, site in _made.sites.values())
         if len(_traced) == known:
             _traced.update(_made.left)
-    return Again(complaints.numpy_store(x))
+    return Again(complaint=complaints.numpy_store(x))
 
 
 Buffer.refused = staticmethod(stored_to)

@@ -8,6 +8,23 @@ from ms_func.ir.primitive import current
 from ms_func.source.hooks.heap.journal import Frame
 
 
+class Again(BaseException):
+    """A recording has to start anew, for more is known now.
+
+    Attributes:
+        root: the call of a recursive function that is recorded; None, it is the function that is
+            transformed.
+        wider: what else become parameters of that call: Python's "numbers", "arrays", or nothing.
+        complaint: what is wrong where that does not help; None, the outermost recording has to
+            start anew, which helps.
+    """
+
+    def __init__(
+        self, root: Any = None, wider: str = "", complaint: Exception | None = None
+    ) -> None:
+        self.root, self.wider, self.complaint = root, wider, complaint
+
+
 class Trial:
     """Steps run as in Python while recording, which may be taken back.
 
