@@ -204,6 +204,9 @@ def from_bytes(data: bytes) -> Graph:
     model = decode("ModelDef", data)
     if not model["graph"]:
         raise GraphError("the file holds no graph")
+    named = [{"name", "type"} <= op.keys() for g in model["graph"] for op in g["op"]]
+    if not all(named) or not all("name" in g for g in model["graph"]):
+        raise GraphError("a graph or a node has no name, or a node no type")
     messages = {g["name"]: g for g in model["graph"]}
     if len(messages) != len(model["graph"]):
         raise GraphError("two graphs have the same name")
@@ -308,7 +311,7 @@ def _read_node(op: Message, tensors: dict[str, list[Tensor]], graphs: list[Graph
     }
     outputs = [_described(d) for d in op["output_desc"]]
     attrs = _read_attrs(op)
-    source = op["attr"].get("_source", {}).get("s", b"").decode()
+    source = op["attr"].get("_source", {}).get("s", b"").decode(errors="replace")
     out_names = [d.get("name", "") for d in op["output_desc"]]
     node = Node(op["name"], op["type"], inputs, names, attrs, outputs, out_names, graphs, layouts,
                 source)  # fmt: skip
@@ -355,7 +358,7 @@ def _read_attr(op: Message, name: str, kind: str, message: Message) -> Any:
 
 def _unplain(kind: str, value: Any) -> Any:
     if kind == "String":
-        return value.decode()
+        return value.decode(errors="replace")
     return from_attribute_number(value) if kind == "Type" else value
 
 

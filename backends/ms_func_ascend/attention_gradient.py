@@ -400,16 +400,9 @@ def _replace(
         sorted("".join(view.dims)) == sorted("".join(dims))
         for view, dims in zip(whole, (*turned, turned[0], *turned[:3]), strict=True)
     )
-    if not fits or not e.has(GRADIENT) or not takes(e, q, shapes):
-        return
-    full = *shapes[0][:3], shapes[1][2]
-    keep, shift = (
-        None if x is None else aligned(e, x, logits.shape, full)
-        for x in (logits.keep, logits.shift)
-    )
-    if shift is not None and logits.sign < 0:
-        shift = negate(e, shift)
-    how = scores(e, keep, logits.fill, shift, logits.scale, shapes, q.dtype)
+    how = None
+    if fits and e.has(GRADIENT) and takes(e, q, shapes):
+        how = _scores(e, logits, shapes, q)
     if how is None:
         return
     plain = sum("".join(v.dims) == "".join(t) for v, t in zip(fed, turned, strict=True))
@@ -417,9 +410,22 @@ def _replace(
     ports = _ports(_LAYOUTS[layout])
     held = [d.arranged(e, view, dims) for view, dims in zip(fed, ports, strict=True)]
     results = _operators(e, held, how, shapes[0], layout)
-    places = [ports[0], *ports[:3]]
-    for product, made, dims in zip(products, results, places, strict=True):
+    for product, made, dims in zip(products, results, [ports[0], *ports[:3]], strict=True):
         _deliver(e, d, product.out, View(made, d.made(dims)), reads)
+
+
+def _scores(
+    e: Emitter, logits: Logits, shapes: Sequence[Sequence[int]], q: Tensor
+) -> Scores | None:
+    """How the operators are told what becomes of products of queries and keys."""
+    full = *shapes[0][:3], shapes[1][2]
+    keep, shift = (
+        None if x is None else aligned(e, x, logits.shape, full)
+        for x in (logits.keep, logits.shift)
+    )
+    if shift is not None and logits.sign < 0:
+        shift = negate(e, shift)
+    return scores(e, keep, logits.fill, shift, logits.scale, shapes, q.dtype)
 
 
 def _ports(order: Sequence[str]) -> list[Dims]:

@@ -111,8 +111,10 @@ class Emitter:
         **attrs: Any,
     ) -> list[Tensor]:
         """Outputs of a node of operator `op`; an equal node is used again."""
-        key = (op, _identity(inputs), tuple(sorted((k, _frozen(v)) for k, v in attrs.items())),
-               tuple((tuple(s), d) for s, d in outputs))  # fmt: skip
+        key = (
+            op, _identity(inputs), tuple(sorted((k, _frozen(v)) for k, v in attrs.items())),
+            tuple((tuple(s), d) for s, d in outputs), tuple(sorted((layouts or {}).items())),
+        )  # fmt: skip
         found = None if graphs else self._made.get(key)
         if found is None:
             found = self._made[key] = self.graph.add(

@@ -58,7 +58,7 @@ def _bias(e: Emitter, add: Node, uses: Counter[int]) -> None:
         if bias is None or bias.shape != (product.shape[axis],):
             continue
         if node.inputs[2] is None and accepts(node.op, "bias", bias.dtype):
-            node.inputs[2] = bias
+            node.feed(2, bias)
             graph.redirect(add.outputs[0], product)
             uses[id(product)] = uses[id(add.outputs[0])]
             return
@@ -165,7 +165,7 @@ def _mean_gradient(e: Emitter, node: Node, uses: Counter[int]) -> None:
     divided = pool.node.inputs[-1]
     dy, number = (None, 1.0) if divided is None else divided.node.multiple()
     if dy is not None and uses[id(divided)] == 1 and abs(number * area - 1) < 1e-6:
-        pool.node.inputs[-1] = dy
+        pool.node.feed(-1, dy)
         uses[id(pool)] = uses[id(node.outputs[0])]
         e.graph.redirect(node.outputs[0], pool)
 

@@ -20,12 +20,13 @@ class GraphError(ValueError):
 
 
 class Tensor:
-    """One output of a node: its shape and dtype are known."""
+    """One output of a node: its shape and dtype are known; `readers` are nodes that it feeds."""
 
-    __slots__ = ("dtype", "index", "node", "shape")
+    __slots__ = ("dtype", "index", "node", "readers", "shape")
 
     def __init__(self, node: Node, index: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
         self.node, self.index, self.shape, self.dtype = node, index, shape, dtype
+        self.readers: dict[Node, None] = {}
 
     @property
     def value(self) -> np.ndarray | None:
@@ -84,11 +85,19 @@ class Node:
     ) -> None:
         self.name, self.op, self.source = name, op, source
         self.inputs, self.input_names = list(inputs), list(input_names)
+        for t in self.inputs:
+            if t is not None:
+                t.readers[self] = None
         self.attrs, self.graphs, self.layouts = attrs, list(graphs), layouts or {}
         self.outputs = [Tensor(self, k, s, d) for k, (s, d) in enumerate(outputs)]
         self.output_names = list(output_names)
         self.after: Node | None = None
         self.ranks: tuple[int, ...] = ()
+
+    def feed(self, k: int, t: Tensor) -> None:
+        """Let input `k` read `t`."""
+        self.inputs[k] = t
+        t.readers[self] = None
 
     def attr(self, name: str) -> Any:
         """Value of an attribute, the prototype's default where it is not given."""
@@ -215,8 +224,10 @@ class Graph:
 
     def redirect(self, old: Tensor, new: Tensor) -> None:
         """Let whoever reads `old` read `new`."""
-        for node in self.nodes:
+        for node in old.readers:
             node.inputs = [new if t is old else t for t in node.inputs]
+        new.readers |= old.readers
+        old.readers = {}
         self.results = [new if t is old else t for t in self.results]
 
     def chain(self) -> None:

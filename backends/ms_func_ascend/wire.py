@@ -220,7 +220,7 @@ def _entry(kind: str, raw: memoryview) -> tuple[str, Message]:
         tag, place = _read_varint(raw, place)
         part, place = _read_raw(raw, place, tag & 7)
         if tag == 0x0A:
-            key = str(part, "utf-8")
+            key = _text(part)
         elif tag == 0x12:
             item = part
     return key, decode(kind, item)
@@ -246,5 +246,12 @@ def _value(kind: str, raw: Any) -> Any:
     if kind == "float":
         return struct.unpack("<f", raw)[0]
     if kind == "string":
-        return str(raw, "utf-8")
+        return _text(raw)
     return bytes(raw) if kind == "bytes" else decode(kind, raw)
+
+
+def _text(raw: memoryview) -> str:
+    try:
+        return str(raw, "utf-8")
+    except UnicodeDecodeError:
+        raise WireError(f"bytes that are no text: {bytes(raw[:20])!r}") from None

@@ -272,7 +272,9 @@ def _xla_options(devices: Sequence[Any], options: CompileOptions) -> Any:
     made.device_assignment = xla_client.DeviceAssignment.create(
         np.array([[d.id for d in devices]], np.int32)
     )
-    overrides = options.flags.get("xla", {})
+    overrides = dict(options.flags.get("xla", {}))
+    if len(devices) > 1 and devices[0].platform == "cpu":
+        overrides.setdefault("xla_cpu_scheduler_type", "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED")
     if overrides:
         made.env_option_overrides = list(overrides.items())
     return made

@@ -178,7 +178,7 @@ class Jitted:
         made.__deepcopy__ = lambda memo: made  # as of any function
         attach = getattr(fun, "attach", None)
         if attach is not None:  # what `shard` returns has more to show
-            attach(made, self.program_for)
+            attach(made, self.program_for, self.options)
         self.callable = made
         with _all_lock:
             _all.add(self)

@@ -30,13 +30,20 @@ def argument_names(
     fun: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], options: Any
 ) -> tuple[list[str], list[str]]:
     """Where each leaf comes from (`x`, `params['w']`), and names of the static arguments."""
-    dynamic = [None if i in options.static_argnums else a for i, a in enumerate(args)]
-    named = {k: None if k in options.static_argnames else v for k, v in kwargs.items()}
+    dynamic, named = without_statics(args, kwargs, options)
     places = argument_paths(fun, [0] * len(args), {})
     statics = [places[i] for i in options.static_argnums if i < len(args)]
     return argument_paths(fun, dynamic, named), [
         *statics, *(k for k in sorted(kwargs) if k in options.static_argnames)
     ]  # fmt: skip
+
+
+def without_statics(
+    args: Sequence[Any], kwargs: dict[str, Any], options: Any
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments with None, which has no leaves, in place of static ones."""
+    dynamic = tuple([None if i in options.static_argnums else a for i, a in enumerate(args)])
+    return dynamic, {k: None if k in options.static_argnames else v for k, v in kwargs.items()}
 
 
 def reason(

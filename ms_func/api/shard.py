@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import update_wrapper
 from typing import Any
 
 from ms_func import tree
 from ms_func.api.compile import jit
 from ms_func.api.devices import device_put
+from ms_func.api.reasons import argument_names, without_statics
 from ms_func.errors import ArgumentTypeError, ShardingError
 from ms_func.execution.dispatch import bottom
 from ms_func.ir.mesh import AbstractMesh
@@ -104,14 +106,16 @@ class Sharded:
         return self._jitted
 
     def record(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """Record a region in the recording in force."""
-        leaves, in_tree = tree.flatten((args, kwargs))
+        """Record a region in the recording in force; what is static there stays as it is."""
+        every, in_tree = tree.flatten((args, kwargs))
+        specs = self._specs("in_specs", self.in_specs, tuple(args), len(every))
+        places = [i for i, x in enumerate(every) if not _is_static(x)]
+        leaves = [every[i] for i in places]
         types = leaf_types(leaves, "shard", self.name)
-        specs = self._specs("in_specs", self.in_specs, tuple(args), len(leaves))
 
         def call(tracers: Sequence[Any]) -> Any:
-            inner = [self._laid(x, s) for x, s in zip(tracers, specs, strict=True)]
-            a, k = tree.unflatten(in_tree, inner)
+            laid = {i: self._laid(x, specs[i]) for i, x in zip(places, tracers, strict=True)}
+            a, k = tree.unflatten(in_tree, [laid.get(i, x) for i, x in enumerate(every)])
             with self.mesh if isinstance(self.mesh, AbstractMesh) else nullcontext():
                 return self._laid_results(user_function(self.fun)(*a, **k))
 
@@ -155,20 +159,26 @@ class Sharded:
 
     # --- plans ------------------------------------------------------------------------------
 
-    def attach(self, jitted: Any, recorded: Callable[..., Any]) -> None:
+    def attach(self, jitted: Any, recorded: Callable[..., Any], options: Any) -> None:
         """Give a jitted form the methods that look at plans.
 
         Args:
             jitted: the callable that `jit` returns.
             recorded: from arguments to the recorded program, its donations and layouts.
+            options: of the jitted form: which arguments are static.
         """
 
         def plan(*args: Any, **kwargs: Any) -> Plan:
-            return plan_of(*recorded(args, kwargs))
+            fn, *rest = recorded(args, kwargs)
+            names, _ = argument_names(self.fun, args, kwargs, options)
+            key = ("named plan", *rest, *names)
+            if key not in fn.memo:
+                fn.memo[key] = replace(plan_of(fn, *rest), names=tuple(names))
+            return fn.memo[key]
 
         def shardings(*args: Any, **kwargs: Any) -> Any:
             found = plan(*args, **kwargs)
-            leaves, in_tree = tree.flatten((args, kwargs))
+            leaves, in_tree = tree.flatten(without_statics(args, kwargs, options))
             own = found.in_shardings[len(found.in_shardings) - len(leaves) :]
             return tree.unflatten(in_tree, own)[0]
 
@@ -176,7 +186,12 @@ class Sharded:
             return tree.map(lambda s: s.spec, shardings(*args, **kwargs))
 
         def place(*args: Any, **kwargs: Any) -> Any:
-            return device_put(args, shardings(*args, **kwargs))
+            own, _ = without_statics(args, {}, options)
+            placed = device_put(own, shardings(*args, **kwargs))
+            return tuple(
+                [x if i in options.static_argnums else y
+                 for i, (x, y) in enumerate(zip(args, placed, strict=True))]
+            )  # fmt: skip
 
         jitted.plan, jitted.input_specs, jitted.place = plan, input_specs, place
 
@@ -191,6 +206,11 @@ class Sharded:
     def place(self, *args: Any, **kwargs: Any) -> Any:
         """The positional arguments on the devices, laid out as planned."""
         return self.jitted.place(*args, **kwargs)
+
+
+def _is_static(x: Any) -> bool:
+    """Whether an argument is no array, and was not made one by a transform around."""
+    return isinstance(x, (bool, int, float, complex, str, bytes)) or callable(x)
 
 
 def _is_spec(x: Any) -> bool:

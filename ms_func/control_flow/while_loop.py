@@ -171,7 +171,8 @@ def fori_loop(
     Args:
         lower: first index.
         upper: index behind the last one; no step is made if it is not above `lower`.
-        body_fun: function of an index and the carry giving the new carry.
+        body_fun: function of an index and the carry giving the new carry. The index is weakly
+            typed where both bounds are.
         init_val: first carry: array or tree of arrays.
         unroll: steps to lay out in one iteration of the loop; only with known bounds.
 
@@ -196,16 +197,18 @@ def fori_loop(
             i, value = carry
             return (add(i, 1), body_fun(i, value)), None
 
-        first = np.asarray(known[0], dtype)[()]
-        if type(lower) is int and type(upper) is int and not config.disable_jit.value:
-            first = known[0]  # stays weak
+        first: Any = np.asarray(known[0], dtype)[()]
+        whole = type(lower) is int and type(upper) is int
+        if (whole or config.jax_rules()) and not config.disable_jit.value:
+            first = known[0]  # weak, in JAX whatever the dtypes of the bounds
         loop = scan(step, (first, init_val), length=length, unroll=1 if unroll is None else unroll)
         return loop[0][1]
     if unroll is not None and unroll is not False and unroll != 1:
         raise ArgumentValueError(
             "Can only use `unroll` in `fori_loop` if the loop bounds are statically known."
         )
-    start, stop = (convert_element_type(x, dtype) for x in (lower, upper))
+    weak = typeof(lower).weak_type and typeof(upper).weak_type
+    start, stop = (convert_element_type(x, dtype, weak) for x in (lower, upper))
 
     def body(carry: Any) -> Any:
         i, value = carry

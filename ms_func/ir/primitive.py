@@ -300,6 +300,8 @@ class Primitive:
         local: `(ins, outs, cuts, **params)` to the program of one device, a function of its
             pieces inside of a region of manual computation, where XLA's partitioner would gather
             or miscount what is cut; else None. `cuts` holds a `notation.Cut` by name of index.
+        orders: `(*ranks of operands, **params)` to the order of dimensions in which a product reads
+            each operand and, behind them, makes each result; None where it is the one they have.
         host: whether an application calls Python while the program runs.
         binds: `(**params)` to the names of axes that the functions of an application may refer
             to, because it brings these names into force.
@@ -343,6 +345,7 @@ class Primitive:
     refs: Rule | None = None
     sums: Any = None
     local: Rule | None = None
+    orders: Rule | None = None
     host: bool = False
     binds: Rule | None = None
     varying: Any = None

@@ -108,6 +108,8 @@ def _from_object(x: Any, dtype: np.dtype | None) -> Any:
         return _from_object(x.__jax_array__(), dtype)
     if isinstance(x, (list, tuple)):
         return _from_sequence(x, dtype)
+    if isinstance(x, (str, bytes)) and dtype is not None:
+        return _from_numpy(np.asarray(x), dtype)  # NumPy reads what number it says
     if isinstance(x, (str, bytes)) or callable(x):
         raise ArgumentTypeError(_NO_ARRAY.format(x, kind.__name__))
     if isinstance(x, (memoryview, bytearray)) or _has_buffer(x) or any(
@@ -156,7 +158,7 @@ def _has_buffer(x: Any) -> bool:
 
 
 def _from_numpy(x: Any, dtype: np.dtype | None) -> Any:
-    if x.dtype.kind in "OSUMm":
+    if x.dtype.kind in ("OMm" if dtype is not None else "OSUMm"):
         raise ArgumentTypeError(
             f"Value {x!r} with dtype {x.dtype} is not a valid array type: only arrays of numbers "
             "are supported"
@@ -178,7 +180,7 @@ def _from_sequence(x: Sequence[Any], dtype: np.dtype | None) -> Any:
         try:
             made = np.array(x, dtype)
         except (TypeError, OverflowError):
-            if dtype.kind == "c" or any(isinstance(v, int) for v in leaves):
+            if dtype.kind == "c" or any(isinstance(v, (int, complex)) for v in leaves):
                 raise
             made = np.array(x).astype(dtype)
     return wrap(put(made))
@@ -189,8 +191,6 @@ def _measure(x: Any, leaves: list[Any]) -> tuple[int, ...]:
     if not isinstance(x, (list, tuple)):
         if x is None:
             raise ArgumentValueError("None is not a valid value for jnp.array")
-        if isinstance(x, (str, bytes)):
-            raise ArgumentTypeError(_NO_ARRAY.format(x, type(x).__name__))
         leaves.append(x)
         return tuple(getattr(x, "shape", ()))
     inner: tuple[int, ...] | None = None
@@ -209,6 +209,9 @@ def _common_dtype(leaves: Sequence[Any]) -> np.dtype:
     """Promoted dtype of numbers and NumPy arrays; float32 for nothing."""
     if not leaves:
         return DEFAULTS[float]
+    text = next((v for v in leaves if isinstance(v, (str, bytes))), None)
+    if text is not None:
+        raise ArgumentTypeError(_NO_ARRAY.format(text, type(text).__name__))
     kinds = {type_of_value(v) for v in leaves}
     (dtype, weak), *rest = kinds
     for other, other_weak in rest:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import jax_rules
+from ms_func.dtypes import is_inexact
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.execution.dispatch import bottom
@@ -181,9 +183,12 @@ def _rolled(a: Any, step: Any, axis: int) -> Any:
     n = typeof(a).shape[axis]
     if n == 0:
         return a
+    if isinstance(step, float) and jax_rules():
+        step = int(step)
     if isinstance(step, (int, np.integer)) or not hasattr(step, "trace"):
         return roll_p.bind(a, shift=operator.index(step) % n, dimension=axis)
-    if typeof(step).dtype.itemsize < 4:  # which may not hold the length
+    t = typeof(step)
+    if t.dtype.itemsize < 4 or (is_inexact(t.dtype) and jax_rules()):  # may not hold the length
         step = convert(step, np.dtype(np.int32))
     start = subtract(n, remainder(step, n))
     return dynamic_slice_in_dim(pieces.concatenate([a, a], axis), start, n, axis)

@@ -26,7 +26,7 @@ class ScalarType(type):
 
     def __call__(cls, x: Any = 0) -> Any:
         """Array of `x` in this dtype; a text is read as NumPy reads it."""
-        return asarray(np.asarray(x, cls.dtype) if isinstance(x, str) else x, dtype=cls.dtype)
+        return asarray(x, dtype=cls.dtype)
 
     def __eq__(cls, other: object) -> bool:
         if other is cls:

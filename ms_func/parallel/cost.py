@@ -38,6 +38,7 @@ class Profile:
         flops: floating-point operations per second of one device.
         bandwidth: bytes per second of one device's memory.
         overlap: fraction of a collective that is hidden behind compute.
+        row_major: whether products read operands in one order of dimensions, others from copies.
         widened: bytes of an element under way, by the name of a dtype that the compiler widens.
     """
 
@@ -47,6 +48,7 @@ class Profile:
     flops: float
     bandwidth: float
     overlap: float = 0.0
+    row_major: bool = True
     widened: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -57,7 +59,7 @@ class Profile:
 _WIDENED = {"bfloat16": 4, "float8_e4m3fn": 2, "float8_e5m2": 2}
 PROFILES = {
     "cpu": Profile("cpu", False, False, 5e10, 1e10, widened=_WIDENED),
-    "cuda": Profile("cuda", True, True, 1.5e14, 1.5e12),
+    "cuda": Profile("cuda", True, True, 1.5e14, 1.5e12, row_major=False),
     "ascend": Profile("ascend", True, False, 1.5e14, 1.2e12),
 }
 

@@ -20,17 +20,19 @@ Solver = Callable[[Problem], Sequence[int]]
 """Good choices of a problem."""
 
 
-def descend(problem: Problem, solve: Solver, late: Callable[[], bool]) -> Iterator[list[int]]:
+def descend(
+    problem: Problem, start: Sequence[int], solve: Solver, late: Callable[[], bool]
+) -> Iterator[list[int]]:
     """Choices of one smaller problem after the other, until none of the moves helps.
 
     Args:
-        problem: what to minimise; without `places` there is nothing to start from.
+        problem: what to minimise; without `places` nothing is known of axes.
+        start: choices to start from, unless others on a coarser mesh are cheaper.
         solve: finds choices of the smaller problems on the way.
         late: whether to stop; coarser meshes are looked at in any case.
     """
     axes = 0 if not problem.places else problem.places[0].shape[1]
-    best: list[int] = []
-    price = np.inf
+    best, price = list(start), problem.price(start)
     for groups in _groupings(axes):
         found = _within(problem, [_together(p, groups) for p in problem.places], solve)
         if found is not None:
@@ -38,7 +40,7 @@ def descend(problem: Problem, solve: Solver, late: Callable[[], bool]) -> Iterat
             if problem.price(found) < price:
                 best, price = found, problem.price(found)
     moves = [free for size in range(1, axes) for free in combinations(range(axes), size)]
-    waiting = list(moves) if best else []
+    waiting = list(moves)
     while waiting and not late():
         found = _within(problem, _beside(problem, best, waiting.pop(0)), solve)
         if found is not None:

@@ -151,17 +151,34 @@ class _Builder:
             self.graph.nodes.append(node)
 
     def _class_work(self) -> dict[Var, tuple[float, float]]:
-        """Operations and bytes of the elementwise equations of each class."""
-        work: dict[Var, tuple[float, float]] = {}
+        """Operations and bytes of the elementwise equations of each class.
+
+        The compiler fuses them: values between two of them are neither written nor read, others
+        count once.
+        """
+        inner = self._fused()
+        work: dict[Var, float] = {}
+        moved: dict[Var, dict[Var, float]] = {}
         for i in self.joined:
             eqn, weight = self.eqns[i], self.sheet.weights[i]
             root = self.find(eqn.outputs[0])
-            flops, moved = work.get(root, (0.0, 0.0))
-            work[root] = (
-                flops + weight * flops_of(eqn),
-                moved + weight * eqn.outputs[0].type.nbytes,
-            )
-        return work
+            work[root] = work.get(root, 0.0) + weight * flops_of(eqn)
+            ends = moved.setdefault(root, {})
+            for a in (*eqn.inputs, *eqn.outputs):
+                if type(a) is Var and a not in inner:
+                    ends[a] = max(weight, ends.get(a, 0.0))
+        return {
+            root: (flops, sum(w * a.type.nbytes for a, w in moved[root].items()))
+            for root, flops in work.items()
+        }
+
+    def _fused(self) -> set[Var]:
+        """Values that elementwise equations make for each other alone."""
+        made = {v for i in self.joined for v in self.eqns[i].outputs}
+        others = (e for i, e in enumerate(self.eqns) if i not in self.joined)
+        read = {a for e in others for a in e.inputs}
+        carried = {w for _, w in self.sheet.carries}
+        return made - read - carried - set(self.fn.results)
 
     def _specs(self, members: Sequence[Var]) -> list[Spec]:
         """Layouts of a class: all legal ones, and sums left open."""

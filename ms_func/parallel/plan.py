@@ -51,6 +51,8 @@ class Plan:
         options: what was asked for.
         memory: what the program holds.
         seconds: time the search took.
+        names: what the user calls the last parameters; those before are values that the function
+            captured.
     """
 
     mesh: AbstractMesh
@@ -59,6 +61,7 @@ class Plan:
     options: Options
     memory: Memory
     seconds: float
+    names: tuple[str, ...] = ()
 
     @property
     def fn(self) -> Function:

@@ -93,8 +93,20 @@ def _names(plan: Any, axes: Sequence[int]) -> tuple[Any, ...]:
 
 
 def table(plan: Any) -> str:
-    """The plan as text: totals, and one row per distinct equation."""
-    return "\n".join([*_totals(plan), "", *_layout(_HEAD, _rows(plan))])
+    """The plan as text: totals, layouts of arguments, and one row per distinct equation."""
+    return "\n".join(
+        [
+            *_totals(plan),
+            "",
+            *_layout(_ARGUMENTS, _arguments(plan)),
+            "",
+            *_layout(_HEAD, _rows(plan)),
+            "",
+            "split: index notation of the operation, and by which mesh axes each index is cut; "
+            "communication: of one such row,",
+            "bytes that each device sends in one run",
+        ]
+    )
 
 
 def _totals(plan: Any) -> list[str]:
@@ -105,17 +117,60 @@ def _totals(plan: Any) -> list[str]:
         kinds[f"{c.kind.replace('_', '-')} over {','.join(map(str, c.axes))}"] += c.wire  # type: ignore[assignment]
     choices = sum(len(n.choices) for n in graph.nodes)
     proof = "optimal" if solution.exact else f"within {_gap(solution):.1%} of the optimum"
+    peak, held = plan.peak_bytes, _state(plan)
     return [
         f"Plan of `{plan.fn.name}` on {axes} ({plan.mesh.size} devices), objective "
         f"{plan.options.objective}",
-        f"  sends   {plan.wire_bytes / _MIB:.2f} MiB per device and run",
-        *(f"          {b / _MIB:.2f} MiB  {kind}" for kind, b in kinds.most_common()),
+        f"  sends   {_bytes(plan.wire_bytes)} per device and run",
+        *(f"          {_bytes(b)}  {kind}" for kind, b in kinds.most_common()),
         f"  works   {plan.redundancy:.3f} times the ideal share of each device",
-        f"  holds   {plan.peak_bytes / _MIB:.2f} MiB per device at most, {_state(plan) / _MIB:.2f} "
-        "MiB of it arguments",
+        *_seconds(plan),
+        f"  holds   about {_bytes(peak)} per device at most: {_bytes(held)} arguments, the rest "
+        "estimated",
         f"  search  {plan.seconds:.2f} s, {proof}; {choices} choices at {len(graph.nodes)} nodes, "
         f"{graph.dropped} left out because they leave devices idle",
     ]
+
+
+def _seconds(plan: Any) -> list[str]:
+    """Predicted time, where that is what was minimised."""
+    if plan.options.objective != "time":
+        return []
+    pairs = list(zip(plan.graph.nodes, plan.solution.choices, strict=True))
+    work = sum(float(n.work[c]) for n, c in pairs)
+    whole = plan.graph.problem().price(plan.solution.choices)
+    return [
+        f"  takes   {whole * 1e3:.3f} ms by the rates of the kind of device: {work * 1e3:.3f} ms "
+        f"work, {(whole - work) * 1e3:.3f} ms communication"
+    ]
+
+
+def _bytes(size: float) -> str:
+    """A number of bytes in the unit that suits it."""
+    for unit, name in ((2**30, "GiB"), (_MIB, "MiB"), (2**10, "KiB")):
+        if size >= 0.5 * unit:
+            return f"{size / unit:.2f} {name}"
+    return f"{size:.0f} B"
+
+
+_ARGUMENTS = ("argument", "type", "layout", "each device")
+
+
+def _arguments(plan: Any) -> list[tuple[str, ...]]:
+    """One row per type and layout of parameters."""
+    params = plan.fn.params
+    names = [f"captured {k}" for k in range(len(params) - len(plan.names))] + list(plan.names)
+    places: dict[tuple[str, ...], list[str]] = {}
+    for name, v, s in zip(names, params, plan.in_shardings, strict=True):
+        held = plan.graph.model.local_bytes(v.type.nbytes, plan.spec(v))
+        places.setdefault((str(v.type), str(s.spec), _bytes(held)), []).append(name)
+    return [(_listed(found), *row) for row, found in places.items()]
+
+
+def _listed(names: Sequence[str], most: int = 3) -> str:
+    """The first names, and how many there are."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown}, ... ({len(names)})"
 
 
 def _gap(solution: Any) -> float:
@@ -146,7 +201,7 @@ def _rows(plan: Any) -> list[tuple[str, ...]]:
         if share < 0.005 and not sent:
             continue
         text = "; ".join(
-            f"{c.kind.replace('_', '-')}@{','.join(map(str, c.axes))} {c.wire / _MIB:.2f} MiB"
+            f"{c.kind.replace('_', '-')}@{','.join(map(str, c.axes))} {_bytes(c.wire)}"
             for c in sent
         )
         rows[
@@ -239,17 +294,21 @@ def _amount(plan: Any, price: float) -> str:
 
 
 class Verification(NamedTuple):
-    """Predicted beside compiled traffic.
+    """Predicted beside compiled traffic and memory.
 
     Attributes:
         predicted: bytes that each device sends, as planned.
         compiled: the same, as compiled.
         found: the collectives of the compiled program.
+        peak: bytes that each device holds at most, as planned.
+        allocated: the same, as compiled; None where that is known from a text only.
     """
 
     predicted: float
     compiled: float
     found: tuple[Collective, ...]
+    peak: float
+    allocated: float | None
 
     @property
     def surplus(self) -> float:
@@ -265,8 +324,17 @@ class Verification(NamedTuple):
                 f"predicted {self.predicted / _MIB:.3f} MiB, compiled {self.compiled / _MIB:.3f} "
                 "MiB per device and run",
                 *(f"  {b / _MIB:.3f} MiB  {k} over {n}" for (k, n), b in kinds.most_common()),
+                *self._memory(),
             ]
         )
+
+    def _memory(self) -> list[str]:
+        if self.allocated is None:
+            return []
+        return [
+            f"holds: predicted {self.peak / _MIB:.3f} MiB, compiled {self.allocated / _MIB:.3f} "
+            "MiB per device at most"
+        ]
 
 
 def verify(plan: Any, compiled: Any) -> Verification:
@@ -276,6 +344,11 @@ def verify(plan: Any, compiled: Any) -> Verification:
         plan: the plan.
         compiled: result of `lower(...).compile()`, or the text of the optimised program.
     """
-    text = compiled if isinstance(compiled, str) else compiled.as_text()
+    text, allocated = compiled, None
+    if not isinstance(compiled, str):
+        text, seen = compiled.as_text(), compiled.memory_analysis()
+        results = seen.output_size_in_bytes - seen.alias_size_in_bytes
+        allocated = seen.argument_size_in_bytes + results + seen.temp_size_in_bytes
     found = tuple(collectives(text, plan.mesh.size))
-    return Verification(plan.wire_bytes, sum(c.wire for c in found), found)
+    sent = sum(c.wire for c in found)
+    return Verification(plan.wire_bytes, sent, found, plan.peak_bytes, allocated)

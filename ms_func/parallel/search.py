@@ -29,6 +29,7 @@ import numpy as np
 
 from ms_func.parallel.descent import descend
 from ms_func.parallel.problem import Problem
+from ms_func.parallel.repeats import alike, tied
 
 LIMIT = 3_000_000
 """Largest table, in entries, that elimination may build."""
@@ -46,6 +47,10 @@ PATIENCE = 0.1
 GAP = 1e-3
 """Distance from the optimum, as a share of the price, that is good enough from then on; it grows
 with the time, to 1 % at the end: prices are not known better than that."""
+
+LULL = 4.0
+"""The search ends when nothing cheaper was found for the longest part of the time: after this many
+times what it took to find the best, but not within the first fifth of the time."""
 
 _HUGE = 1e30
 """In place of infinity where differences are taken."""
@@ -247,18 +252,20 @@ class _Branching:
         self.problem, self.limit = problem, limit
         self.start = monotonic()
         self.seconds, self.patience = seconds, PATIENCE * seconds
-        self.deadline = self.start + seconds
         self.middle = min(MIDDLE, limit)
         self.bound = -math.inf
         self.took = 0.0  # by the last run with nothing fixed, unless it was the largest
         self.best: list[int] = []
         self.price = math.inf
+        self.found = 0.0  # when
         self.largest = 0
         self.missed = math.inf
 
     def run(self) -> Solution:
         """Cheapest choices, or the best found until the deadline."""
         first = self._root(min(COARSE, self.limit))
+        if not self._closed():
+            self._repeat()
         if not self._closed() and self.middle > COARSE:
             first = self._root(self.middle)
         first = self._larger(first, SHARE * self.seconds)
@@ -297,12 +304,24 @@ class _Branching:
         price = self.problem.price(choices)
         if not self.best or price < self.price:
             self.best, self.price = choices, price
+            self.found = monotonic() - self.start
+
+    def _repeat(self) -> None:
+        """Choices under which all that is alike is treated alike."""
+        for classes in alike(self.problem):
+            run = _Elimination(tied(self.problem, classes), {}, self.middle)
+            self._keep([run.choices[c] for c in classes])
 
     def _descend(self) -> None:
         """Choices found axis by axis: with something cheap at hand, branching cuts more off."""
         solver = lambda p: _Elimination(p, {}, self.middle).choices  # noqa: E731
-        for choices in descend(self.problem, solver, lambda: monotonic() > self.deadline):
+        for choices in descend(self.problem, self.best, solver, self._late):
             self._keep(choices)
+
+    def _late(self) -> bool:
+        """Whether to stop: time is up, or has gone by for long without anything cheaper."""
+        spent = monotonic() - self.start
+        return spent > self.seconds or spent > max(2 * self.patience, LULL * self.found)
 
     def _closed(self, bound: float = -math.inf) -> bool:
         """Whether nothing above a bound, and that of everything, can be worth looking for."""
@@ -318,7 +337,7 @@ class _Branching:
         (node, _), *_ = sorted(above.blame.items(), key=lambda item: (-item[1], item[0]))
         tried = []
         for c in range(len(self.problem.nodes[node])):
-            if monotonic() > self.deadline or self._closed():
+            if self._late() or self._closed():
                 self.missed = min(self.missed, above.bound)
                 return
             inner = {**fixed, node: c}
@@ -328,7 +347,7 @@ class _Branching:
         for bound, _, inner, run in tried:
             if not run.blame:  # all there is below it was seen
                 continue
-            if not self._closed(bound) and monotonic() < self.deadline:
+            if not self._closed(bound) and not self._late():
                 self._branch(inner, run)
             else:
                 self.missed = min(self.missed, bound)

@@ -390,6 +390,13 @@ def _cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) ->
     return Cost(2.0 * outs[0].size * each, 0.0, moved)
 
 
+def _orders(*ranks: int, **params: Any) -> list[tuple[int, ...] | None]:
+    """Images have their features last, kernels the features of the result."""
+    lhs, rhs, out = params["dimension_numbers"]
+    wanted = (lhs[0], *lhs[2:], lhs[1]), (*rhs[2:], rhs[1], rhs[0]), (out[0], *out[2:], out[1])
+    return [None if list(w) == sorted(w) else w for w in wanted]
+
+
 conv_general_dilated_p = register(
     Primitive(
         "conv_general_dilated",
@@ -401,6 +408,7 @@ conv_general_dilated_p = register(
         batch=_batch,
         shard=_shard,
         local=_local,
+        orders=_orders,
         cost=_cost,
         sums=MADE,
     )

@@ -357,6 +357,18 @@ def _cost(
     return Cost(2.0 * outs[0].size * contracted, 0.0, moved)
 
 
+def _orders(*ranks: int, dimension_numbers: Numbers, **params: Any) -> list[tuple[int, ...] | None]:
+    """Batches, then rows and columns of a matrix, which may stand turned where it is one."""
+    found: list[tuple[int, ...] | None] = []
+    for n, rank, summed, batch in zip((0, 1), ranks, *dimension_numbers, strict=True):
+        free = [d for d in range(rank) if d not in summed and d not in batch]
+        rows, turned = (*batch, *free, *summed), (*batch, *summed, *free)
+        may_turn = n == 1 or bool(batch) or rank == 2
+        stands = [*rows] == sorted(rows) or (may_turn and [*turned] == sorted(turned))
+        found.append(None if stands else turned if n else rows)
+    return [*found, None]
+
+
 dot_general_p = register(
     Primitive(
         "dot_general",
@@ -369,6 +381,7 @@ dot_general_p = register(
         shard=_shard,
         cost=_cost,
         sums=MADE,
+        orders=_orders,
     )
 )
 

@@ -21,7 +21,7 @@ from ms_func_ascend import (
     write,
 )
 from ms_func_ascend.prototypes import NAME_OF, attribute_number, file_number, lookup
-from ms_func_ascend.wire import decode, encode
+from ms_func_ascend.wire import WireError, decode, encode
 from tests.support.ascend import module, values
 
 F32, I32, BOOL = np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.bool_)
@@ -263,6 +263,7 @@ BREAKS: dict[str, Any] = {
     "arguments are not numbered": lambda m: _op(m, "Data")["attr"].update(index={"i": 4}),
     "does not fill": lambda m: _op(m, "Const")["attr"]["value"]["t"].update(data=b"1"),
     "no known dtype": lambda m: _op(m, "Add", 2)["output_desc"][0].update(dtype=99),
+    "or a node no type": lambda m: _op(m, "Add", 2).pop("type"),
     "contains itself": lambda m: _op(m, "While")["subgraph_name"].__setitem__(0, "main"),
 }  # fmt: skip
 
@@ -271,6 +272,20 @@ BREAKS: dict[str, Any] = {
 def test_broken_files_are_refused(reason: str) -> None:
     with pytest.raises(GraphError, match=reason):
         from_bytes(_broken(BREAKS[reason]))
+
+
+def test_files_with_wrong_bytes_are_refused_or_read() -> None:
+    """Bytes changed, taken out and put in: an error of the format or of the graph, or nothing."""
+    rng, data = np.random.default_rng(0), to_bytes(translate(WHILE))
+    refused = 0
+    for _ in range(400):
+        place, count = int(rng.integers(len(data))), int(rng.integers(3))
+        new = data[:place] + rng.bytes(int(rng.integers(3))) + data[place + count :]
+        try:
+            from_bytes(new)
+        except (GraphError, WireError):
+            refused += 1
+    assert refused > 100
 
 
 def test_every_operator_written_is_in_the_table_with_its_ports() -> None:

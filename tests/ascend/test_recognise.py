@@ -86,6 +86,11 @@ FORWARD: Cases = {
         lambda x, *given: (lambda g, b, m, v: (x - m) / mnp.sqrt(v + 1e-3) * g + b)(
             *[c[:, None, None] for c in given]), (normal(2, 3, 5, 5), *GIVEN), {"BNInfer": 1},
     ),
+    "batch norms of both layouts of one tensor": (
+        lambda x: [(x - x.mean(a, keepdims=True)) / mnp.sqrt(x.var(a, keepdims=True) + 1e-5)
+                   for a in ((0, 1, 2), (0, 2, 3))], (normal(3, 4, 5, 4),),
+        {"BNTrainingReduce": 2, "BNTrainingUpdateV2": 2},
+    ),
     "a sum with a multiple": (lambda x, y: x - 0.3 * y, (X, X[::-1].copy()), {"Axpy": 1}),
 }  # fmt: skip
 
@@ -123,6 +128,8 @@ def batch_norm(x: Any, gamma: Any, beta: Any, axes: tuple[int, ...]) -> Any:
     return (x - mean) / mnp.sqrt(variance + 1e-5) * gamma + beta
 
 
+AT_TURNS = np.array([-40, -5, -0.5, 0, 0, 0.1, 2, 6, 6, 7, 3e4, -1e6], np.float32)
+"""Arguments where functions have two slopes, and far away ones."""
 STATE = X, X[::-1].copy(), X**2, np.cos(X), np.float32(0.1)
 TRAINING: Cases = {
     "softmax": (slope(nn.softmax), (X,), {"SoftmaxV2": 1, "SoftmaxGrad": 1}),
@@ -132,13 +139,18 @@ TRAINING: Cases = {
         slope(lambda x: nn.gelu(x, approximate=False)), (X,), {"GeluV2": 1, "GeluGradV2": 1},
     ),
     "silu": (slope(nn.silu), (X,), {"Swish": 1, "SwishGrad": 1}),
-    "relu": (slope(nn.relu), (X,), {"Relu": 1, "ReluGrad": 1}),
-    "leaky relu": (slope(nn.leaky_relu), (X,), {"LeakyRelu": 1, "LeakyReluGrad": 1}),
+    "relu": (slope(nn.relu), (AT_TURNS,), {"Relu": 1, "ReluGrad": 1}),
+    "leaky relu": (
+        slope(lambda x: mnp.where(x > 0, x, 0.2 * x)), (AT_TURNS,),
+        {"LeakyRelu": 1, "LeakyReluGrad": 1},
+    ),
     "tanh": (slope(mnp.tanh), (X,), {"Tanh": 1, "TanhGrad": 1}),
     "sigmoid": (slope(nn.sigmoid), (X,), {"Sigmoid": 1, "SigmoidGrad": 1}),
     "elu": (slope(nn.elu), (X,), {"Elu": 1, "EluGrad": 1}),
     "softplus": (slope(nn.softplus), (X,), {"Softplus": 1, "SoftplusGrad": 1}),
-    "relu up to six": (slope(nn.relu6), (4 * X,), {"Relu6": 1, "Relu6Grad": 1}),
+    "relu up to six": (
+        slope(nn.relu6), (AT_TURNS,), {"Relu6": 1, "Relu6Grad": 1},
+    ),
     "layer norm": (
         slope(layer_norm), (X, GAMMA, BETA), {"LayerNormV3": 1, "LayerNormGradV3": 1},
     ),
@@ -254,6 +266,15 @@ NEAR_MISSES = {
     "leaky on the wrong side": off(lambda x: mnp.where(x > 0, 0.1 * x, x), X),
     "a maximum with another number": off(lambda x: mnp.maximum(x, 1e-3), X),
     "a number added": off(lambda x: x + 1e-6, X),
+    "a bound far away": off(lambda x: mnp.clip(x, 0, 100), AT_TURNS),
+    "a lower bound far away": off(lambda x: mnp.where(x < -100, -1.0, nn.relu(x)), AT_TURNS),
+    "a bound close to 0": off(lambda x: mnp.log(mnp.clip(nn.sigmoid(x), 1e-7, 1.0)), AT_TURNS),
+    "a number close to 0 added": off(lambda x: mnp.log(nn.sigmoid(x) + 1e-8), AT_TURNS),
+    "a bounded factor": off(
+        lambda x: mnp.minimum(mnp.exp(x), 30) * nn.sigmoid(x), 0.1 * AT_TURNS[:-2]),
+    "half a gradient at 0": off(slope(lambda x: mnp.maximum(x, 0)), AT_TURNS),
+    "another gradient at 0": off(slope(nn.leaky_relu), AT_TURNS),
+    "half a gradient at six": off(slope(lambda x: mnp.clip(x, 0, 6)), AT_TURNS),
     "sums of columns": off(
         lambda x: (lambda e: e / e.sum(0))(mnp.exp(x - x.max(-1, keepdims=True))), X),
     "exponentials that are used": off(
@@ -264,6 +285,11 @@ NEAR_MISSES = {
     "unbiased variance": off(
         lambda x: (x - x.mean(-1, keepdims=True))
         / mnp.sqrt(mnp.var(x, -1, keepdims=True, ddof=1) + 1e-5), X),
+    "unbiased variance of many": off(
+        lambda x: (x - x.mean(-1, keepdims=True))
+        / mnp.sqrt(mnp.var(x, -1, keepdims=True, ddof=1) + 1e-5), normal(2, 512)),
+    "mean square of all but one": off(
+        lambda x: x * lax.rsqrt((x * x).sum(-1, keepdims=True) / 511 + 1e-6), normal(2, 512)),
     "mean of other rows": off(
         lambda x: (x - x.mean(0, keepdims=True))
         / mnp.sqrt(mnp.var(x, -1, keepdims=True) + 1e-5), X),
@@ -282,7 +308,7 @@ NEAR_MISSES = {
 }  # fmt: skip
 PLAIN = {"Sigmoid", "Tanh", "Mul", "Add", "ReduceSum", "RealDiv", "Neg", "SelectV2", "Reshape",
          "ReduceAny", "LogicalNot", "LogicalAnd", "Sub", "Sqrt", "Sin", "Cos", "Cast", "Pow",
-         "IsNan", "Greater", "Axpy"}  # fmt: skip
+         "IsNan", "Greater", "Axpy", "Equal"}  # fmt: skip
 FUSED = {op for _, _, found in [*FORWARD.values(), *TRAINING.values()] for op in found} - PLAIN
 FUSED |= {"FlashAttentionScore", "FlashAttentionScoreGrad"}
 
@@ -298,7 +324,10 @@ def test_near_misses_are_left_alone() -> None:
 
 PARTLY = {"attention whose weights are read": {"SoftmaxV2", "SoftmaxGrad"},
     "attention with another scale on the way back": {"SoftmaxV2", "SoftmaxGrad"},
-"halves the other way round": {"Swish"}, "scale of rows": {"RmsNorm"}} | {
+"half a gradient at 0": {"Relu"}, "another gradient at 0": {"LeakyRelu"},
+    "half a gradient at six": {"Relu"}, "a lower bound far away": {"Relu"},
+    "a bound far away": {"Relu"}, "a bounded factor": {"SoftplusGrad"},
+    "halves the other way round": {"Swish"}, "scale of rows": {"RmsNorm"}} | {
     name: {"SoftmaxV2"}
     for name in ("weights that are used", "weights of queries", "wide heads")
 }  # fmt: skip

@@ -391,3 +391,28 @@ def test_a_layout_may_be_a_single_device():
             assert found.tolist() == [0, 2, 4]
             assert found.devices() == {jax.devices()[0]}
         assert jax.grad(lambda x: twice(x).sum())(x).tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize("given", ["1.5", ["1", "2"], [1, "2"], b"3", np.array(["4"]), [["5"]]])
+def test_texts_are_numbers_where_a_dtype_is_given(given):
+    """The oracle is NumPy."""
+    with as_jax() as jax:
+        want = np.asarray(given, "float32")
+        for got in (jax.numpy.float32(given), jax.numpy.asarray(given, dtype="float32")):
+            assert got.dtype == want.dtype
+            np.testing.assert_array_equal(got, want)
+        with pytest.raises(TypeError, match="not a valid"):
+            jax.numpy.asarray(given)
+        with pytest.raises(TypeError, match="complex"):
+            jax.numpy.float32([1j])
+
+
+@pytest.mark.parametrize("shift", [1.0, 1.5, -2.5, (1.0, 2.0), np.float32(3)])
+def test_a_shift_may_be_a_float(shift):
+    """The oracle is NumPy's `roll` by the whole part."""
+    x = np.arange(5)
+    want = np.roll(x, np.trunc(np.sum(shift)).astype(int))
+    with as_jax() as jax:
+        np.testing.assert_array_equal(jax.numpy.roll(x, shift, axis=0), want)
+        traced = jax.jit(lambda s: jax.numpy.roll(x, s, axis=0))(np.asarray(shift, "f"))
+        np.testing.assert_array_equal(traced, want)

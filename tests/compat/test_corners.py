@@ -390,6 +390,28 @@ def test_results_of_loops_and_branches_are_weak_where_all_are():
         assert lax.cond(True, lambda: 1.0, lambda: 2.0).weak_type
 
 
+@pytest.mark.parametrize(
+    ("bounds", "traced"), [((0, 3), ("int32", True)), ((np.int8(0), np.int8(3)), ("int8", False))]
+)
+def test_places_of_loops_between_known_bounds_are_weak(bounds, traced):
+    """As in JAX: of bounds that are operands a place has the dtype, and is weak where both are."""
+    seen = []
+    with as_jax() as jax:
+
+        def step(i, value):
+            seen.append((jax.typeof(i).dtype.name, jax.typeof(i).weak_type))
+            return value + i * 100
+
+        start = jax.numpy.int8(1)
+        total = jax.lax.fori_loop(*bounds, step, jax.numpy.int32(1))
+        assert int(total) == 301
+        assert jax.lax.fori_loop(*bounds, lambda i, value: value + i, start).dtype == "int8"
+        jax.jit(lambda lo, hi: jax.lax.fori_loop(lo, hi, lambda i, v: (step(i, 0), v)[1], 0))(
+            *bounds
+        )
+    assert (seen[0], seen[-1]) == (("int32", True), traced)
+
+
 def test_bits_of_complex_numbers():
     x = np.array([[1 + 2j, 3]], "c8")
     for kind in ("f4", "i4", "u1", "c8"):

@@ -37,7 +37,8 @@ def test_predicted_memory_is_near_that_of_the_compiler(net):
     )
     assert arguments == seen.argument_size_in_bytes
     whole = seen.argument_size_in_bytes + seen.temp_size_in_bytes
-    assert plan.peak_bytes == pytest.approx(whole, rel=0.2)
+    assert plan.peak_bytes == pytest.approx(whole, rel=0.1)
+    assert plan.verify(lowered.compile()).allocated == pytest.approx(whole, rel=1e-3)
 
 
 def test_a_limit_is_kept_and_costs_traffic():
@@ -57,7 +58,7 @@ def test_arguments_are_split_further_as_the_limit_falls():
         model = plan.graph.model
         return sum(model.local_bytes(v.type.nbytes, plan.spec(v)) for v in plan.fn.params)
 
-    held = [state(planned(mlp(4096), limit)[0]) for limit in (None, "26.1MiB", "22MiB")]
+    held = [state(planned(mlp(4096), limit)[0]) for limit in (None, "28MiB", "26.1MiB")]
     assert held[0] > held[1] > held[2]
 
 

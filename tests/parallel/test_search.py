@@ -5,9 +5,14 @@ import itertools
 import numpy as np
 import pytest
 
+import ms_func as ms
+import ms_func.numpy as mnp
+from ms_func import lax
 from ms_func.parallel.descent import descend
 from ms_func.parallel.problem import Problem
+from ms_func.parallel.repeats import alike, tied
 from ms_func.parallel.search import solve
+from ms_func.sharding import Mesh
 
 
 def random_problem(seed, nodes=8, choices=6):
@@ -60,7 +65,8 @@ def test_descent_over_axes_is_no_worse_than_any_coarser_mesh():
         same = np.flatnonzero(pairs[:, 0] == pairs[:, 1])
         coarse = Problem([v[same] for v in problem.nodes])
         coarse.edges = {key: m[np.ix_(same, same)] for key, m in problem.edges.items()}
-        found = list(descend(problem, lambda p: solve(p).choices, lambda: False))
+        solver = lambda p: solve(p).choices  # noqa: E731
+        found = list(descend(problem, [0] * 6, solver, lambda: False))
         prices = [problem.price(f) for f in found]
         assert prices[0] == pytest.approx(brute_force(coarse))
         assert brute_force(problem) - 1e-9 <= min(prices) <= prices[0]
@@ -72,6 +78,52 @@ def test_descent_over_axes_is_no_worse_than_any_coarser_mesh():
                 (i, j): m[np.ix_(keep[i], keep[j])] for (i, j), m in problem.edges.items()
             }
             assert brute_force(near) >= min(prices) - 1e-9
+
+
+def test_what_is_alike_is_treated_alike():
+    """A chain of equal steps, as of a recurrence written step by step."""
+    rng = np.random.default_rng(0)
+    step, weight, link, read = rng.random(4), rng.random(4), rng.random((4, 4)), rng.random((4, 4))
+    place = np.arange(4)[:, None]
+    problem = Problem([weight, *[step] * 30], places=[place] * 31)
+    for i in range(1, 31):
+        problem.add_edge(0, i, read)
+        if i > 1:
+            problem.add_edge(i - 1, i, link)
+    sizes = [max(classes) + 1 for classes in alike(problem)]
+    assert sizes == sorted(sizes)
+    assert sizes[0] == 1
+    assert sizes[-1] < 31
+    for classes in alike(problem):
+        small = tied(problem, classes)
+        choices = rng.integers(0, 4, len(small.nodes))
+        assert small.price(choices) == pytest.approx(problem.price([choices[c] for c in classes]))
+
+
+def test_recurrences_written_step_by_step_are_planned_like_loops():
+    def plan(cell):
+        def loss(w, x):
+            return (cell(w, x) ** 2).mean()
+
+        f = ms.shard(ms.grad(loss), mesh=Mesh((2, 4), ("d", "m")), objective="communication",
+                     search_seconds=1)  # fmt: skip
+        w = {"x": ms.ShapeDtypeStruct((64, 128), "float32"),
+             "h": ms.ShapeDtypeStruct((128, 128), "float32")}  # fmt: skip
+        return f.plan(w, ms.ShapeDtypeStruct((12, 32, 64), "float32"))
+
+    def step(w, h, x):
+        return mnp.tanh(x @ w["x"] + h @ w["h"])
+
+    def unrolled(w, x):
+        h = mnp.zeros((32, 128))
+        for t in range(12):
+            h = step(w, h, x[t])
+        return h
+
+    def looped(w, x):
+        return lax.scan(lambda h, x: (step(w, h, x), None), mnp.zeros((32, 128)), x)[0]
+
+    assert plan(unrolled).wire_bytes <= 1.01 * plan(looped).wire_bytes
 
 
 def test_optimum_equals_mixed_integer_programming():

@@ -240,7 +240,8 @@ def _input_gradient(
             return None
         pads.append((reach - low, reach - high + unreached))
     forward = Conv(conv.spread, tuple(pads), (1, 1), conv.dilations, conv.groups)
-    if forward.out(out, kernel.shape[2:]) != list(image.shape[2:]) or not _small(forward, kernel):
+    fits = forward.out(out, kernel.shape[2:]) == list(image.shape[2:])
+    if not fits or not _small(forward, kernel.shape[2:]):
         return None
     weights = _exchanged(e, kernel, conv.groups)
     shape = [image.shape[0], kernel.shape[0], *out]
@@ -250,10 +251,11 @@ def _input_gradient(
     )[0]  # fmt: skip
 
 
-def _small(conv: Conv, kernel: Tensor) -> bool:
+def _small(conv: Conv, kernel: Sequence[int]) -> bool:
+    """Whether the operators take a convolution with a filter of so many rows and columns."""
     return (max(conv.strides) <= 63 and max(conv.dilations) <= 255
             and all(0 <= p <= 255 for pair in conv.pads for p in pair)
-            and max(kernel.shape[2:]) <= LONGEST)  # fmt: skip
+            and max(kernel) <= LONGEST)  # fmt: skip
 
 
 def _exchanged(e: Emitter, kernel: Tensor, groups: int) -> Tensor:
@@ -303,20 +305,11 @@ def _filter_gradient(
     larger = math.prod(kernel.shape[2:]) > math.prod(out)
     if 0 in out or not (larger or (groups == 1 and conv.certain)):
         return None
-    pads = []
-    for d in range(2):
-        low, step, back = conv.pads[d][0], conv.dilations[d], kernel.shape[2 + d]
-        needed = conv.strides[d] * (out[d] - 1) + 1 + (back - 1) * step - image.shape[2 + d] - low
-        after = max(needed, 0)
-        if low < 0 or after - needed >= step:
-            return None
-        pads.append((low, after))
-    forward = Conv(conv.dilations, tuple(pads), (1, 1), conv.strides, groups)
+    pads = [_forward_pads(conv, d, image.shape, kernel.shape, out[d]) for d in range(2)]
+    forward = Conv(conv.dilations, tuple(p for p in pads if p), (1, 1), conv.strides, groups)
     channels, rows = image.shape[:2]
     shape = [kernel.shape[0], channels // groups, *out]
-    probe = (max(forward.strides) <= 63 and max(forward.dilations) <= 255 and max(out) <= LONGEST
-             and all(p <= 255 for pair in pads for p in pair))  # fmt: skip
-    if not probe or rows != kernel.shape[1]:
+    if None in pads or not _small(forward, out) or rows != kernel.shape[1]:
         return None
     held = np.dtype(np.float16) if dtype == np.dtype(np.float16) else F32
     x = e.transpose(e.cast(image, held), [1, 0, 2, 3])
@@ -328,40 +321,51 @@ def _filter_gradient(
     return e.cast(e.transpose(made, [1, 0, 2, 3]), dtype)
 
 
+def _forward_pads(
+    conv: Conv, d: int, image: Sequence[int], kernel: Sequence[int], out: int
+) -> tuple[int, int] | None:
+    """Padding of the convolution that one is the filter's gradient of, along dimension d."""
+    low, step, back = conv.pads[d][0], conv.dilations[d], kernel[2 + d]
+    needed = conv.strides[d] * (out - 1) + 1 + (back - 1) * step - image[2 + d] - low
+    after = max(needed, 0)
+    return None if low < 0 or after - needed >= step else (low, after)
+
+
 def _peeled(e: Emitter, image: Tensor, kernel: Tensor, conv: Conv, dtype: np.dtype) -> Tensor:
     """Sum over the filter positions of the first spatial dimension, the rest one rank lower."""
     if conv.rank == 0:
         return _grouped_product(e, image, kernel, conv.groups, dtype)
     if math.prod(kernel.shape[2:]) > PEEL_LIMIT:
-        narrow = is_float(dtype) and dtype.itemsize <= 4 and conv.rank <= 2
-        fix = (
-            "use strides below 64 and dilations below 256"
-            if narrow
-            else ("use float32, and at most two spatial dimensions of the filter longer than 1")
-        )
-        raise Unsupported(f"a {dtype.name} convolution with a filter of {list(kernel.shape[2:])} "
-                          f"and steps of {list(conv.strides)}", fix)  # fmt: skip
+        raise _too_many(kernel, conv, dtype)
     image, conv = _without_spread(e, image, conv)
     image, conv = _without_padding(e, image, conv)
-    out = conv.out(image.shape[2:], kernel.shape[2:])
+    (n, c), out = image.shape[:2], conv.out(image.shape[2:], kernel.shape[2:])[0]
     inner = replace(conv, strides=conv.strides[1:], pads=conv.pads[1:], spread=conv.spread[1:],
                     dilations=conv.dilations[1:])  # fmt: skip
-    n, c = image.shape[:2]
     total: Tensor | None = None
     for p in range(kernel.shape[2]):
         start = p * conv.dilations[0]
-        stop = start + (out[0] - 1) * conv.strides[0] + 1
+        stop = start + (out - 1) * conv.strides[0] + 1
         piece = e.slice_axis(image, 2, start, stop, conv.strides[0])
-        rest = piece.shape[3:]
         rows = e.transpose(piece, [0, 2, 1, *range(3, len(piece.shape))])
-        flat = e.reshape(rows, (n * out[0], c, *rest))
         weights = e.slice_axis(kernel, 2, p, p + 1)
         weights = e.reshape(weights, (*kernel.shape[:2], *kernel.shape[3:]))
+        flat = e.reshape(rows, (n * out, c, *piece.shape[3:]))
         made = convolve(e, flat, weights, inner, dtype)
         total = made if total is None else a.add(e, total, made)
     assert total is not None
-    split = e.reshape(total, (n, out[0], *total.shape[1:]))
+    split = e.reshape(total, (n, out, *total.shape[1:]))
     return e.transpose(split, [0, 2, 1, *range(3, len(split.shape))])
+
+
+def _too_many(kernel: Tensor, conv: Conv, dtype: np.dtype) -> Unsupported:
+    narrow = is_float(dtype) and dtype.itemsize <= 4 and conv.rank <= 2
+    return Unsupported(
+        f"a {dtype.name} convolution with a filter of {list(kernel.shape[2:])} and steps of "
+        f"{list(conv.strides)}",
+        "use strides below 64 and dilations below 256" if narrow else
+        "use float32, and at most two spatial dimensions of the filter longer than 1",
+    )  # fmt: skip
 
 
 def _grouped_product(

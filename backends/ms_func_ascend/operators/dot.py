@@ -219,10 +219,11 @@ def _summed(e: Emitter, x: Tensor, y: Tensor, wide: np.dtype) -> Tensor:
     last, steps = len(x.shape) - 1, x.shape[-1]
     shape = np.broadcast_shapes(x.shape, y.shape)
     if steps > 1 and math.prod(shape) > PRODUCT_LIMIT:
-        halves = [
-            _summed(e, *(e.slice_axis(v, last, *cut) for v in (x, y)), wide)
-            for cut in ((0, steps // 2), (steps // 2, steps))
-        ]
-        return a.add(e, *halves)
+        half = steps // 2
+        low, high = (
+            _summed(e, e.slice_axis(x, last, *cut), e.slice_axis(y, last, *cut), wide)
+            for cut in ((0, half), (half, steps))
+        )
+        return a.add(e, low, high)
     product = e.cast(a.multiply(e, x, y), wide)
     return e.one("ReduceSum", [product, e.ints([last])], shape[:-1], wide)

@@ -63,6 +63,16 @@ class _Rows:
         self.count = math.prod(self.shape[d] for d in self.moving)
         self.width = math.prod(self.shape[d] for d in self.whole)
         self.index_type = I32 if self.count < 2**31 else I64
+        self.order = [*self.moving, *self.whole]
+
+    def apart(self, x: Tensor) -> Tensor:
+        """The operand, or one like it, as rows."""
+        return self.e.reshape(self.e.transpose(x, self.order), (self.count, self.width))
+
+    def together(self, rows: Tensor) -> Tensor:
+        """Rows as an operand."""
+        shaped = self.e.reshape(rows, [self.shape[d] for d in self.order])
+        return self.e.transpose(shaped, [int(p) for p in np.argsort(self.order)])
 
     def _column(self, indices: Tensor, k: int) -> Tensor:
         last = len(indices.shape) - 1
@@ -151,11 +161,10 @@ def _gather(t: Any, op: Any, x: Tensor, indices: Tensor) -> Tensor:
         after = [("offset", d) for d in rows.whole if d > axis]
         labels = [*before, *labels, *own, *after]
     else:
-        flat = e.transpose(x, [*rows.moving, *rows.whole])
         numbers = rows.numbers()
-        made = e.rows(e.reshape(flat, (rows.count, rows.width)), numbers)
+        made = e.rows(rows.apart(x), numbers)
         made = e.reshape(made, [*numbers.shape, *(x.shape[d] for d in rows.whole)])
-        labels += [("offset", d) for d in (*rows.moving, *rows.whole)]
+        labels += [("offset", d) for d in rows.order]
     return _arranged(e, made, labels, dropped, dims.get("offset_dims", []))
 
 
@@ -182,39 +191,36 @@ def _arranged(
 
 @rule("scatter")
 def _scatter(t: Any, op: Any, *operands: Tensor) -> list[Tensor]:
-    e, n = t.e, len(operands) // 2
-    dims, block = op.attrs["scatter_dimension_numbers"], op.regions[0]
+    e, n, dims = t.e, len(operands) // 2, op.attrs["scatter_dimension_numbers"]
     xs, indices, updates = operands[:n], operands[n], operands[n + 1 :]
-    if 0 in updates[0].shape:
+    (x, *_), (update, *_) = xs, updates
+    if 0 in update.shape:
         return list(xs)
-    vectors = _index_vectors(e, indices, dims.get("index_vector_dim", 0))
+    place = _window_places(dims, len(x.shape))
+    sizes = [update.shape[place[d]] if d in place else 1 for d in range(len(x.shape))]
     batching = dims.get("input_batching_dims", [])
-    gone = {*dims.get("inserted_window_dims", []), *batching}
-    kept = [d for d in range(len(xs[0].shape)) if d not in gone]
-    window = dims.get("update_window_dims", [])
-    sizes = [1] * len(xs[0].shape)
-    for d, w in zip(kept, window, strict=True):
-        sizes[d] = updates[0].shape[w]
     pairs = list(zip(batching, _batch_axes(dims, "scatter_indices_batching_dims"), strict=True))
-    rows = _Rows(
-        t, xs[0].shape, sizes, vectors, dims.get("scatter_dims_to_operand_dims", []), pairs
-    )
+    vectors = _index_vectors(e, indices, dims.get("index_vector_dim", 0))
+    rows = _Rows(t, x.shape, sizes, vectors, dims.get("scatter_dims_to_operand_dims", []), pairs)
     fits, flat = rows.fits(), rows.numbers()
     if fits is not None:
         fits = e.reshape(fits, rows.batch + (1,) * len(rows.moving))
         flat = e.select(fits, flat, e.const(np.array(rows.count, rows.index_type)))
     flat = e.reshape(flat, (math.prod(flat.shape),))
-    place = dict(zip(kept, window, strict=True))
-    batch = [d for d in range(len(updates[0].shape)) if d not in window]
-    order = [*batch, *(place[d] for d in (*rows.moving, *rows.whole) if d in place)]
-    perm = [*rows.moving, *rows.whole]
-    held = [e.reshape(e.transpose(x, perm), (rows.count, rows.width)) for x in xs]
+    batch = [d for d in range(len(update.shape)) if d not in place.values()]
+    order = [*batch, *(place[d] for d in rows.order if d in place)]
     fresh = [e.reshape(e.transpose(u, order), (flat.shape[0], rows.width)) for u in updates]
     unique = bool(op.attrs.get("unique_indices")) or flat.shape[0] == 1
-    made = _scattered(t, block, held, flat, fresh, fits is None, unique)
-    inverse = [int(p) for p in np.argsort(perm)]
-    shape = [xs[0].shape[d] for d in perm]
-    return [e.transpose(e.reshape(m, shape), inverse) for m in made]
+    held = [rows.apart(x) for x in xs]
+    made = _scattered(t, op.regions[0], held, flat, fresh, fits is None, unique)
+    return [rows.together(m) for m in made]
+
+
+def _window_places(dims: dict[str, Any], rank: int) -> dict[int, int]:
+    """For each dimension of an operand that windows have, which dimension of the updates it is."""
+    gone = {*dims.get("inserted_window_dims", []), *dims.get("input_batching_dims", [])}
+    kept = [d for d in range(rank) if d not in gone]
+    return dict(zip(kept, dims.get("update_window_dims", []), strict=True))
 
 
 def _scattered(
@@ -359,11 +365,8 @@ def _dynamic_update_slice(t: Any, op: Any, x: Tensor, update: Tensor, *starts: T
     vector = e.reshape(e.concat([e.reshape(o, (1,)) for o in _same(e, offsets)], 0), (len(moving),))
     rows = _Rows(t, x.shape, update.shape, vector, moving, [])
     flat = e.reshape(rows.numbers(), (math.prod(update.shape[d] for d in moving),))
-    perm = [*rows.moving, *rows.whole]
-    held = e.reshape(e.transpose(x, perm), (rows.count, rows.width))
-    fresh = e.reshape(e.transpose(update, perm), (flat.shape[0], rows.width))
-    made = e.reshape(_assign(e, held, flat, fresh), [x.shape[d] for d in perm])
-    return e.transpose(made, [int(p) for p in np.argsort(perm)])
+    fresh = e.reshape(e.transpose(update, rows.order), (flat.shape[0], rows.width))
+    return rows.together(_assign(e, rows.apart(x), flat, fresh))
 
 
 def _same(e: Emitter, xs: list[Tensor]) -> list[Tensor]:

@@ -68,7 +68,7 @@ def _step(op: Any, xs: list[np.ndarray], constants: bool) -> np.ndarray | None:
     if name == "stablehlo.not" and xs[0].dtype == np.bool_:
         return ~xs[0]
     if name in ("stablehlo.real", "stablehlo.imag"):
-        return xs[0].real if name == "stablehlo.real" else xs[0].imag
+        return np.real(xs[0]) if name == "stablehlo.real" else np.imag(xs[0])
     if name == "stablehlo.constant" and constants:
         value: np.ndarray = op.attrs["value"]
         known = bool(((value != value) | (value == 0)).all()) or value.dtype == np.bool_
@@ -149,10 +149,10 @@ def _compared(block: Any, given: dict[int, tuple[np.ndarray, np.ndarray]]) -> np
     part = 0
     for param in block.params[::2]:
         pair = np.zeros((2, *shape), param.type.dtype)
-        for view in (pair.real, pair.imag) if pair.dtype.kind == "c" else (pair,):
+        for view in (np.real(pair), np.imag(pair)) if pair.dtype.kind == "c" else (pair,):
             view[...] = given.get(part, 0)
             part += 1
-        arrays += [*pair]
+        arrays += [pair[0], pair[1]]
     made = decide(block, arrays, constants=True)
     return None if made is None else np.broadcast_to(made[0], shape)
 

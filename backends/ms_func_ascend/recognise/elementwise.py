@@ -2,14 +2,15 @@
 
 A program may spell a function in any way; the expression is evaluated at many points in double
 precision and compared with the formula of each operator. A constant that is off in the fifth
-digit is another function.
+digit is another function; so is one that is cut off anywhere, however far away or close to 0, or
+that has another slope where it turns.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -105,8 +106,55 @@ _BINARY = [
     _Function("SoftplusGrad", lambda x, g: g * _sigmoid(x), {}),
     _Function("Relu6Grad", lambda x, g: np.where((x > 0) & (x < 6), g, 0), {}),
 ]  # fmt: skip
-_X = np.concatenate([np.linspace(-11.3, 11.3, 46), [-0.02, 0.015, 1.0, -1.0]])
-_G = np.sin(7 * np.arange(_X.size) + 1)
+
+
+class _Points:
+    """Arguments at which expressions are compared with formulas.
+
+    Attributes:
+        x: the argument.
+        g: a gradient or another factor, and `scales` that it is multiplied with the second time:
+            all functions are linear in it.
+        extreme: which x are far away or close to 0.
+    """
+
+    def __init__(self, x: Array) -> None:
+        self.x, count = x, np.arange(x.size)
+        self.g, self.scales = np.sin(7 * count + 1), 10 ** (12 * np.sin(5 * count))
+        self.extreme = (np.abs(x) > 11.9) | ((np.abs(x) < 1e-5) & (x != 0))
+        self._known: dict[tuple[Any, ...], Array] = {}
+
+    def wanted(self, one: _Function, count: int) -> Array:
+        """Values of a function of `count` arguments."""
+        key = one.name, *one.attrs.values()
+        if key not in self._known:
+            self._known[key] = one.formula(*(self.x, self.g)[:count])
+        return self._known[key]
+
+    def values(self, op: Op, ends: Sequence[Value]) -> list[Array]:
+        """What an expression makes of the arguments; twice where it has a factor."""
+        made = [_values(op, dict(zip(ends, (self.x, self.g), strict=False)))]
+        if len(ends) > 1:
+            made.append(_values(op, {ends[0]: self.x, ends[1]: self.g * self.scales}) / self.scales)
+        return [np.broadcast_to(m, self.x.shape) for m in made]
+
+
+_FAR = np.concatenate(  # 1 + exp(-35) has two digits of the exponential, which tell nothing
+    [np.geomspace(12, 30, 8), np.geomspace(40, 6e4, 32), np.geomspace(1e6, 1e30, 9)]
+)
+_SMALL = np.array([1e-30, 1e-20, 1e-10, 1e-8, 1e-7, 1e-6, 1e-4, 1e-2])
+_NEAR = np.concatenate(
+    [np.linspace(-11.3, 11.3, 46), [0.0, 3.0, -3.0, 6.0, -0.02, 0.015, 1.0, -1.0]]
+)
+_BASE = _Points(np.concatenate([_FAR, -_FAR, _SMALL, -_SMALL, _NEAR]))
+
+
+def _around(numbers: Sequence[float]) -> _Points:
+    """Points at the numbers of an expression and on both sides of them: bounds of its pieces."""
+    at = np.array([c * sign for c in numbers for sign in (1, -1)] + [0.0])
+    return _Points(np.concatenate([at, at * (1 + 2**-9), at * (1 - 2**-9)]))
+
+
 _ROOTS = ("multiply", "add", "subtract", "divide", "select", "maximum", "minimum", "clamp", "log",
           "log_plus_one", "convert")  # fmt: skip
 
@@ -125,13 +173,19 @@ def activation(op: Op, options: Any) -> Iterator[Found]:
         return
     for x in leaves:
         if _closed(op, [x]):
-            yield from _unary(op, x)
+            yield from _unary(op, x, _numbers(cone))
     for x in _read_twice(cone, leaves):
         for g in leaves:
             if x is not g and _closed(op, [x, g]):
                 # What follows from x alone belongs to the function as well as to its gradient.
                 shared = tuple(one.results[0] for one in cone.values() if _closed(one, [x]))
-                yield from (f._replace(shared=shared) for f in _binary(op, x, g))
+                yield from (f._replace(shared=shared) for f in _binary(op, x, g, _numbers(cone)))
+
+
+def _numbers(cone: dict[int, Op]) -> list[float]:
+    """The numbers of an expression."""
+    found = (constant(v) for op in cone.values() for v in op.operands)
+    return list(dict.fromkeys(c for c in found if c is not None))
 
 
 def _float(value: Value) -> bool:
@@ -210,37 +264,64 @@ def _values(op: Op, at: dict[Value, Array]) -> Array:
     return STEPS[op.name](*xs)
 
 
-def _agree(op: Op, got: Array, want: Array) -> bool:
-    """Equal as far as the numbers of the program can be: they are rounded to its dtype."""
+def _agree(op: Op, points: _Points, got: Sequence[Array], want: Array) -> bool:
+    """Equal as far as the numbers of the program can be: they are rounded to its dtype.
+
+    Where a function may be as small as it likes, a constant added to it and a bound of it are told
+    by ratios alone; where a spelling overflows, or loses all digits and gives 0, the operator
+    may do better.
+    """
     dtype = op.results[0].type.dtype
     unit = 2e-6 if dtype == np.float32 else 2e-3 if dtype == np.float16 else 1.6e-2
+    least = 6e-8 if dtype == np.float16 else 1e-30
+    size = np.abs(want)
+    bound = np.where(points.extreme, 1e-2 * size + least, unit * (0.05 + size))
+    beyond = (np.abs(points.x) > 6e4) & (dtype == np.float16)
+    return all(
+        ((np.abs(one - want) <= bound) | beyond | points.extreme & (
+            ~np.isfinite(one) | ((one == 0) & (size < 1e-12)))).all()
+        for one in got
+    )  # fmt: skip
+
+
+def _alike(
+    op: Op, ends: Sequence[Value], functions: Sequence[_Function], numbers: Sequence[float]
+) -> list[_Function]:
+    """Functions that an expression of `ends` is: everywhere, and around its own numbers."""
+    found = list(functions)
+    for points in (_BASE, _around([c for c in numbers if math.isfinite(c)])):
+        got = points.values(op, ends) if found else []
+        found = [f for f in found if _agree(op, points, got, points.wanted(f, len(ends)))]
+    return found
+
+
+def _unary(op: Op, x: Value, numbers: Sequence[float]) -> list[Found]:
+    """Functions of x that an expression is; formulas overflow far away."""
     with np.errstate(all="ignore"):
-        return bool((np.abs(got - want) <= unit * (0.05 + np.abs(want))).all())
+        slope = float(-np.broadcast_to(_values(op, {x: np.array([-1.0])}), (1,))[0])
+        leaky = _Function("LeakyRelu", lambda x: np.where(x > 0, x, slope * x),
+                          {"negative_slope": slope})  # fmt: skip
+        functions = [leaky, *_UNARY] if 0 < slope < 0.9 else _UNARY
+        return [Found(f.name, [x], dict(f.attrs)) for f in _alike(op, [x], functions, numbers)]
 
 
-def _unary(op: Op, x: Value) -> Iterator[Found]:
+def _binary(op: Op, x: Value, g: Value, numbers: Sequence[float]) -> list[Found]:
+    """Functions of x and g that an expression is, most of them gradients."""
     with np.errstate(all="ignore"):
-        got = np.broadcast_to(_values(op, {x: _X}), _X.shape)
-    slope = float(-got[-1])
-    if 0 < slope < 0.9 and _agree(op, got, np.where(_X > 0, _X, slope * _X)):
-        yield Found("LeakyRelu", [x], {"negative_slope": slope})
-    for one in _UNARY:
-        if _agree(op, got, one.formula(_X)):
-            yield Found(one.name, [x], dict(one.attrs))
-
-
-def _binary(op: Op, x: Value, g: Value) -> Iterator[Found]:
-    with np.errstate(all="ignore"):
-        got = np.broadcast_to(_values(op, {x: _X, g: _G}), _X.shape)
-    slope = float(got[-1] / _G[-1])
-    if 0 < slope < 0.9 and _agree(op, got, np.where(_X > 0, _G, slope * _G)):
-        yield Found("LeakyReluGrad", [x, g], {"negative_slope": slope})
-    for one in _BINARY:
-        if _agree(op, got, one.formula(_X, _G)):
-            yield Found(one.name, [x, g], dict(one.attrs))
-    halves = _halves(x, g)
-    if halves is not None and _agree(op, got, _X * _sigmoid(_X) * _G):
-        yield Found("SwiGlu", [halves[0]], {"dim": halves[1]})
+        at = {x: np.array([-1.0]), g: np.array([1.0])}
+        slope = float(np.broadcast_to(_values(op, at), (1,))[0])
+        leaky = _Function("LeakyReluGrad", lambda x, g: np.where(x > 0, g, slope * g),
+                          {"negative_slope": slope})  # fmt: skip
+        gate = _Function("SwiGlu", lambda x, g: x * _sigmoid(x) * g, {})
+        halves = _halves(x, g)
+        functions = [leaky] * (0 < slope < 0.9) + _BINARY + [gate] * (halves is not None)
+        found = _alike(op, [x, g], functions, numbers)
+    return [
+        Found("SwiGlu", [halves[0]], {"dim": halves[1]})
+        if f is gate and halves is not None
+        else Found(f.name, [x, g], dict(f.attrs))
+        for f in found
+    ]
 
 
 def _halves(x: Value, g: Value) -> tuple[Value, int] | None:

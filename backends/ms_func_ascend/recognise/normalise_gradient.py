@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -142,6 +143,8 @@ class Norms:
                 yield from _of_argument(op, norm)
 
 
+_IN_PIECES = ("stablehlo.maximum", "stablehlo.minimum", "stablehlo.clamp", "stablehlo.select")
+"""What random points tell too little about; no part of a gradient of a norm."""
 _ON_ROWS = (*LAYOUT, "stablehlo.reduce")
 _FACTORS = ("stablehlo.multiply", "stablehlo.divide", "stablehlo.negate", "stablehlo.convert")
 
@@ -149,8 +152,8 @@ _FACTORS = ("stablehlo.multiply", "stablehlo.divide", "stablehlo.negate", "stabl
 def _of_argument(op: Op, norm: Norm) -> Iterator[Found]:
     """The sum of terms that is the gradient; one further term may be added to it."""
     for parts, extra in _divided(op):
-        cone = _Rows(norm, parts)
-        if len(parts) < 2 or cone.x not in cone.values:
+        cone = _Rows(norm, parts) if len(parts) > 1 else None
+        if cone is None or cone.x not in cone.values:
             continue
         for dy in cone.candidates():
             made = cone.evaluated(parts, dy)
@@ -185,7 +188,7 @@ def _factors(value: Value, depth: int) -> list[Value]:
 def _found(of: str, norm: Norm, dy: Value, cone: _Rows, extra: list[Value]) -> Found:
     attrs = {**norm.attrs, "of": of, "plus": bool(extra)}
     operands = [norm.x, *norm.given, dy, *extra]
-    return Found(f"{norm.name}Gradient", operands, attrs, tuple(cone.of_x_alone()))
+    return Found(f"{norm.name}Gradient", operands, attrs, tuple(cone.alone))
 
 
 def _divided(op: Op) -> Iterator[tuple[list[Value], list[Value]]]:
@@ -208,6 +211,15 @@ def _terms(value: Value, without: Value | None, depth: int = 0) -> list[Value]:
     if op is None or op.name != "stablehlo.add" or depth > 8:
         return [value]
     return [t for v in op.operands for t in _terms(v, without, depth + 1)]
+
+
+@cache
+def _sampled(points: int, along: bool) -> tuple[Array, Array, Array]:
+    """Random rows of so many points: argument, gradient, and a scale along or across the rows."""
+    rng = np.random.default_rng(11)
+    x = rng.standard_normal((_ROWS, points)) * 1.3 + 0.4
+    dy = rng.standard_normal((_ROWS, points))
+    return x, dy, rng.standard_normal((1, points) if along else (_ROWS, 1)) + 0.5
 
 
 class _Rows:
@@ -241,12 +253,7 @@ class _Rows:
                 read = v.op.operands[:1] if v.op.name == "stablehlo.reduce" else v.op.operands
                 self.reads.update(read)
                 todo += read
-        rng = np.random.default_rng(11)
-        self.at_x = rng.standard_normal((_ROWS, points)) * 1.3 + 0.4
-        self.at_dy = rng.standard_normal((_ROWS, points))
-        self.scale = (
-            rng.standard_normal((1, points) if norm.scaled == norm.axes else (_ROWS, 1)) + 0.5
-        )
+        self.at_x, self.at_dy, self.scale = _sampled(points, norm.scaled == norm.axes)
 
     def _on_rows(self, op: Op) -> bool:
         """Whether an operation works on each row for itself."""
@@ -254,7 +261,7 @@ class _Rows:
         if shape not in (self.shape, self.lead, self.ones):
             return False
         if is_step(op):
-            return True
+            return op.name not in _IN_PIECES
         if op.name not in (*LAYOUT, "stablehlo.reduce"):
             return False
         source = op.operands[0].type.shape
@@ -275,7 +282,7 @@ class _Rows:
 
     def candidates(self) -> list[Value]:
         """Values that the gradient may come in by: read twice, perhaps times the scale."""
-        alone = {*self.of_x_alone()}
+        alone = {*self.alone}
         full = [v for v in self.values if v is not self.x and v.type.shape == self.shape]
         found: dict[Value, None] = {}
         for v in full:
@@ -320,7 +327,8 @@ class _Rows:
             return whole.sum(1, keepdims=True) * (self.width / whole.shape[1])
         return xs[0] if v.op.name in LAYOUT else STEPS[v.op.name](*xs)
 
-    def of_x_alone(self) -> list[Value]:
+    @cached_property
+    def alone(self) -> list[Value]:
         """Values that follow from x: the norm's own parts, which others may use."""
         at: dict[Value, Array | None] = {self.x: self.at_x}
         with np.errstate(all="ignore"):
