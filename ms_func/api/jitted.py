@@ -275,7 +275,7 @@ class Jitted:
                 "another function is recorded\nfix: pass them to the jit around it"
             )
         staged = recorded.staged
-        operands = [*staged.captured, *beside_doubles(leaves)]
+        operands = [*staged.captured, *beside_doubles(list(leaves))]
         if recorded.ins is not None:
             operands = [*map(constrained, operands, recorded.ins)]
         if self.options.inline:

@@ -163,7 +163,7 @@ DOUBLE = {float: np.dtype(np.float64), complex: np.dtype(np.complex128)}
 _DOUBLES = frozenset(DOUBLE.values())  # found by hash: to NumPy None equals float64
 
 
-def beside_doubles(leaves: Sequence[Any]) -> Sequence[Any]:
+def beside_doubles(leaves: list[Any]) -> list[Any]:
     """Leaves of arguments where Python numbers beside arrays of double width keep theirs."""
     if config.x64.value is not None or not any(type(x) in DOUBLE for x in leaves):
         return leaves
