@@ -141,8 +141,8 @@ def _summed(axes: Sequence[Any], *given: Any) -> list[frozenset[Any]]:
     """The sets `unreduced` and `reduced` of a spec that splits along `axes`."""
     for name, held in zip(("unreduced", "reduced"), given, strict=True):
         if not isinstance(held, (set, frozenset)):
-            raise ArgumentTypeError(f"{name} argument of PartitionSpec should be of type "
-                                    f"`frozenset` or `set`. Got type {type(held).__name__}")  # fmt: skip
+            kind = type(held).__name__
+            raise ArgumentTypeError(f"{name} of PartitionSpec should be of type `set`. Got {kind}")
         if None in held:
             raise ArgumentValueError(f"{name} cannot contain None")
         if held & set(axes):
