@@ -131,10 +131,8 @@ class PartitionSpec:
 P = PartitionSpec
 
 
-def _rebuild_spec(
-    partitions: tuple[Any, ...], unreduced: frozenset[Any], reduced: frozenset[Any] = frozenset()
-) -> PartitionSpec:
-    return PartitionSpec(*partitions, unreduced=unreduced, reduced=reduced)
+def _rebuild_spec(partitions: tuple[Any, ...], *sums: frozenset[Any]) -> PartitionSpec:
+    return PartitionSpec(*partitions, **dict(zip(("unreduced", "reduced"), sums, strict=False)))
 
 
 def _summed(axes: Sequence[Any], *given: Any) -> list[frozenset[Any]]:
