@@ -131,34 +131,24 @@ class PartitionSpec:
 P = PartitionSpec
 
 
-def _rebuild_spec(
-    partitions: tuple[Any, ...], unreduced: frozenset[Any], reduced: frozenset[Any] = frozenset()
-) -> PartitionSpec:
-    return PartitionSpec(*partitions, unreduced=unreduced, reduced=reduced)
+def _rebuild_spec(partitions: tuple[Any, ...], *sums: frozenset[Any]) -> PartitionSpec:
+    return PartitionSpec(*partitions, **dict(zip(("unreduced", "reduced"), sums, strict=False)))
 
 
 def _summed(axes: Sequence[Any], *given: Any) -> list[frozenset[Any]]:
     """The sets `unreduced` and `reduced` of a spec that splits along `axes`."""
     for name, held in zip(("unreduced", "reduced"), given, strict=True):
         if not isinstance(held, (set, frozenset)):
-            raise ArgumentTypeError(
-                f"{name} argument of PartitionSpec should be of type `frozenset` or `set`. "
-                f"Got type {type(held).__name__}"
-            )
+            kind = type(held).__name__
+            raise ArgumentTypeError(f"{name} of PartitionSpec should be of type `set`. Got {kind}")
         if None in held:
-            raise ArgumentValueError(
-                f"{name} cannot contain None. All elements in {name} should refer to the mesh axes."
-            )
+            raise ArgumentValueError(f"{name} cannot contain None")
         if held & set(axes):
-            raise ArgumentValueError(
-                f"partitions cannot overlap with {name} axes passed to PartitionSpec. Got "
-                f"partitions: {tuple(axes)} and {name} axes: {held}"
-            )
+            raise ArgumentValueError(f"partitions cannot overlap with {name} axes passed to "
+                                     f"PartitionSpec. Got {tuple(axes)} and {held}")  # fmt: skip
     if given[0] & given[1]:
-        raise ArgumentValueError(
-            "`unreduced` and `reduced` argument to PartitionSpec cannot overlap. Got unreduced: "
-            f"{given[0]} and reduced: {given[1]}"
-        )
+        raise ArgumentValueError("`unreduced` and `reduced` argument to PartitionSpec cannot "
+                                 f"overlap. Got {given[0]} and {given[1]}")  # fmt: skip
     return [frozenset(held) for held in given]
 
 

@@ -183,8 +183,7 @@ def _rolled(a: Any, step: Any, axis: int) -> Any:
     n = typeof(a).shape[axis]
     if n == 0:
         return a
-    if isinstance(step, float) and jax_rules():
-        step = int(step)
+    step = int(step) if isinstance(step, float) and jax_rules() else step
     if isinstance(step, (int, np.integer)) or not hasattr(step, "trace"):
         return roll_p.bind(a, shift=operator.index(step) % n, dimension=axis)
     t = typeof(step)
