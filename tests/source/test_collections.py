@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import queue
 from collections import ChainMap, UserDict, UserList
 from collections.abc import ItemsView, KeysView, MutableMapping, MutableSequence, Sequence
@@ -204,6 +206,92 @@ def test_an_object_gives_what_data_put_into_it(kind):
     for x in POINTS:
         np.testing.assert_allclose(np.array(jitted(x), float), np.array(f(x), float), rtol=1e-5)
     assert jitted._cache_size() == 1
+
+
+def advanced_in_a_branch(x, held):
+    it = iter(held)
+    if x > 0.75:
+        next(it, 0.0)
+    return looped(it) + sum(it)
+
+
+def advanced_in_a_loop(x, held):
+    it, found = iter(held), 0.0
+    for k in range(2):
+        if x > k:
+            found = found * 3 + next(it, 7.0)
+    return found + sum(it) * 100
+
+
+def advanced_to_its_end(x, held):
+    it, found = iter(held), 0.0
+    while (v := next(it, None)) is not None:
+        found = found * 2 + v
+    return found
+
+
+@pytest.mark.parametrize("kind", [Bag, Keys, Long, Row], ids=lambda kind: kind.__name__)
+def test_iterators_that_data_advance(kind):
+    def f(x):
+        held = kind()
+        held.fill(x)
+        ways = (advanced_in_a_branch, advanced_in_a_loop, advanced_to_its_end)
+        return [way(x, held) for way in ways]
+
+    jitted = ms.jit(f)
+    for x in POINTS:
+        np.testing.assert_allclose(np.array(jitted(x), float), np.array(f(x), float), rtol=1e-5)
+    assert jitted._cache_size() == 1
+
+
+NUMBERS = (
+    sum, max, any, all, math.prod, lambda xs: functools.reduce(lambda a, b: a + 2 * b, xs),
+    lambda xs: next(iter(xs)),
+)  # fmt: skip
+SERIES = (
+    list, tuple, sorted, set, enumerate, lambda xs: filter(lambda v: v > 1, xs),
+    lambda xs: zip(xs, range(9), strict=False),
+)  # fmt: skip
+
+
+def test_map_of_a_traced_range():
+    def f(n):
+        return [
+            *[fold(map(turned, range(n))) for fold in NUMBERS],
+            *[sum(map(number, made(map(turned, range(n))))) for made in SERIES],
+        ]
+
+    def turned(v):
+        return (v - 1) * (v - 3)
+
+    jitted = ms.jit(f)
+    for n in (5, 2, 3):
+        np.testing.assert_allclose(np.array(jitted(n), float), np.array(f(n), float), rtol=1e-5)
+    assert jitted._cache_size() == 1
+
+
+SETS = {
+    "union": lambda d: set().union(d), "intersection": lambda d: {1, 9}.intersection(d),
+    "difference": lambda d: {1, 9}.difference(d), "fromkeys": lambda d: dict.fromkeys(d, 2.0),
+    "or": lambda d: d.keys() | {9}, "and": lambda d: d.keys() & {1, 2, 9},
+    "sub": lambda d: {0, 9} - d.keys(), "xor": lambda d: d.keys() ^ {1, 9},
+}  # fmt: skip
+
+
+def test_sets_of_keys_that_data_decide():
+    def f(x):
+        held = Keys()
+        held.fill(x)
+        d = held.held
+        return (
+            [sum(make(d)) + 10 * len(make(d)) for make in SETS.values()],
+            [d.keys() == {0, 1, 2}, {1}.issubset(d), {1}.isdisjoint(d), d.keys() >= {0, 1}],
+        )
+
+    jitted = ms.jit(f)
+    for x in POINTS:
+        got, wanted = (np.hstack(g(x)).astype(float) for g in (jitted, f))
+        np.testing.assert_array_equal(got, wanted)
 
 
 def a_mapping(x, table):

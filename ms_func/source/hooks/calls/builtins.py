@@ -305,6 +305,8 @@ def _map(function: Any, *iterables: Any) -> Any:
         found = _counted(iterables[0])
         if found is not None:
             return Once(Mapped(lambda x: call(function, x), found))
+        if type(one := iterables[0]) is Running:
+            return Running(one.iterable, lambda x: call(function, one.element(x)), one.condition)
         return mapped(lambda x: call(function, x), iterables[0])
     return generator(call(function, *xs) for xs in zip(*iterables))  # noqa: B905
 

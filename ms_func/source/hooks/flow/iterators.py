@@ -33,7 +33,7 @@ from ms_func.source.hooks.heap.undefined import UNDEFINED
 from ms_func.source.hooks.joining.branch import and_, if_, ifexp
 from ms_func.source.hooks.values import failures
 from ms_func.source.hooks.values.elements import Elements, Once, Rows
-from ms_func.source.hooks.values.growing import grown, within
+from ms_func.source.hooks.values.growing import grown
 from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.source.hooks.values.truths import asked, at_hand, truth
 from ms_func.tracing.tracer import Staging, Tracer
@@ -98,27 +98,34 @@ class Ranked(Elements):
     """The elements of a list of which data decide which are there."""
 
     def __init__(self, values: Any) -> None:
-        self.given = uneven.pairs(values)
-        self.length = uneven.length_of(self.given)
+        self.values = values
+
+    @property
+    def length(self) -> Any:  # type: ignore[override]
+        """How many there are."""
+        return uneven.length(self.values)
 
     def at(self, i: Any) -> Any:
         """The element with so many others before it."""
-        return uneven.ranked(self.given, i)
+        found = grown(self.values)
+        return uneven.ranked(uneven.pairs(self.values), i) if found is None else found.at(i)
 
     known = at
 
 
-def _decided(x: Once) -> bool:
-    """Whether an iterator goes over a list whose length data decide, and is at its start."""
-    return type(x.part) is Listed and x.position == 0 and uneven.is_folded(x.part.values)
+def _undecided(x: Once) -> Any:
+    """The list that an iterator at its start goes over, if data decide about it; else None."""
+    part = x.part
+    if type(part) is Listed and type(x.position) is int and not x.position:
+        return part.values if uneven.is_folded(part.values) else None
+    return None
 
 
 def _by_position(x: Once) -> None:
     """Let elements of such an iterator be taken one by one."""
-    if _decided(x):
-        values = x.part.values  # pyright: ignore[reportAttributeAccessIssue]
-        found = within(values)
-        x.part = Ranked(values) if found is None else found
+    values = _undecided(x)
+    if values is not None:
+        x.part = Ranked(values)
 
 
 class Cycle(Listed):
@@ -146,7 +153,8 @@ def begun(x: Any) -> Any:
     if own.__module__.startswith("ms_func."):
         return x
     found = above.call(getattr(own, "__wrapped__", own), x)
-    return found.part.values if type(found) is Once and _decided(found) else found
+    values = _undecided(found) if type(found) is Once else None
+    return found if values is None else values
 
 
 HANDLERS[id(Sequence.__iter__)] = lambda x: Once(Indexed(x))
@@ -169,7 +177,8 @@ def whole(x: Any) -> Any:
     x = begun(x)
     if type(x) is not Once:
         return x
-    found = x.part.values if _decided(x) else x.rest()  # pyright: ignore[reportAttributeAccessIssue]
+    values = _undecided(x)
+    found = x.rest() if values is None else values
     x.finish()
     return found
 

@@ -301,7 +301,7 @@ def zipped(x: Any, place: int, others: Sequence[Elements]) -> Any:
     return handed_on(x, made(), step)
 
 
-_FOLDS = (sum, min, max, any, all, functools.reduce, math.fsum, math.prod)
-_COLLECTIONS = (list, tuple, sorted, set, frozenset, dict)
+_FOLDS: tuple[Any, ...] = (sum, min, max, any, all, functools.reduce, math.fsum, math.prod)
+_COLLECTIONS: tuple[Any, ...] = (list, tuple, sorted, set, frozenset, dict)
 TAKING = frozenset(map(id, (*_FOLDS, *_COLLECTIONS)))
 """Functions that use up all that they are given."""
