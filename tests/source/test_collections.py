@@ -294,6 +294,25 @@ def test_sets_of_keys_that_data_decide():
         np.testing.assert_array_equal(got, wanted)
 
 
+@pytest.mark.parametrize("made", [dict, UserDict, Table], ids=lambda made: made.__name__)
+def test_keys_that_may_be_there_are_put_into_others(made):
+    def f(x):
+        given = made()
+        given["a"] = 1.0
+        if x > 1:
+            given["b"] = x
+        updated, united, other = {"b": 5.0}, {"b": 6.0}, UserDict(b=7.0)
+        updated.update(given)
+        other.update(given)
+        united |= dict(given)
+        found = (updated, united, other, {"b": 8.0} | dict(given), {"b": 9.0, **given})
+        return [d["b"] * 10 + len(d) for d in found]
+
+    jitted = ms.jit(f)
+    for x in POINTS:
+        np.testing.assert_allclose(jitted(x), f(x), rtol=1e-6)
+
+
 def a_mapping(x, table):
     table["a"] = x
     table.setdefault("b", 2.0)

@@ -111,8 +111,10 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
     return above.convert(f)(*args, **kwargs) if rule is None else rule(f, args, kwargs)
 
 
-def _used_up(x: Any) -> Any:
+def _used_up(x: Any, f: Any) -> Any:
     """What a function is given that takes all elements; those of a traced number one by one."""
+    if f is dict and displays.is_mapping(x):
+        x = call(x.items)
     x = iterators.whole(x)
     if not isinstance(x, Elements) or isinstance(x.length, int | None):
         return x
@@ -124,8 +126,9 @@ def _begun(f: Any, args: Any, places: slice) -> Any:
     if len(args) > 1 and (f is min or f is max):
         return args
     start, stop, _ = places.indices(len(args))
-    how = _used_up if id(f) in pushing.TAKING else iterators.begun
-    return (*args[:start], *map(how, args[start:stop]), *args[stop:])
+    taking = id(f) in pushing.TAKING
+    given = [_used_up(x, f) if taking else iterators.begun(x) for x in args[start:stop]]
+    return (*args[:start], *given, *args[stop:])
 
 
 def native(f: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -193,6 +196,8 @@ def _of_object(f: Any, args: Any, kwargs: Any) -> Any:
     owner = f.__self__
     if type(owner) is np.ufunc or (type(owner) is ModuleType and numpy_calls.is_numpys(f)):
         return numpy_calls.call(f, args, kwargs)
+    if isinstance(owner, dict) and f.__name__ == "update":
+        args = tuple(map(displays.as_dict, args))
     found = _builtin(f, owner, args, kwargs, args)
     return native_arrays.noted(found) if type(found) is np.ndarray else found
 
@@ -272,7 +277,7 @@ def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
             stores.note(owner)
         if keyed.concerns(f.__name__, owner, args):
             found = keyed.METHODS[f.__name__](owner, *args, **kwargs)
-        elif uneven.is_uneven(owner) or is_growing(owner):
+        elif uneven.is_uneven(owner) or is_growing(owner) or _updates(f, owner, args):
             found = _of_uneven(f, owner, args, kwargs)
         elif f.__name__ == "sort" and isinstance(owner, list):
             found = list.__setitem__(owner, slice(None), builtins.sorted_(owner, **kwargs))
@@ -281,6 +286,11 @@ def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
         changed(owner)
         return found
     return _looked_up(f, owner, args, kwargs, given)
+
+
+def _updates(f: Any, owner: Any, args: Any) -> bool:
+    """Whether a dictionary gets the keys of one that may lack some."""
+    return f.__name__ == "update" and isinstance(owner, dict) and any(map(uneven.is_uneven, args))
 
 
 def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
+from types import FunctionType
 from typing import Any
 
+from ms_func.source.hooks import above
 from ms_func.source.hooks.containers import keyed, uneven_dicts
 from ms_func.source.hooks.containers.uneven import is_uneven
 from ms_func.source.hooks.values.growing import is_keyed, is_stretched
@@ -42,6 +44,16 @@ def merged(*parts: Any) -> dict[Any, Any]:
     return found
 
 
+def is_mapping(x: Any) -> bool:
+    """Whether an object of a class in Python has keys with values, as dictionaries do."""
+    return type(getattr(type(x), "items", None)) is FunctionType
+
+
+def as_dict(x: Any) -> Any:
+    """The dictionary of what such an object holds; other things as they are."""
+    return above.call(dict, x) if is_mapping(x) else x
+
+
 def _enter(found: dict[Any, Any], key: Any, value: Any) -> None:
     if keyed.takes(found, key):
         keyed.put(found, key, value)
@@ -50,6 +62,7 @@ def _enter(found: dict[Any, Any], key: Any, value: Any) -> None:
 
 
 def _unite(found: dict[Any, Any], part: Any) -> None:
+    part = as_dict(part)
     if is_keyed(part) or is_keyed(found):
         keyed.update(found, part)
     elif is_uneven(part):

@@ -477,6 +477,9 @@ def _augmented(name: str) -> Callable[[Any, Any], Any]:
                 raise uneven.Perhaps.complaint()
             keyed.assigned(x, name[1:], value)
             out = x
+        elif name == "ior" and isinstance(x, dict) and any(map(uneven.is_uneven, (x, value))):
+            uneven_dicts.update(x, value)
+            out = x
         elif uneven.is_uneven(x) and not isinstance(x, tuple):
             if name != "iadd":
                 raise uneven.Perhaps.complaint()

@@ -71,9 +71,7 @@ class Listed(Elements):
 
     def at(self, i: Any) -> Any:
         """The element at a traced position."""
-        from ms_func.source.hooks.containers.stores import getitem
-
-        return getitem(self.values, i)
+        return above.getitem(self.values, i)
 
     def known(self, i: int) -> Any:
         """The element at a known position."""
