@@ -301,7 +301,7 @@ class Expressions:
     def _native(self, f: ast.expr) -> bool:
         """Whether the call hook has nothing to do for `f`."""
         if isinstance(f, ast.Attribute) and isinstance(f.value, (ast.Constant, ast.JoinedStr)):
-            return True
+            return f.attr != "join"  # which goes through its argument
         root: Any = f
         while isinstance(root, ast.Attribute):
             root = root.value

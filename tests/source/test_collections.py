@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
+import operator
 import queue
-from collections import ChainMap, UserDict, UserList
+from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import ItemsView, KeysView, MutableMapping, MutableSequence, Sequence
 
 import numpy as np
 import pytest
 
 import ms_func as ms
+from ms_func.errors import StagingError
 
 POINTS = (2.5, -1.0, 0.5, 1.5)
 
@@ -268,6 +271,51 @@ def test_map_of_a_traced_range():
     for n in (5, 2, 3):
         np.testing.assert_allclose(np.array(jitted(n), float), np.array(f(n), float), rtol=1e-5)
     assert jitted._cache_size() == 1
+
+
+STEPS = (
+    itertools.accumulate, lambda w: itertools.accumulate(w, operator.mul, initial=2.0),
+    lambda w: map(math.prod, itertools.pairwise(w)), lambda w: itertools.islice(w, 2),
+    lambda w: itertools.islice(w, 1, None), lambda w: itertools.chain(w, [1.0]),
+    lambda w: itertools.takewhile(lambda v: v < 3, w),
+    lambda w: itertools.dropwhile(lambda v: v < 3, w),
+    lambda w: itertools.filterfalse(lambda v: v < 3, w),
+    lambda w: itertools.compress(w, [1, 0, 1, 1]), deque,
+    lambda w: itertools.starmap(lambda v: v * 2, [(v,) for v in w]),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [Bag, Keys, Long, LongKeys], ids=lambda kind: kind.__name__)
+def test_itertools_go_over_what_data_put_in(kind):
+    def f(x):
+        held = kind()
+        held.fill(x)
+        longer = [1.0]
+        longer.extend(held.held)
+        return [sum(longer), *[looped(step(held.held)) for step in STEPS]]
+
+    jitted = ms.jit(f)
+    for x in (3.5, *POINTS):
+        np.testing.assert_allclose(np.array(jitted(x), float), np.array(f(x), float), rtol=1e-5)
+    assert jitted._cache_size() == 1
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda w: list(itertools.product(w, w)), lambda w: list(itertools.combinations(w, 2)),
+        lambda w: list(zip(itertools.cycle(w), range(3), strict=False)),
+        lambda w: "".join(w),
+    ],
+)  # fmt: skip
+def test_what_has_to_know_the_elements_refuses(use):
+    def f(x):
+        held = LongKeys()
+        held.fill(x)
+        return len(use(held.held))
+
+    with pytest.raises(StagingError, match="MS170"):
+        ms.jit(f)(2.5)
 
 
 SETS = {

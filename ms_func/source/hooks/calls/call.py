@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import operator
 from collections import deque
@@ -84,6 +85,8 @@ _GO_THROUGH = {
     )},
     **{id(f): slice(1, 2) for f in (filter, functools.reduce)},
     id(map): slice(1, None), id(zip): slice(0, None),
+    **{id(f): slice(0, None) for f in vars(itertools).values()
+       if isinstance(f, type) and f not in (itertools.count, itertools.repeat)},
 }  # fmt: skip
 """Functions of Python's that go through objects, and at which places these stand."""
 _LOOKING_UP = frozenset(("pop", "get", "__getitem__", "setdefault", "rotate", "insert"))
@@ -113,6 +116,8 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 def _used_up(x: Any, f: Any) -> Any:
     """What a function is given that takes all elements; those of a traced number one by one."""
+    if f is dict and isinstance(x, dict):
+        return x
     if f is dict and displays.is_mapping(x):
         x = call(x.items)
     x = iterators.whole(x)
@@ -198,6 +203,10 @@ def _of_object(f: Any, args: Any, kwargs: Any) -> Any:
         return numpy_calls.call(f, args, kwargs)
     if isinstance(owner, dict) and f.__name__ == "update":
         args = tuple(map(displays.as_dict, args))
+    elif f.__name__ in ("extend", "extendleft"):
+        args = tuple(map(iterators.begun, args))
+    elif isinstance(owner, str) and f.__name__ == "join":
+        args = tuple(map(_all_there, args))
     found = _builtin(f, owner, args, kwargs, args)
     return native_arrays.noted(found) if type(found) is np.ndarray else found
 
@@ -258,6 +267,18 @@ def watched(f: Any, args: Any, kwargs: Any, owner: Any = None) -> Any:
 def _attributes(x: Any) -> Any:
     """What an object of the standard library holds, such as the callbacks of an `ExitStack`."""
     return getattr(x, "__dict__", {}).values() if type(x).__module__ in _STANDARD else ()
+
+
+def _all_there(x: Any) -> Any:
+    """What Python goes through, and has to know all elements of.
+
+    Raises:
+        StagingError: MS170, data decide which there are.
+    """
+    x = iterators.begun(x)
+    if uneven.is_folded(x):
+        raise Perhaps.complaint()
+    return x
 
 
 def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:

@@ -46,9 +46,8 @@ def iterator(x: Any) -> Any:
     x = begun(x)
     if isinstance(x, (list, tuple, range)):
         return Once(Listed(x))
-    if uneven.is_folded(x) and isinstance(x, (dict, set, frozenset)):
-        found = grown(x)
-        return Once(Listed(uneven.listed(x) if found is None else [found]))
+    if uneven.is_folded(x) and isinstance(x, (set, frozenset)):
+        return Once(Listed([grown(x)]))
     if type(x) in _LISTABLE:
         return Once(Listed(tuple(x)))
     rows = isinstance(x, (Tracer, Array, np.ndarray)) and np.ndim(x) > 0
@@ -141,10 +140,14 @@ class Cycle(Listed):
 
 
 def begun(x: Any) -> Any:
-    """What the method `__iter__` of an object gives, if it is in Python; other things as they are.
+    """What is gone through in place of an object; most things as they are.
 
-    That is a list where data decide how many elements there are.
+    What the method `__iter__` gives, if it is in Python, and the keys of a dictionary: a list where
+    data decide how many there are.
     """
+    if isinstance(x, dict) and uneven.is_folded(x):
+        found = grown(x)
+        return uneven.listed(x) if found is None else [found]
     own = getattr(type(x), "__iter__", None)
     if type(own) is not FunctionType or type(current.interpreter) is not Staging:
         return x
