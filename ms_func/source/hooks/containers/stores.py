@@ -124,42 +124,48 @@ def _element(obj: Any, index: Any) -> Any:
     if type(obj) is Portion:
         return portion_functions.element(obj, index)
     if type(index) is Choice:
-        if len(left := index.left()) == 1:
-            return getitem(obj, *left.values())
-        if isinstance(obj, defaultdict):
-            note(obj)
-            return uneven_dicts.chosen(obj, index)
-        return index.each(lambda i: getitem(obj, i))
+        return _of_choice(obj, index)
     if is_growing(obj):
         return growing_methods.element(obj, index)
     if isinstance(obj, dict) and keyed.takes_all(obj, index):
         return keyed.value(obj, index)
     if uneven.is_uneven(obj):
-        return (
-            uneven_dicts.value(obj, index) if isinstance(obj, dict) else uneven.element(obj, index)
-        )
-    if lookup.is_key_of(obj, index):
-        if isinstance(obj, (list, tuple, dict, str, bytes, range, deque)):
-            return lookup.element(obj, index)
-        if portions.is_mask(index):
-            taken = _part(obj, index)
-            if taken is not None:
-                return portions.take(obj, taken)
-        if isinstance(obj, np.ndarray):
-            return indexing.getitem(as_handle(obj), index)
-    elif windows.is_moving(index):
+        how = uneven_dicts.value if isinstance(obj, dict) else uneven.element
+        return how(obj, index)
+    found = _at_traced(obj, index)
+    return _as_python(obj, index) if found is NotImplemented else found
+
+
+def _of_choice(obj: Any, index: Choice) -> Any:
+    """`obj[index]` with an index that data chose."""
+    if len(left := index.left()) == 1:
+        return getitem(obj, *left.values())
+    if isinstance(obj, defaultdict):
+        note(obj)
+        return uneven_dicts.chosen(obj, index)
+    return index.each(lambda i: getitem(obj, i))
+
+
+def _at_traced(obj: Any, index: Any) -> Any:
+    """`obj[index]` with traced numbers or parts in it; NotImplemented where it has none."""
+    is_key = lookup.is_key_of(obj, index)
+    if is_key and isinstance(obj, (list, tuple, dict, str, bytes, range, deque)):
+        return lookup.element(obj, index)
+    if not is_key and windows.is_moving(index):
         return _moving(obj, index)
-    elif type(index) is Portion:
+    in_parts = type(index) is tuple and any(type(i) is Tracer for i in index)
+    if type(index) is Portion or in_parts or (is_key and portions.is_mask(index)):
         taken = _part(obj, index)
         if taken is not None:
             return portions.take(obj, taken)
-    elif type(index) is tuple and any(type(i) is Tracer for i in index):
-        taken = _part(obj, index)
-        if taken is not None:
-            return portions.take(obj, taken)
-        if isinstance(obj, np.ndarray):
-            return indexing.getitem(as_handle(obj), index)
-    elif isinstance(obj, defaultdict) and index not in obj:
+    if (is_key or in_parts) and isinstance(obj, np.ndarray):
+        return indexing.getitem(as_handle(obj), index)
+    return NotImplemented
+
+
+def _as_python(obj: Any, index: Any) -> Any:
+    """`obj[index]`, by a method in Python or as the object does it."""
+    if isinstance(obj, defaultdict) and index not in obj:
         note(obj)  # it is about to get the key
         found = obj[index]
         changed(obj)
