@@ -37,7 +37,7 @@ def test_predicted_memory_is_near_that_of_the_compiler(net):
     )
     assert arguments == seen.argument_size_in_bytes
     whole = seen.argument_size_in_bytes + seen.temp_size_in_bytes
-    assert plan.peak_bytes == pytest.approx(whole, rel=0.1)
+    assert plan.peak_bytes == pytest.approx(whole, rel=0.15)  # versions of XLA differ
     assert plan.verify(lowered.compile()).allocated == pytest.approx(whole, rel=1e-3)
 
 
