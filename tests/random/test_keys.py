@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import pickle
 
+import jaxlib
 import numpy as np
 import pytest
 
@@ -322,9 +323,9 @@ def test_numbers_do_not_depend_on_the_sharding(impl):
     mesh = Mesh((4, 2), ("a", "b"))
     key = random.key(11, impl=impl)
     rows = NamedSharding(mesh, P("a", "b"))
-    # XLA rounds functions such as `erf_inv` by how many elements a device has: bits are the same,
-    # and what is linear in them; normal numbers are the same to an ulp.
-    for draw, ulps in ((random.uniform, 0), (random.normal, 2)):
+    # From jaxlib 0.12 on XLA rounds `erf_inv` by how many elements a device has; bits are the same.
+    rounded = 2 if tuple(map(int, jaxlib.__version__.split(".")[:2])) >= (0, 12) else 0
+    for draw, ulps in ((random.uniform, 0), (random.normal, rounded)):
         want = np.asarray(draw(key, (8, 4)))
         placed = draw(key, (8, 4), out_sharding=rows)
         assert placed.sharding.is_equivalent_to(rows, 2)

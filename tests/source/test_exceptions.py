@@ -212,3 +212,14 @@ def test_what_is_not_taken_raises_nothing():
     f = ms.jit(lambda x: {x: 1} if x > 100 else {})
     assert f(1.0) == {}
     assert f(128.0) == {128.0: 1}
+
+
+@pytest.mark.parametrize("counts", [(-1, 2), (3, -1)])
+@pytest.mark.parametrize("f", [math.comb, math.perm])
+def test_counts_below_zero_raise_when_the_program_runs(f, counts):
+    with pytest.raises(ValueError, match="must be a non-negative integer"):
+        f(*counts)
+    jitted = ms.jit(lambda n, k: f(n, k))
+    assert jitted(5, 2) == f(5, 2)
+    with pytest.raises(ValueError, match="must be a non-negative integer"):
+        jitted(*counts)

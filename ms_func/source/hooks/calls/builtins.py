@@ -27,6 +27,7 @@ from ms_func.source.hooks.containers.comparisons import eq_, gt_, holds_traced, 
 from ms_func.source.hooks.containers.comparisons import order as by_comparisons
 from ms_func.source.hooks.containers.displays import dict_of, merged
 from ms_func.source.hooks.containers.running import Running
+from ms_func.source.hooks.flow.iteration import for_
 from ms_func.source.hooks.flow.iterators import (
     UNSEEN_ARGUMENT,
     following,
@@ -144,8 +145,6 @@ def _sum(iterable: Iterable[Any], /, start: Any = 0) -> Any:
 
 def _over(found: Elements, step: Callable[[Any, Any], Any], start: Any) -> Any:
     """Fold over elements whose number is known only at run time."""
-    from ms_func.source.hooks.flow.iteration import for_
-
     return for_(found, lambda x, out: (step(x, out),), (start,), ("the result",))[0]
 
 
@@ -194,8 +193,6 @@ def _reduce(function: Any, iterable: Iterable[Any], *initial: Any) -> Any:
     if not items and not initial:
         return functools.reduce(function, items)
     out, rest = (initial[0], items) if initial else (items[0], items[1:])
-    from ms_func.source.hooks.flow.iteration import for_
-
     return for_(rest, lambda x, out: (step(x, out),), (out,), ("the result",))[0]
 
 

@@ -173,11 +173,22 @@ def _factorial(n: Any) -> Any:
 
 
 def _perm(n: Any, k: Any = None) -> Any:
-    return _factorial(n) if k is None else _stepwise(k, lambda i, out: out * (n - i))
+    if k is None:
+        return _factorial(n)
+    _check_counts(n, k)
+    return _stepwise(k, lambda i, out: out * (n - i))
 
 
 def _comb(n: Any, k: Any) -> Any:
+    _check_counts(n, k)
     return _stepwise(k, lambda i, out: out * (n - i) // (i + 1))
+
+
+def _check_counts(n: Any, k: Any) -> None:
+    """Raise at run time what `math.comb` and `math.perm` do."""
+    for x, name in ((n, "n"), (k, "k")):
+        error = ValueError(f"{name} must be a non-negative integer")
+        failures.assert_raising(xp.greater_equal(x, 0), error)
 
 
 def _stepwise(count: Any, step: Callable[[Any, Any], Any]) -> Any:

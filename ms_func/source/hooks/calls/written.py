@@ -105,17 +105,20 @@ def _starmap(function: Any, iterable: Any) -> Any:
     return [function(*args) for args in iterable]
 
 
-def _refused(*args: Any, **kwargs: Any) -> Any:
-    raise Perhaps.complaint()
+def _refuse_rooms(plain: Any) -> None:
+    """Let a function that has to know the elements refuse those in rooms."""
+    before: Any = HANDLERS.get(id(plain), plain)
+
+    def handler(*args: Any, **kwargs: Any) -> Any:
+        if is_staging() and _in_rooms(*args):
+            raise Perhaps.complaint()
+        return before(*args, **kwargs)
+
+    stands_for(plain)(handler)
 
 
 for _plain in (
     itertools.combinations, itertools.combinations_with_replacement, itertools.permutations,
     itertools.product, itertools.zip_longest, itertools.groupby, itertools.cycle,
 ):  # fmt: skip
-    _before = HANDLERS.get(id(_plain), _plain)
-    stands_for(_plain)(
-        lambda *args, before=_before, **kwargs: (_refused if _in_rooms(*args) else before)(
-            *args, **kwargs
-        )
-    )
+    _refuse_rooms(_plain)

@@ -19,7 +19,7 @@ from ms_func.ir.primitive import current
 from ms_func.primitives.bits import bitwise_and, bitwise_not
 from ms_func.source.hooks import above
 from ms_func.source.hooks.containers import uneven
-from ms_func.source.hooks.containers.comparisons import holds_traced
+from ms_func.source.hooks.containers.comparisons import holds_traced, same_or_equal
 from ms_func.source.hooks.containers.growing_methods import (
     collected,
     each_of,
@@ -346,7 +346,6 @@ def alike(a: Any, b: Any) -> Any:
     same = xp.equal(_length(a), _length(b))
     if not isinstance(a, dict):
         return bitwise_and(same, is_subset(a, b))
-    from ms_func.source.hooks.containers.comparisons import same_or_equal
 
     def step(found: Any, pair: Any) -> Any:
         key, new = pair

@@ -29,6 +29,7 @@ from ms_func.source.hooks.containers.comparisons import eq_, holds_traced
 from ms_func.source.hooks.heap import complaints
 from ms_func.source.hooks.heap.anatomy import is_number
 from ms_func.source.hooks.heap.journal import journal
+from ms_func.source.hooks.joining.branch import ifexp
 from ms_func.source.hooks.values import failures
 from ms_func.source.hooks.values.choice import Choice, is_function
 from ms_func.source.hooks.values.perhaps import Perhaps
@@ -142,8 +143,6 @@ def is_place(key: Any) -> bool:
 
 
 def _either(here: Any, value: Any, old: Any) -> Any:
-    from ms_func.source.hooks.joining.branch import ifexp
-
     return ifexp(here, lambda: value, lambda: old)
 
 
