@@ -2,8 +2,10 @@
 
     python -m benchmarks.eager --peer /path/to/a/python/with/jax
 
-Each library runs in processes of its own, in turns; a function's time is the least CPU time of a
-call over blocks of calls. Printed are all ratios, their median and their largest.
+Each library runs in processes of its own, in turns; a function's time in a process is the least CPU
+time of a call over blocks of calls, and its time is the median over processes: XLA hands a program
+to its threads or runs it at once by chance, so the least time of all is a draw. Printed are all
+ratios, their median and their largest.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ FUNCTIONS = (
     "np.outer(v, v)", "np.linalg.norm(x)", "np.tril(x)", "np.diag(v)", "np.isclose(x, x)",
     "np.diff(v)", "np.searchsorted(v, v)", "np.median(x)", "np.fft.fft(c)",
 )  # fmt: skip
-BLOCKS, CALLS, TURNS = 7, 60, 2
+BLOCKS, CALLS, TURNS = 7, 60, 7
 
 
 def measure(library: str) -> dict[str, float]:
@@ -71,14 +73,14 @@ def timed(call: Callable[[], Any], wait: Callable[[Any], Any]) -> float:
 
 def compare(peer: str) -> None:
     """Run both libraries in turns and print the table."""
-    best: dict[str, dict[str, float]] = {"ms_func": {}, "jax": {}}
-    for _ in range(TURNS):
-        for library, python in (("ms_func", sys.executable), ("jax", peer)):
-            for text, value in run(python, library).items():
-                best[library][text] = min(value, best[library].get(text, value))
-    ratios = {t: best["ms_func"][t] / best["jax"][t] for t in FUNCTIONS}
+    turns = [(run(sys.executable, "ms_func"), run(peer, "jax")) for _ in range(TURNS)]
+    times = {
+        text: [statistics.median(turn[text] for turn in library) for library in zip(*turns)]
+        for text in FUNCTIONS
+    }
+    ratios = {text: ours / theirs for text, (ours, theirs) in times.items()}
     for text, ratio in sorted(ratios.items(), key=lambda item: -item[1]):
-        ours, theirs = best["ms_func"][text], best["jax"][text]
+        ours, theirs = times[text]
         sys.stdout.write(f"{text:32s} {ours:8.1f} us {theirs:8.1f} us {ratio:6.2f}\n")
     sys.stdout.write(f"median {statistics.median(ratios.values()):.2f}, "
                      f"largest {max(ratios.values()):.2f}\n")  # fmt: skip

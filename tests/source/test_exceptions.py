@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import ms_func as ms
+from ms_func.source.hooks.values import failures
 
 CASES: list[Any] = []
 
@@ -223,3 +224,24 @@ def test_counts_below_zero_raise_when_the_program_runs(f, counts):
     assert jitted(5, 2) == f(5, 2)
     with pytest.raises(ValueError, match="must be a non-negative integer"):
         jitted(*counts)
+
+
+@pytest.mark.parametrize("slip", ["no_such_name", "Seen().no_such_attribute"])
+def test_a_slip_in_a_hook_is_not_taken_for_the_users(slip):
+    """It would be raised when the program runs, and a `try` of the user's would catch it."""
+    names: dict[str, Any] = {"Seen": type("Seen", (), {"__module__": failures.__name__})}
+
+    @ms.no_convert
+    def taken(text: str) -> bool:
+        try:
+            exec(compile(text, failures.__file__, "exec"), names)
+        except (NameError, AttributeError) as error:
+            return failures.is_users(error)
+        raise AssertionError("nothing was missed")
+
+    def recorded(x):
+        assert taken("object().missing")
+        assert not taken(slip)
+        return x
+
+    ms.make_jaxpr(recorded)(1.0)

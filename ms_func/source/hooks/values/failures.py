@@ -214,7 +214,16 @@ def _is_pythons(error: Exception) -> bool:
         if "'Tracer'" in shown and not any(x in shown for x in _OPERANDS):
             return False
     file = _innermost(error.__traceback__)
-    return not is_internal(file) or file.startswith(_HOOKS) or type(error) is IndexError
+    in_hooks = file.startswith(_HOOKS) and not _is_slip(error)
+    return not is_internal(file) or in_hooks or type(error) is IndexError
+
+
+def _is_slip(error: Exception) -> bool:
+    """Whether Python missed a name in a hook itself, or an attribute of one of its objects."""
+    if isinstance(error, NameError):
+        return error.name is not None  # Python says which name; those that hooks raise do not
+    missed = type(getattr(error, "obj", None)).__module__
+    return isinstance(error, AttributeError) and missed.startswith("ms_func.source.")
 
 
 def _function_of(error: Exception) -> str:
