@@ -59,6 +59,12 @@ def made_by(value: Value, name: str) -> Op | None:
 
 def constant(value: Value) -> float | None:
     """The number a value is, where it is one number everywhere."""
+    if value.number is ...:
+        value.number = _constant(value)
+    return value.number
+
+
+def _constant(value: Value) -> float | None:
     while value.op is not None and value.op.name in (*LAYOUT, "stablehlo.convert"):
         value = value.op.operands[0]
     if value.op is None or value.op.name != "stablehlo.constant":
