@@ -153,7 +153,8 @@ def _batch_norm_gradient(t: Any, op: Any, x: Tensor, *more: Tensor) -> Tensor:
     slopes = e.node("BNTrainingUpdateGrad", [g, x, mean, variance], [vector, vector],
                     {k: layouts[k] for k in ("grads", "x")}, epsilon=epsilon)  # fmt: skip
     if attrs["of"] == "gamma":
-        return e.cast(slopes[0], op.results[0].type.dtype)
+        shape, dtype = op.results[0].type
+        return e.cast(e.reshape(slopes[0], shape), dtype)
     scale = _vectors(e, attrs, mean.shape, given)[0]
     made = e.node("BNTrainingReduceGrad", [g, x, *slopes, scale, mean, variance],
                   [(x.shape, x.dtype)], layouts, epsilon=epsilon)[0]  # fmt: skip

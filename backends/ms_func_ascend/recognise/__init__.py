@@ -135,9 +135,10 @@ def _typed(found: Found, dtype: np.dtype | None) -> Found | None:
     operands: list[Value] = []
     for v in found.operands:
         held = v
-        if dtype is not None and v.type.dtype is not None and is_float(v.type.dtype):
+        own = v.type.dtype
+        if dtype is not None and own is not None and is_float(own) and v not in found.loose:
             nearest = of_dtype(v, dtype)
-            if nearest is None and not holds(dtype, v.type.dtype):
+            if nearest is None and not holds(dtype, own):
                 return None
             held = nearest or v
         operands.append(held)

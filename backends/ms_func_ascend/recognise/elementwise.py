@@ -28,7 +28,7 @@ _CONE = 40
 """Operations that are looked at: those of a function, and some that its arguments come from."""
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
-_COMPARE = {"EQ": np.equal, "NE": np.not_equal, "LT": np.less, "LE": np.less_equal,
+COMPARE = {"EQ": np.equal, "NE": np.not_equal, "LT": np.less, "LE": np.less_equal,
             "GT": np.greater, "GE": np.greater_equal}  # fmt: skip
 STEPS: dict[str, Callable[..., Array]] = {
     "stablehlo.add": np.add, "stablehlo.subtract": np.subtract, "stablehlo.multiply": np.multiply,
@@ -150,7 +150,7 @@ class Form:
     def turns(self) -> list[int]:
         """What a gradient can be taken at: read more than once, or compared with a number."""
         reads = Counter(r for _, _, refs in self.steps for r in refs)
-        compared = {r for _, name, refs in self.steps if name in _COMPARE for r in refs}
+        compared = {r for _, name, refs in self.steps if name in COMPARE for r in refs}
         return [v for v in self.leaves if reads[v] > 1 or v in compared]
 
     def closed(self, k: int, ends: Sequence[int]) -> bool:
@@ -174,7 +174,7 @@ class Form:
         if k not in held:
             name, read = self.made[k]
             xs = (np.float64(r[0]) if isinstance(r, tuple) else self.at(held, r) for r in read)
-            held[k] = (_COMPARE.get(name) or STEPS[name])(*xs)
+            held[k] = (COMPARE.get(name) or STEPS[name])(*xs)
         return held[k]
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from ms_func_ascend.operators.region import binary_kind
 from ms_func_ascend.reader import Block, Op, Value
 from ms_func_ascend.recognise.algebra import LAYOUT, bare, constant, made_by
-from ms_func_ascend.recognise.elementwise import STEPS, is_step
+from ms_func_ascend.recognise.elementwise import COMPARE, STEPS, is_step
 from ms_func_ascend.recognise.found import Found
 from ms_func_ascend.recognise.normalise import mean_of, normalise, parameter, scaled_along
 
@@ -97,8 +97,8 @@ class Norm:
         shape, (whole, lead, _) = op.results[0].type.shape, self.shapes
         if shape not in self.shapes:
             return False
-        if is_step(op):
-            return op.name not in _IN_PIECES
+        if is_step(op) or op.name == "stablehlo.compare":
+            return shape != whole or op.name not in _IN_PIECES
         if op.name not in (*LAYOUT, "stablehlo.reduce"):
             return False
         source = op.operands[0].type.shape
@@ -176,7 +176,7 @@ class Norms:
                 and tuple(sorted(op.attrs["dimensions"])) == norm.axes
                 and binary_kind(op.regions[0]) == "add"
                 and constant(op.operands[1]) == 0
-                and mean_of(square.operands[0], norm.axes, norm.width) is norm.x
+                and mean_of(square.operands[0], norm.axes) is norm.x
             ):
                 shared = tuple(v for v, norms in self.parts.items() if norms[0].x is norm.x)
                 attrs = norm.attrs | {"count": norm.width}
@@ -184,12 +184,16 @@ class Norms:
 
     def gradient(self, op: Op, options: Any) -> Iterator[Found]:
         """The gradient of one of the norms, with respect to its argument or its scale."""
-        if not self.parts or op.name not in ("stablehlo.add", "stablehlo.reduce"):
+        if not self.parts or op.name not in _ROOTS:
             return
         shape = op.results[0].type.shape
-        if op.name == "stablehlo.reduce":
-            for norm in self.behind(op.operands[:1]):
-                if shape == tuple(norm.x.type.shape[d] for d in norm.scaled):
+        if op.name != "stablehlo.add":
+            for norm in self.behind(op.operands):
+                if norm.gamma is None:
+                    continue
+                if op.name == "stablehlo.multiply":
+                    yield from _of_scales(op, norm)
+                elif shape == norm.gamma.type.shape:
                     yield from _of_scale(op, norm)
             return
         summed = _terms(op.results[0], None)
@@ -199,8 +203,10 @@ class Norms:
                 yield from _of_argument(op, norm, splits)
 
 
-_IN_PIECES = ("stablehlo.maximum", "stablehlo.minimum", "stablehlo.clamp", "stablehlo.select")
-"""What random points tell too little about; no part of a gradient of a norm."""
+_ROOTS = ("stablehlo.add", "stablehlo.reduce", "stablehlo.multiply")
+_IN_PIECES = ("stablehlo.maximum", "stablehlo.minimum", "stablehlo.clamp", "stablehlo.select",
+              "stablehlo.compare")  # fmt: skip
+"""What random points tell too little about; a variance alone may be kept from being negative."""
 _ON_ROWS = (*LAYOUT, "stablehlo.reduce")
 _FACTORS = ("stablehlo.multiply", "stablehlo.divide", "stablehlo.negate", "stablehlo.convert")
 
@@ -221,10 +227,11 @@ def _of_argument(op: Op, norm: Norm, splits: Sequence[Split]) -> Iterator[Found]
 
 
 def _of_scale(op: Op, norm: Norm) -> Iterator[Found]:
+    """The scale's gradient as a sum of products."""
     lead = [d for d in range(len(norm.x.type.shape)) if d not in norm.scaled]
     if sorted(op.attrs["dimensions"]) != lead or binary_kind(op.regions[0]) != "add":
         return
-    if norm.gamma is None or len(op.operands) != 2 or constant(op.operands[1]) != 0:
+    if len(op.operands) != 2 or constant(op.operands[1]) != 0:
         return
     cone = _Rows(norm, [op.operands[0]])
     if norm.x not in cone.values:
@@ -232,6 +239,19 @@ def _of_scale(op: Op, norm: Norm) -> Iterator[Found]:
     for dy in _factors(op.operands[0], 3):
         made = cone.evaluated([op.operands[0]], dy)
         if made is not None and _close(op, made, norm.samples[1] * _normal(norm)[0]):
+            yield _found("gamma", norm, dy, cone, [])
+            break
+
+
+def _of_scales(op: Op, norm: Norm) -> Iterator[Found]:
+    """The scale's gradient as a multiple of a sum for each row: where a row has one scale."""
+    if norm.scaled != norm.kept or op.results[0].type.shape not in norm.shapes[1:]:
+        return
+    cone = _Rows(norm, op.results)
+    wanted = norm.samples[1] * _normal(norm)[0]
+    for dy in cone.candidates(1):
+        made = cone.evaluated(op.results, dy)
+        if made is not None and _close(op, made, wanted.mean(1, keepdims=True) * norm.width):
             yield _found("gamma", norm, dy, cone, [])
             break
 
@@ -246,7 +266,16 @@ def _factors(value: Value, depth: int) -> list[Value]:
 def _found(of: str, norm: Norm, dy: Value, cone: _Rows, extra: list[Value]) -> Found:
     attrs = {**norm.attrs, "of": of, "plus": bool(extra)}
     operands = [norm.x, *norm.given, dy, *extra]
-    return Found(f"{norm.name}Gradient", operands, attrs, tuple(cone.alone))
+    # Both gradients of a norm read what comes in times the norm's parts, and sums of that.
+    read = _readers(cone, "multiply", {dy})
+    read |= _readers(cone, "reduce", read)
+    return Found(f"{norm.name}Gradient", operands, attrs, (*cone.alone, *read))
+
+
+def _readers(cone: _Rows, name: str, read: set[Value]) -> set[Value]:
+    """Values that an operation makes of some others."""
+    made = (v for v in cone.values if v.op is not None and v.op.name == f"stablehlo.{name}")
+    return {v for v in made if v.op is not None and not read.isdisjoint(v.op.operands)}
 
 
 Split = tuple[list[Value], list[Value]]
@@ -307,12 +336,12 @@ class _Rows:
                 self.reads.update(read)
                 todo += read
 
-    def candidates(self) -> list[Value]:
+    def candidates(self, reads: int = 2) -> list[Value]:
         """Values that the gradient may come in by: read twice, perhaps times the scale."""
         full = [v for v in self.values if v is not self.norm.x and v.type.shape == self.shape]
         found: dict[Value, None] = {}
         for v in full:
-            if self.reads[v] > 1:
+            if self.reads[v] >= reads:
                 found[v] = None
                 made = v.op if v.op is not None and v.op.name == "stablehlo.multiply" else None
                 found.update(dict.fromkeys(o for o in made.operands if o in full) if made else {})
@@ -344,8 +373,11 @@ class _Rows:
         number = constant(v)
         if number is not None:
             return np.full((1, 1), number)
-        gamma = self.norm.gamma if v.type.shape == self.shape else None
-        if gamma is not None and parameter(v, self.norm.scaled) is gamma:
+        gamma = self.norm.gamma
+        whole = gamma is not None and v.type.shape == self.shape
+        if (v is gamma and self.norm.scaled == self.norm.kept) or (
+            whole and parameter(v, self.norm.scaled) is gamma
+        ):
             return self.norm.samples[2]
         if v.op is None or v not in self.values or not self.norm.works_on_rows(v):
             return None
@@ -359,6 +391,8 @@ class _Rows:
         if reduces:
             whole = np.broadcast_to(xs[0], self.norm.samples[0].shape)
             return whole.sum(1, keepdims=True) * (self.norm.width / whole.shape[1])
+        if v.op.name == "stablehlo.compare":
+            return COMPARE[v.op.attrs["comparison_direction"]](*xs)
         return xs[0] if v.op.name in LAYOUT else STEPS[v.op.name](*xs)
 
     @cached_property
