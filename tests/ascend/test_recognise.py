@@ -54,6 +54,27 @@ def fast_norm(x: Any, gamma: Any, beta: Any, axes: Any = -1, more: Any = None) -
     return (x - mean) * (lax.rsqrt(variance + 1e-5) * gamma) + beta
 
 
+ANGLES = (np.arange(6)[:, None, None] / 10.0 ** np.arange(4)).astype(np.float32)
+COSINE, SINE = np.cos(ANGLES), np.sin(ANGLES)
+
+
+def turned(x: Any, second: Callable[..., Any] = mnp.add) -> Any:
+    """Features of the first half turned with those of the second."""
+    a, b = mnp.split(x, 2, -1)
+    return mnp.concatenate([a * COSINE - b * SINE, second(b * COSINE, a * SINE)], -1)
+
+
+def turned_neighbours(x: Any) -> Any:
+    a, b = x[..., ::2], x[..., 1::2]
+    return mnp.stack([a * COSINE - b * SINE, a * SINE + b * COSINE], -1).reshape(x.shape)
+
+
+def turned_whole(x: Any, first: Callable[..., Any] = mnp.negative) -> Any:
+    """In the words of Llama; the table has another sine for each feature."""
+    other = mnp.concatenate([first(x[..., 4:]), x[..., :4]], -1)
+    return x * np.cos(np.arange(8, dtype=np.float32)) + other * np.tanh(GAMMA)
+
+
 def spelled_gelu(x: Any) -> Any:
     return 0.5 * x * (1 + mnp.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
@@ -81,6 +102,9 @@ FORWARD: Cases = {
     "mish": (lambda x: x * mnp.tanh(nn.softplus(x)), (X,), {"Mish": 1}),
     "soft sign": (nn.soft_sign, (X,), {"Softsign": 1}),
     "swiglu": (lambda x: nn.silu(x[:, :4]) * x[:, 4:], (X,), {"SwiGlu": 1}),
+    "turned halves": (turned, (HEADS[0],), {"RotaryPositionEmbedding": 1}),
+    "turned neighbours": (turned_neighbours, (HEADS[0],), {"RotaryPositionEmbedding": 1}),
+    "turned halves of a whole": (turned_whole, (HEADS[0],), {"RotaryPositionEmbedding": 1}),
     "layer norm": (layer_norm, (X, GAMMA, BETA), {"LayerNormV3": 1}),
     "layer norm alone": (plain_norm, (X,), {"LayerNormV3": 1}),
     "layer norm from the mean of squares": (fast_norm, (X, GAMMA, BETA), {"LayerNormV3": 1}),
@@ -165,6 +189,8 @@ TRAINING: Cases = {
     "relu up to six": (
         slope(nn.relu6), (AT_TURNS,), {"Relu6": 1, "Relu6Grad": 1},
     ),
+    **{f"{f.__name__}, both ways": (slope(f), (HEADS[0],), {"RotaryPositionEmbedding": 2})
+       for f in (turned, turned_neighbours, turned_whole)},
     "layer norm": (
         slope(layer_norm), (X, GAMMA, BETA), {"LayerNormV3": 1, "LayerNormGradV3": 1},
     ),
@@ -310,6 +336,8 @@ NEAR_MISSES = {
     "unbiased variance of many": off(
         lambda x: (x - x.mean(-1, keepdims=True))
         / mnp.sqrt(mnp.var(x, -1, keepdims=True, ddof=1) + 1e-5), normal(2, 512)),
+    "halves turned to both sides": off(lambda x: turned(x, mnp.subtract), HEADS[0]),
+    "halves that are changed alone": off(lambda x: turned_whole(x, mnp.sin), HEADS[0]),
     "variance with another square of the mean": off(
         lambda x, g, b: fast_norm(x, g, b, more=0.1), X, GAMMA, BETA),
     "mean square of all but one": off(

@@ -22,6 +22,7 @@ from ms_func_ascend.recognise.elementwise import activation
 from ms_func_ascend.recognise.found import Found
 from ms_func_ascend.recognise.normalise_gradient import Norms
 from ms_func_ascend.recognise.pooling import pool
+from ms_func_ascend.recognise.rotary import rotary
 from ms_func_ascend.recognise.softmax import (
     log_softmax,
     log_softmax_gradient,
@@ -31,7 +32,7 @@ from ms_func_ascend.recognise.softmax import (
 from ms_func_ascend.simplify import pure, uses_of
 
 RECOGNISERS: list[Callable[[Op, Any], Iterator[Found]]] = [
-    attention, pool, softmax_gradient, log_softmax_gradient, log_softmax, softmax,
+    attention, rotary, pool, softmax_gradient, log_softmax_gradient, log_softmax, softmax,
 ]  # fmt: skip
 """In the order in which they are asked, before norms and activations; the first that fits wins."""
 
