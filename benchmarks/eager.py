@@ -75,7 +75,7 @@ def compare(peer: str) -> None:
     """Run both libraries in turns and print the table."""
     turns = [(run(sys.executable, "ms_func"), run(peer, "jax")) for _ in range(TURNS)]
     times = {
-        text: [statistics.median(turn[text] for turn in library) for library in zip(*turns)]
+        text: [statistics.median(turn[side][text] for turn in turns) for side in (0, 1)]
         for text in FUNCTIONS
     }
     ratios = {text: ours / theirs for text, (ours, theirs) in times.items()}

@@ -89,12 +89,12 @@ from ms_func.primitives.callbacks import pure_callback
 from ms_func.primitives.effects import effects_barrier
 from ms_func.primitives.sharding import constrain
 from ms_func.ref import Ref, empty_ref, free_ref, freeze, new_ref
-from ms_func.source.convert import convert, converted_source, no_convert
 
 if _TYPE_CHECKING:
     from ms_func import distributed, dlpack, ffi, image, ode, profiler
     from ms_func.api.shard import shard
     from ms_func.compat.alias import as_jax
+    from ms_func.source.convert import convert, converted_source, no_convert
 
 if _collecting:
     if not _gc.get_freeze_count():  # to the oldest generation: the next search need not walk them
@@ -146,6 +146,7 @@ __dir__ = __all__.copy
 
 _LATE = {
     **{name: name for name in ("distributed", "dlpack", "ffi", "image", "ode", "profiler")},
+    **dict.fromkeys(("convert", "converted_source", "no_convert"), "source.convert"),
     "as_jax": "compat.alias",
     "shard": "api.shard",
 }

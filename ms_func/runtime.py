@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from importlib.abc import MetaPathFinder
 from importlib.machinery import PathFinder
 from typing import Any
 
@@ -20,7 +19,7 @@ Config = extension.config.Config
 pytree = extension.pytree
 
 
-class _ForJax(MetaPathFinder):
+class _ForJax:
     """Finds nothing: turns Python tracebacks of arrays on again where jax is about to be imported.
 
     The runtime notes for each array which Python frames made it, at a tenth of the time of a

@@ -4,12 +4,14 @@ Whoever stages a function of the user's asks `user_function` for the form to run
 error about a traced value asks `why_native` what kept a function from being converted. A function
 is run by `recorded`, which gives what it returns in a form that can leave the program, and puts
 back what it stored if the recording fails. `number` gives what is to be differentiated: the one
-number among what data chose. The package `source` fills the slots.
+number among what data chose. The package `source` fills the slots; it is a quarter of what there is
+to import, and imported when a function is recorded for the first time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from types import CodeType
 from typing import Any
 
@@ -20,10 +22,14 @@ from ms_func.errors import ArgumentValueError
 class _Slots:
     """What `source` supplies."""
 
-    convert: Callable[[Any], Any] = staticmethod(lambda f: f)
-    why_native: Callable[[CodeType], str | None] = staticmethod(lambda code: None)
-    recorded: Callable[[Callable[[Any], Any], Any], Any] = staticmethod(lambda call, x: call(x))
-    number: Callable[[Any, str], Any] = staticmethod(lambda value, name: value)
+    convert: Callable[[Any], Any]
+    why_native: Callable[[CodeType], str | None]
+    recorded: Callable[[Callable[[Any], Any], Any], Any]
+    number: Callable[[Any, str], Any]
+
+    def __getattr__(self, name: str) -> Any:
+        import_module("ms_func.source")
+        return object.__getattribute__(self, name)
 
 
 slots = _Slots()

@@ -41,6 +41,15 @@ def test_import_brings_no_heavy_package() -> None:
     assert heavy & {name.partition(".")[0] for name in loaded} == set()
 
 
+def test_the_converter_is_imported_when_a_function_is_recorded() -> None:
+    code = (
+        "import sys, ms_func as ms; x = ms.numpy.ones(3); x + 1, x[1:], ms.numpy.median(x); "
+        "print('ms_func.source' in sys.modules, ms.grad(lambda x: x if x > 0 else -x)(-1.0), "
+        "'ms_func.source' in sys.modules)"
+    )
+    assert fresh(code) == "False -1.0 True"
+
+
 def test_import_makes_no_device() -> None:
     """The number of devices can still be chosen, which ends when the first one is made."""
     code = (

@@ -45,7 +45,7 @@ def recorded(call: Callable[[Any], Any], given: Any) -> Any:
     Where something traced is stored to an array of NumPy, it is recorded anew.
     """
     trial = Trial()
-    with identity.supply(), depth.room:
+    with identity.supply, depth.room:
         if _depth.value:
             return _recorded(trial, call, given)
         pools.start()

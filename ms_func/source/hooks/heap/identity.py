@@ -16,7 +16,6 @@ import itertools
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -194,31 +193,36 @@ class _Census:
         self.next: Any = np.int32(first)
 
 
-class _Supplies(threading.local):
-    depth = 0
-    census = _Census(1)
-
-
-_supplies = _Supplies()
 _APART = 1 << 24
 """How many numbers a function has before those of a function that is recorded inside of it."""
 
 
-@contextmanager
-def supply() -> Iterator[None]:
-    """A supply of numbers for a function that is recorded."""
-    outer = _supplies.census
-    _supplies.depth += 1
-    _supplies.census = _Census(1 + (_supplies.depth - 1) % 64 * _APART)
-    try:
-        yield
-    finally:
-        _supplies.depth -= 1
-        _supplies.census = outer
+class _Supply(threading.local):
+    """Gives a function that is recorded inside of it numbers of its own.
+
+    Attributes:
+        census: what counts those of the innermost function.
+    """
+
+    census = _Census(1)
+
+    def __init__(self) -> None:
+        self._around: list[_Census] = []
+
+    def __enter__(self) -> None:
+        around = len(self._around)
+        self._around.append(self.census)
+        self.census = _Census(1 + around % 64 * _APART)
+
+    def __exit__(self, *exc: object) -> None:
+        self.census = self._around.pop()
 
 
-def _supply() -> Attribute:
-    return Attribute(_supplies.census, "next")
+supply = _Supply()
+
+
+def _counter() -> Attribute:
+    return Attribute(supply.census, "next")
 
 
 def _plus(number: Any, count: int) -> Any:
@@ -228,7 +232,7 @@ def _plus(number: Any, count: int) -> Any:
 
 def block(count: int) -> Any:
     """The first of several new numbers."""
-    place = _supply()
+    place = _counter()
     first = place.read()
     store(place, _plus(first, count))
     return first
@@ -270,7 +274,7 @@ def give(objects: Sequence[Any]) -> bool:
 
 def _numbered(x: Any, tag: Tag, overlay: Any) -> Tag:
     """A tag that is sure, with a new number where the object has none."""
-    place, key = _supply(), Number(x).key
+    place, key = _counter(), Number(x).key
     is_late = overlay.trace is not None
     with overlay.reopened():
         fresh = overlay.finals.get(place.key, place.read()) if is_late else place.read()
@@ -322,7 +326,7 @@ def is_frozen(x: Any, overlay: Any) -> bool:
 
 def _late(x: Any, overlay: Any) -> Tag:
     """A tag that an object gets at the end of a recording."""
-    place, own = _supply(), Number(x)
+    place, own = _counter(), Number(x)
     found = overlay.finals.get(place.key, place.read())
     with overlay.reopened():
         overlay.finals[place.key] = _plus(found, 1)
