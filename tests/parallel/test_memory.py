@@ -25,10 +25,9 @@ def planned(net, limit=None, mesh=MESH):
     return f.plan(*types), f.lower(*types)
 
 
-@pytest.mark.parametrize("net", ["mlp256", "mlp4096", "mixed", "block"])
+@pytest.mark.parametrize("net", ["mlp256", "mlp4096", "block"])
 def test_predicted_memory_is_near_that_of_the_compiler(net):
-    nets = {"mlp256": mlp(256), "mlp4096": mlp(4096), "mixed": mixed(4096)}
-    nets["block"] = transformer(1, 8, 128, 512)
+    nets = {"mlp256": mlp(256), "mlp4096": mlp(4096), "block": transformer(1, 8, 128, 512)}
     plan, lowered = planned(nets[net])
     seen = lowered.compile().memory_analysis()
     model = plan.graph.model
@@ -40,6 +39,15 @@ def test_predicted_memory_is_near_that_of_the_compiler(net):
     whole = seen.argument_size_in_bytes + seen.temp_size_in_bytes
     assert plan.peak_bytes == pytest.approx(whole, rel=0.15)  # versions of XLA differ
     assert plan.verify(lowered.compile()).allocated == pytest.approx(whole, rel=1e-3)
+
+
+def test_what_is_computed_in_bfloat16_is_counted_as_cpus_keep_it():
+    """XLA computes with float32 there and leaves the conversions between out."""
+    step, types = mixed(256)
+    plan = ms.jit(ms.shard(step, mesh=MESH), donate_argnums=0).plan(*types)
+    kept = [x for x in plan.memory.intervals if x.var.type.dtype == ms.numpy.bfloat16]
+    assert all(x.size == 4 * x.var.type.size for x in kept)
+    assert kept
 
 
 def test_a_limit_is_kept_and_costs_traffic():
