@@ -21,7 +21,7 @@ from ms_func.numpy.promotion import (
     settled,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import bits, cast, compare, powers
+from ms_func.primitives import bits, cast, compare, powers, rounding
 from ms_func.primitives import elementwise as el
 
 # --- exponentials and logarithms ------------------------------------------------------
@@ -216,11 +216,16 @@ def _logaddexp(x: Any, y: Any) -> Any:
 
 
 def _complex_logaddexp(x: Any, y: Any) -> Any:
+    """The principal value, whose imaginary part is within pi of 0."""
     big = compare.select(compare.gt(real(x), real(y)), x, y)
     small = compare.select(compare.gt(real(x), real(y)), y, x)
     same = compare.eq(x, y)
     delta = compare.select(same, 0.0, ar.sub_p.bind(small, big))
-    return ar.add(big, el.log1p(el.exp(delta)))
+    out = ar.add(big, el.log1p(el.exp(delta)))
+    turns = rounding.round(
+        ar.mul(imag(out), 1 / (2 * math.pi)), rounding.RoundingMethod.TO_NEAREST_EVEN
+    )
+    return cast.complex(real(out), ar.sub(imag(out), ar.mul(turns, 2 * math.pi)))
 
 
 @fusion.two

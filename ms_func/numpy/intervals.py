@@ -123,9 +123,9 @@ def _counted(start: int, stop: int, step: int = 1, *, kind: np.dtype) -> Any:
 
 
 def _known(v: Any, name: str) -> Any:
-    """Value of a traced bound, if it is at hand."""
+    """Value of a bound, if it is at hand."""
     try:
-        return v.item()
+        return v.item() if type(v) is Tracer else v
     except ConcretizationTypeError as error:
         raise ConcretizationTypeError(
             f"arange needs bounds known while tracing, got {v!r}. It arose in the jnp.arange "

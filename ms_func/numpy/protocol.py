@@ -77,14 +77,17 @@ def _holds_traced(x: Any) -> bool:
 
 
 def counterpart(func: Any) -> Any:
-    """The function of this package with the name and module of NumPy's, or None."""
+    """The function of this package with the name and module of NumPy's, or None.
+
+    A name that this package took over from NumPy (`array_str`) is none: it would ask again.
+    """
     owner = getattr(func, "__self__", None)
     if isinstance(owner, np.ufunc):
         return getattr(counterpart(owner), func.__name__, None)
     found: Any = namespace
     for name in (*(getattr(func, "__module__", None) or "numpy").split(".")[1:], func.__name__):
         found = getattr(found, name, None)
-    return found
+    return None if found is func else found
 
 
 def _unknown(name: str, x: Tracer) -> Exception:

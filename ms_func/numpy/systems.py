@@ -11,7 +11,7 @@ from ms_func.control_flow.custom_jvp import custom_jvp
 from ms_func.control_flow.identities import stop_gradient
 from ms_func.control_flow.linear_solve import custom_linear_solve
 from ms_func.dtypes import DEFAULTS
-from ms_func.errors import ArgumentValueError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import arithmetic as ar
@@ -457,7 +457,8 @@ def lstsq(
         `x` `[n]` or `[n, k]`, squared residuals of each column, rank, singular values.
 
     Raises:
-        ValueError: the sizes do not fit, or `a` is no matrix.
+        ValueError: the sizes do not fit, or `a` has fewer than two dimensions.
+        TypeError: `a` has more.
 
     Example:
         >>> a = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
@@ -466,6 +467,11 @@ def lstsq(
         (Array([2., 1.], dtype=float32), Array(2, dtype=int32))
     """
     a, b = promote_dtype("lstsq", matrix("lstsq", a), inexact("lstsq", b))
+    if typeof(a).ndim > 2:
+        raise ArgumentTypeError(
+            f"{typeof(a).ndim}-dimensional array given to lstsq. Array must be "
+            "two-dimensional\nfix: map it over the others by vmap"
+        )
     m, n = typeof(a).shape
     if typeof(b).shape[0] != m:
         raise ArgumentValueError("Leading dimensions of input arrays must match")

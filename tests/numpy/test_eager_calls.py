@@ -233,3 +233,14 @@ def test_powers_of_ten_have_whole_logarithms():
     ends = np.asarray([[1.0, 2.0], [4.0, 3.0]], np.float32)
     found = mnp.geomspace(*ends, 3, axis=1)
     np.testing.assert_allclose(found, np.geomspace(*ends, 3, axis=1), rtol=1e-6)
+
+
+def test_a_traced_bound_of_arange_beside_numbers_is_named():
+    with pytest.raises(ms.errors.ConcretizationTypeError, match="arange argument 'step'"):
+        ms.jit(lambda step: mnp.arange(2.5, 1, step))(1)
+
+
+@pytest.mark.parametrize("function", [mnp.array_str, mnp.array_repr, np.array_str])
+def test_functions_taken_over_from_numpy_say_what_traced_values_lack(function):
+    with pytest.raises(ms.errors.TracerArrayConversionError, match=function.__name__):
+        ms.jit(lambda x: (function(x), x)[1])(1.0)

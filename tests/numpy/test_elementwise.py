@@ -108,6 +108,12 @@ def test_hypot_does_not_overflow():
         np.testing.assert_allclose(ms.grad(mnp.hypot, (0, 1))(x, y), slopes, rtol=1e-6)
 
 
+def test_logaddexp_of_complex_numbers_is_the_principal_value():
+    x, y = np.random.default_rng(0).normal(size=(2, 50, 2)).view(complex)[..., 0] * 5
+    want = np.log(np.exp(x) + np.exp(y))
+    np.testing.assert_allclose(mnp.logaddexp(x, y), want, rtol=1e-9)
+
+
 def test_logaddexp_derivatives_share_a_tie():
     for x in (0.0, 5.0, -200.0):
         assert float(ms.grad(mnp.logaddexp)(x, x)) == 0.5

@@ -90,6 +90,8 @@ def test_least_squares(shape):
     same((x, s), (want[0], want[3]), 1e-10)
     assert int(rank) == 3
     np.testing.assert_allclose(np.asarray(residuals), ((a @ want[0] - b) ** 2).sum(0), atol=1e-12)
+    with pytest.raises(TypeError, match="3-dimensional array given"):
+        mnp.linalg.lstsq(a[None], b)
 
 
 def differences(f, x, h=1e-6):

@@ -9,7 +9,7 @@ import scipy.special as ss
 import ms_func as ms
 import ms_func.numpy as mnp
 from ms_func.ir.evaluate import Reference
-from ms_func.scipy import special
+from ms_func.scipy import special, stats
 
 RNG = np.random.default_rng(3)
 REAL = np.concatenate([np.linspace(-12, 60, 601), [0.0, np.inf, -np.inf, np.nan, 1e-8, 1e5]])
@@ -96,13 +96,23 @@ def test_expn(n):
 
 def test_complex_functions():
     z = RNG.normal(size=500) * 4 + 3j * RNG.normal(size=500)
-    for name, near in (("wofz", ss.wofz), ("loggamma", ss.loggamma)):
+    z[:40] = z[:40].real.round() + 0.5 + 1j * z[:40].imag  # where the sine's logarithm is cut
+    for name, near in (("wofz", ss.wofz), ("loggamma", ss.loggamma), ("erfcx", ss.erfcx)):
         got = np.asarray(getattr(special, name)(z))
         assert np.max(relative(got, near(z))) < 1e-12
     holomorphic = ms.grad(special.wofz, holomorphic=True)(0.4 + 0.3j)
     step = 1e-4
     numeric = (ss.wofz(0.4 + step + 0.3j) - ss.wofz(0.4 - step + 0.3j)) / (2 * step)
     np.testing.assert_allclose(holomorphic, numeric, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["dawsn", "exp1", "expi", "fresnel", "ndtri", "sici", "spence"])
+def test_formulas_for_real_numbers_refuse_complex_ones(name):
+    with pytest.raises(TypeError, match=f"{name} is computed for real numbers"):
+        getattr(special, name)(1.0 + 0.5j)
+    for distribution in (stats.expon, stats.laplace, stats.logistic, stats.gumbel_r):
+        with pytest.raises(TypeError, match="logpdf is computed for real numbers"):
+            distribution.logpdf(np.complex64(0.5j))
 
 
 def test_owens_t():

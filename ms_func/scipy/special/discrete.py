@@ -11,7 +11,7 @@ from ms_func.control_flow.scan import scan
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike, inexact
-from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.operands import of_numbers, of_reals
 from ms_func.scipy.special import basic
 from ms_func.scipy.special.gamma_family import betaln, gammaln
 from ms_func.scipy.special.integrals import _bernoulli_numbers
@@ -71,7 +71,7 @@ def comb(N: ArrayLike, k: ArrayLike, repetition: bool = False) -> Array:
     return _comb(np.add(N, k) - 1, k) if repetition else _comb(N, k)
 
 
-@of_numbers
+@of_reals
 def _comb(n: Any, k: Any) -> Any:
     inside = (k >= 0) & (k <= n)
     n, k = np.where(inside, n, 0), np.where(inside, k, 0)
@@ -156,10 +156,19 @@ _STIRLING = [1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 /
 def _loggamma(z: Array) -> Array:
     left = z.real < 0.5
     right = _loggamma_right(np.where(left, 1 - z, z))
-    turns = np.copysign(2 * math.pi, z.imag) * np.floor(0.5 * z.real + 0.25)
-    safe = np.where(left, z, 0.25)
-    reflected = math.log(math.pi) - np.log(np.sin(math.pi * safe)) - right
-    return np.where(left, reflected + np.asarray(1j, z.dtype) * turns, right)
+    reflected = math.log(math.pi) - _log_sine(np.where(left, z, 0.25)) - right
+    return np.where(left, reflected, right)
+
+
+def _log_sine(z: Array) -> Array:
+    """`log(sin(pi z))`, continued from (0, 1) into both half planes.
+
+    In the upper one sin(pi z) is exp(-i pi (z - 1/2)) (1 - exp(2i pi z)) / 2, where the real part
+    of the second factor is positive; the lower one is its mirror.
+    """
+    i = np.copysign(1, z.imag) * np.asarray(1j, z.dtype)
+    within = z - np.round(z.real)
+    return np.log(-np.expm1(2 * math.pi * i * within)) - math.pi * i * (z - 0.5) - math.log(2)
 
 
 def _loggamma_right(z: Array) -> Array:

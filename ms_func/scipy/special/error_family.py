@@ -17,7 +17,7 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.numpy import fusion
 from ms_func.numpy.promotion import ArrayLike, inexact, strong
-from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.operands import of_numbers, of_reals, real
 from ms_func.scipy.special import basic
 from ms_func.scipy.special.integrals import fraction, polynomial, smooth
 
@@ -101,11 +101,12 @@ def erfcx(x: Any) -> Any:
     """Elementwise scaled complementary error function exp(x^2) erfc(x).
 
     Args:
-        x: real array; integers become floats. Where `erfc` underflows this is about
-            `1 / (x sqrt(pi))`. Within 12 ulp (float64: 6) from -4 to 40.
+        x: array; integers become floats. Where `erfc` underflows this is about
+            `1 / (x sqrt(pi))`. Within 12 ulp (float64: 6) from -4 to 40. That of complex numbers is
+            `wofz(1j * x)`.
 
     Raises:
-        TypeError: `x` is complex, or no array.
+        TypeError: `x` is no array.
 
     Reference:
         DLMF 7.2(i), 7.9.1.
@@ -114,6 +115,8 @@ def erfcx(x: Any) -> Any:
         >>> print(f"{erfcx(30.0):.6f}")
         0.018796
     """
+    if x.dtype.kind == "c":
+        return _w(x * np.asarray(1j, x.dtype))
     return _erfcx(strong(x))
 
 
@@ -214,7 +217,7 @@ def ndtri(p: ArrayLike) -> Array:
         >>> print(f"{ndtri(0.975):.4f}", f"{ndtri(1e-30):.3f}", ndtri(0.0))
         1.9600 -11.464 -inf
     """
-    return fusion.run(_ndtri, (strong(inexact("ndtri", p)),))
+    return fusion.run(_ndtri, (strong(real("ndtri", inexact("ndtri", p))),))
 
 
 # --- Dawson's integral and Fresnel's --------------------------------------------------------------
@@ -244,7 +247,7 @@ def _dawson_value(x: Any) -> Any:
 _dawson = smooth(_dawson_value, lambda x: 1 - 2 * x * _dawson(x))
 
 
-@of_numbers
+@of_reals
 def dawsn(x: Any) -> Any:
     """Elementwise Dawson integral exp(-x^2) times that of exp(t^2) from 0 to x.
 
@@ -253,7 +256,7 @@ def dawsn(x: Any) -> Any:
             ulp.
 
     Raises:
-        TypeError: `x` is no array.
+        TypeError: `x` is complex, or no array.
 
     Reference:
         DLMF 7.2.5.
@@ -305,7 +308,7 @@ def _fresnel_jvp(primals: Any, tangents: Any) -> Any:
     return _fresnel(x), (t * np.sin(angle), t * np.cos(angle))
 
 
-_fresnel_of_numbers = of_numbers(_fresnel)
+_fresnel_of_reals = of_reals(_fresnel)
 
 
 def fresnel(x: ArrayLike) -> tuple[Array, Array]:
@@ -319,7 +322,7 @@ def fresnel(x: ArrayLike) -> tuple[Array, Array]:
         Pair of arrays: S(x) and C(x).
 
     Raises:
-        TypeError: `x` is no array.
+        TypeError: `x` is complex, or no array.
 
     Reference:
         DLMF 7.2.7, 7.2.8.
@@ -329,7 +332,7 @@ def fresnel(x: ArrayLike) -> tuple[Array, Array]:
         >>> print(f"{s:.6f} {c:.6f}")
         0.438259 0.779893
     """
-    first, second = _fresnel_of_numbers(x)  # type: ignore[misc]
+    first, second = _fresnel_of_reals(x)  # type: ignore[misc]
     return first, second
 
 
@@ -374,7 +377,7 @@ def _owens_da(h: Any, a: Any) -> Any:
 _owens = smooth(_owens_value, _owens_dh, _owens_da)
 
 
-@of_numbers
+@of_reals
 def owens_t(h: Any, a: Any) -> Any:
     """Elementwise Owen's T function: of exp(-h^2 (1 + x^2) / 2) / (2 pi (1 + x^2)) from 0 to a.
 
@@ -385,7 +388,7 @@ def owens_t(h: Any, a: Any) -> Any:
         a: array that broadcasts with `h`; odd in `a`. Within 30 ulp from -4 to 4.
 
     Raises:
-        TypeError: an argument is no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Reference:

@@ -18,7 +18,7 @@ from ms_func.control_flow.custom_jvp import custom_jvp
 from ms_func.control_flow.while_loop import fori_loop
 from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike, strong
-from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.operands import of_reals
 from ms_func.scipy.special.gamma_family import digamma, gammaln
 
 _ROOT_PI = math.sqrt(math.pi)
@@ -70,7 +70,7 @@ def _e1_value(x: Any) -> Any:
 _e1 = smooth(_e1_value, lambda x: -np.exp(-x) / x)
 
 
-@of_numbers
+@of_reals
 def exp1(x: Any) -> Any:
     """Elementwise exponential integral E1(x): of exp(-t) / t from x to infinity.
 
@@ -78,7 +78,7 @@ def exp1(x: Any) -> Any:
         x: real array; integers become floats. inf at 0, NaN below. Within 50 ulp up to 40.
 
     Raises:
-        TypeError: `x` is no array.
+        TypeError: `x` is complex, or no array.
 
     Reference:
         DLMF 6.2.1.
@@ -120,7 +120,7 @@ def _ei_value(x: Any) -> Any:
 _ei = smooth(_ei_value, lambda x: np.exp(x) / x)
 
 
-@of_numbers
+@of_reals
 def expi(x: Any) -> Any:
     """Elementwise exponential integral Ei(x), the principal value of exp(t) / t up to x.
 
@@ -129,7 +129,7 @@ def expi(x: Any) -> Any:
             ulp of the larger of the value and 1.
 
     Raises:
-        TypeError: `x` is no array.
+        TypeError: `x` is complex, or no array.
 
     Reference:
         DLMF 6.2.5.
@@ -149,7 +149,7 @@ def expn(n: ArrayLike, x: ArrayLike) -> Array:
         x: points that broadcast with `n`; NaN below 0. Within 200 ulp.
 
     Raises:
-        TypeError: an argument is no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Reference:
@@ -159,7 +159,7 @@ def expn(n: ArrayLike, x: ArrayLike) -> Array:
         >>> print(f"{expn(2, 1.0):.4f}", expn(2, 0.0), expn(1, 0.0))
         0.1485 1.0 inf
     """
-    return _en_of_numbers(n, x)
+    return _expn(n, x)
 
 
 def _en_value(n: Any, x: Any) -> Any:
@@ -193,7 +193,11 @@ def _en_slope(n: Any, x: Any) -> Any:
 
 
 _en = smooth(_en_value, lambda n, x: np.zeros_like(x), _en_slope)
-_en_of_numbers = of_numbers(lambda n, x: _en(n + 0 * x, x + 0 * n))
+
+
+@of_reals
+def _expn(n: Any, x: Any) -> Any:
+    return _en(n + 0 * x, x + 0 * n)
 
 
 # --- sine and cosine integrals ------------------------------------------------------------------
@@ -238,7 +242,7 @@ def _sici_jvp(primals: Any, tangents: Any) -> Any:
     )
 
 
-_sici_of_numbers = of_numbers(_sici)
+_sici_of_reals = of_reals(_sici)
 
 
 def sici(x: ArrayLike) -> tuple[Array, Array]:
@@ -251,7 +255,7 @@ def sici(x: ArrayLike) -> tuple[Array, Array]:
         Pair of arrays. The cosine integral is -inf at 0; below it is the real part, that of `-x`.
 
     Raises:
-        TypeError: `x` is no array.
+        TypeError: `x` is complex, or no array.
 
     Reference:
         DLMF 6.2.9, 6.2.11.
@@ -261,7 +265,7 @@ def sici(x: ArrayLike) -> tuple[Array, Array]:
         >>> print(f"{si:.6f} {ci:.6f}")
         0.946083 0.337404
     """
-    first, second = _sici_of_numbers(x)  # type: ignore[misc]
+    first, second = _sici_of_reals(x)  # type: ignore[misc]
     return first, second
 
 
@@ -311,7 +315,7 @@ def _spence_slope(x: Any) -> Any:
 _spence = smooth(_spence_value, _spence_slope)
 
 
-@of_numbers
+@of_reals
 def spence(x: Any) -> Any:
     """Elementwise Spence function, the dilogarithm Li2(1 - x): of log(t) / (1 - t) from 1 to x.
 
@@ -320,7 +324,7 @@ def spence(x: Any) -> Any:
             value and 1.
 
     Raises:
-        TypeError: `x` is no array.
+        TypeError: `x` is complex, or no array.
 
     Reference:
         DLMF 25.12.1.

@@ -7,14 +7,14 @@ from typing import Any
 
 from ms_func import numpy as np
 from ms_func.scipy import special
-from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.operands import of_reals
 from ms_func.scipy.stats.distribution import exp_of, whole_from
 
 __all__ = ["cdf", "logpmf", "pmf", "ppf"]
 __dir__ = __all__.copy
 
 
-@of_numbers
+@of_reals
 def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
     """Logarithm of the probability of `k`; -inf elsewhere.
 
@@ -29,7 +29,7 @@ def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -41,7 +41,7 @@ def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
     return np.where(whole_from(k, 0) & ~(k > 1), value, -math.inf)
 
 
-@of_numbers
+@of_reals
 def cdf(k: Any, p: Any) -> Any:
     """Probability of a value up to `k`.
 
@@ -53,7 +53,7 @@ def cdf(k: Any, p: Any) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -64,7 +64,7 @@ def cdf(k: Any, p: Any) -> Any:
     return np.where((p >= 0) & (p <= 1) & ~np.isnan(k), value, math.nan)
 
 
-@of_numbers
+@of_reals
 def ppf(q: Any, p: Any) -> Any:
     """Quantiles: the least value with `cdf(value) >= q`; -1 for 0.
 
@@ -76,7 +76,7 @@ def ppf(q: Any, p: Any) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:

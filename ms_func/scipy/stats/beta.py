@@ -7,14 +7,14 @@ from typing import Any
 
 from ms_func import numpy as np
 from ms_func.scipy import special
-from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.operands import of_reals
 from ms_func.scipy.stats.distribution import exp_of, log_of
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 __dir__ = __all__.copy
 
 
-@of_numbers
+@of_reals
 def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the density at `x`; -inf outside.
 
@@ -32,7 +32,7 @@ def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -45,7 +45,7 @@ def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return np.where((y < 0) | (y > 1), -math.inf, value)
 
 
-@of_numbers
+@of_reals
 def cdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Probability of a value up to `x`.
 
@@ -60,7 +60,7 @@ def cdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -70,7 +70,7 @@ def cdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return special.betainc(a, b, np.clip((x - loc) / scale, 0, 1))
 
 
-@of_numbers
+@of_reals
 def sf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Probability of a value above `x`.
 
@@ -85,7 +85,7 @@ def sf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ms_func import numpy as np
-from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.operands import of_numbers, of_reals
 from ms_func.scipy.stats.distribution import exp_of, log_of
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
@@ -85,7 +85,7 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return np.arctan2(scale, x - loc) / math.pi
 
 
-@of_numbers
+@of_reals
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Quantiles: the value with `cdf(value) == q`, the inverse of `cdf`.
 
@@ -98,7 +98,7 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -108,7 +108,7 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return loc - scale * _cotangent(q)
 
 
-@of_numbers
+@of_reals
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Quantiles from above: the value with `sf(value) == q`.
 
@@ -121,7 +121,7 @@ def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:

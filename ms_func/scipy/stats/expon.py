@@ -6,14 +6,14 @@ import math
 from typing import Any
 
 from ms_func import numpy as np
-from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.operands import of_reals
 from ms_func.scipy.stats.distribution import exp_of
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 __dir__ = __all__.copy
 
 
-@of_numbers
+@of_reals
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the density at `x`; -inf below `loc`.
 
@@ -28,7 +28,7 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -38,7 +38,7 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return np.where(x < loc, -math.inf, (loc - x) / scale - np.log(scale))
 
 
-@of_numbers
+@of_reals
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Probability of a value up to `x`.
 
@@ -51,7 +51,7 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -61,7 +61,7 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return np.where(x < loc, 0, -np.expm1((loc - x) / scale))
 
 
-@of_numbers
+@of_reals
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of `cdf`.
 
@@ -74,7 +74,7 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -86,7 +86,7 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return np.where(below, -math.inf, np.log(-np.expm1(gap)))
 
 
-@of_numbers
+@of_reals
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of `sf`.
 
@@ -99,7 +99,7 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -109,7 +109,7 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return np.where(x < loc, 0, (loc - x) / scale)
 
 
-@of_numbers
+@of_reals
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Quantiles: the value with `cdf(value) == q`, the inverse of `cdf`.
 
@@ -122,7 +122,7 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:

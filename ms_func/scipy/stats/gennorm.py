@@ -7,14 +7,14 @@ from typing import Any
 
 from ms_func import numpy as np
 from ms_func.scipy import special
-from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.operands import of_reals
 from ms_func.scipy.stats.distribution import exp_of
 
 __all__ = ["cdf", "logpdf", "pdf"]
 __dir__ = __all__.copy
 
 
-@of_numbers
+@of_reals
 def logpdf(x: Any, beta: Any) -> Any:
     """Logarithm of the density at `x`.
 
@@ -29,7 +29,7 @@ def logpdf(x: Any, beta: Any) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -39,7 +39,7 @@ def logpdf(x: Any, beta: Any) -> Any:
     return np.log(beta) - math.log(2) - special.gammaln(1 / beta) - np.abs(x) ** beta
 
 
-@of_numbers
+@of_reals
 def cdf(x: Any, beta: Any) -> Any:
     """Probability of a value up to `x`.
 
@@ -51,7 +51,7 @@ def cdf(x: Any, beta: Any) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:

@@ -7,14 +7,14 @@ from typing import Any
 
 from ms_func import numpy as np
 from ms_func.scipy import special
-from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.operands import of_reals
 from ms_func.scipy.stats.distribution import exp_of, whole_from
 
 __all__ = ["logpmf", "pmf"]
 __dir__ = __all__.copy
 
 
-@of_numbers
+@of_reals
 def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
     """Logarithm of the probability of `k`; -inf off 1, 2, ....
 
@@ -29,7 +29,7 @@ def logpmf(k: Any, p: Any, loc: Any = 0) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ms_func import numpy as np
-from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.operands import of_reals
 from ms_func.scipy.stats.distribution import exp_of
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 __dir__ = __all__.copy
 
 
-@of_numbers
+@of_reals
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the density at `x`.
 
@@ -27,7 +27,7 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -38,7 +38,7 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return -z - np.exp(-z) - np.log(scale)
 
 
-@of_numbers
+@of_reals
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of `sf`.
 
@@ -51,7 +51,7 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -61,7 +61,7 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return -np.exp(-((loc - x) / scale))
 
 
-@of_numbers
+@of_reals
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Probability of a value up to `x`.
 
@@ -74,7 +74,7 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -84,7 +84,7 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return -np.expm1(-np.exp(-((loc - x) / scale)))
 
 
-@of_numbers
+@of_reals
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of `cdf`, accurate in both tails.
 
@@ -97,7 +97,7 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -108,7 +108,7 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return np.where(gap > 0.7, np.log1p(-np.exp(-gap)), np.log(-np.expm1(-gap)))
 
 
-@of_numbers
+@of_reals
 def ppf(p: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Quantiles: the value with `cdf(value) == p`, the inverse of `cdf`.
 
@@ -121,7 +121,7 @@ def ppf(p: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:

@@ -6,14 +6,14 @@ import math
 from typing import Any
 
 from ms_func import numpy as np
-from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.operands import of_reals
 from ms_func.scipy.stats.distribution import exp_of
 
 __all__ = ["cdf", "logpdf", "pdf"]
 __dir__ = __all__.copy
 
 
-@of_numbers
+@of_reals
 def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the density at `x`.
 
@@ -28,7 +28,7 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -38,7 +38,7 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return -np.abs(x - loc) / scale - math.log(2) - np.log(scale)
 
 
-@of_numbers
+@of_reals
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Probability of a value up to `x`.
 
@@ -51,7 +51,7 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:

@@ -9,7 +9,7 @@ from ms_func import numpy as np
 from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike
 from ms_func.scipy import special
-from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.operands import of_reals
 from ms_func.scipy.stats.distribution import exp_of
 
 __all__ = ["logpmf", "pmf"]
@@ -30,7 +30,7 @@ def logpmf(x: ArrayLike, n: ArrayLike, p: ArrayLike) -> Array:
         Array `[...]`; -inf where the counts do not sum to `n`.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -43,7 +43,7 @@ def logpmf(x: ArrayLike, n: ArrayLike, p: ArrayLike) -> Array:
     return np.where(total == n, value, -math.inf)
 
 
-@of_numbers
+@of_reals
 def _terms(x: Any, p: Any) -> Any:
     return special.xlogy(x, p) - special.gammaln(x + 1)
 

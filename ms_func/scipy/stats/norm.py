@@ -7,7 +7,7 @@ from typing import Any
 
 from ms_func import numpy as np
 from ms_func.scipy import special
-from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.operands import of_numbers, of_reals
 from ms_func.scipy.stats.distribution import exp_of
 
 __all__ = ["cdf", "isf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
@@ -42,7 +42,7 @@ def logpdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return -0.5 * z * z - _HALF_LOG_2PI - np.log(scale)
 
 
-@of_numbers
+@of_reals
 def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Probability of a value up to `x`.
 
@@ -55,7 +55,7 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -65,7 +65,7 @@ def cdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return special.ndtr((x - loc) / scale)
 
 
-@of_numbers
+@of_reals
 def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of `cdf`, accurate in both tails.
 
@@ -78,7 +78,7 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -88,7 +88,7 @@ def logcdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return special.log_ndtr((x - loc) / scale)
 
 
-@of_numbers
+@of_reals
 def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Probability of a value above `x`.
 
@@ -101,7 +101,7 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -111,7 +111,7 @@ def sf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return special.ndtr((loc - x) / scale)
 
 
-@of_numbers
+@of_reals
 def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of `sf`, accurate in both tails.
 
@@ -124,7 +124,7 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -134,7 +134,7 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return special.log_ndtr((loc - x) / scale)
 
 
-@of_numbers
+@of_reals
 def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Quantiles: the value with `cdf(value) == q`, the inverse of `cdf`.
 
@@ -147,7 +147,7 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -157,7 +157,7 @@ def ppf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return special.ndtri(q) * scale + loc
 
 
-@of_numbers
+@of_reals
 def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Quantiles from above: the value with `sf(value) == q`.
 
@@ -170,7 +170,7 @@ def isf(q: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:

@@ -6,14 +6,14 @@ import math
 from typing import Any
 
 from ms_func import numpy as np
-from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.operands import of_reals
 from ms_func.scipy.stats.distribution import exp_of
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "ppf", "sf"]
 __dir__ = __all__.copy
 
 
-@of_numbers
+@of_reals
 def logpdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the density at `x`; -inf below.
 
@@ -29,7 +29,7 @@ def logpdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -41,7 +41,7 @@ def logpdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return np.where(z < 1, -math.inf, np.log(b / scale) - (b + 1) * np.log(safe))
 
 
-@of_numbers
+@of_reals
 def cdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Probability of a value up to `x`.
 
@@ -55,7 +55,7 @@ def cdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -67,7 +67,7 @@ def cdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return np.where(z < 1, 0, -np.expm1(-b * np.log(safe)))
 
 
-@of_numbers
+@of_reals
 def logcdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of `cdf`.
 
@@ -81,7 +81,7 @@ def logcdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -93,7 +93,7 @@ def logcdf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return np.where(z < 1, -math.inf, np.log1p(-(safe**-b)))
 
 
-@of_numbers
+@of_reals
 def logsf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of `sf`.
 
@@ -107,7 +107,7 @@ def logsf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -119,7 +119,7 @@ def logsf(x: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return np.where(z < 1, 0, -b * np.log(safe))
 
 
-@of_numbers
+@of_reals
 def ppf(q: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Quantiles: the value with `cdf(value) == q`, the inverse of `cdf`.
 
@@ -133,7 +133,7 @@ def ppf(q: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:

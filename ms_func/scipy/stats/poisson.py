@@ -9,14 +9,14 @@ from ms_func import numpy as np
 from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike
 from ms_func.scipy import special
-from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.operands import of_reals
 from ms_func.scipy.stats.distribution import exp_of, whole_from
 
 __all__ = ["cdf", "entropy", "logpmf", "pmf"]
 __dir__ = __all__.copy
 
 
-@of_numbers
+@of_reals
 def logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
     """Logarithm of the probability of `k`; -inf off 0, 1, ....
 
@@ -31,7 +31,7 @@ def logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -43,7 +43,7 @@ def logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
     return np.where(whole_from(y, 0), value, -math.inf)
 
 
-@of_numbers
+@of_reals
 def cdf(k: Any, mu: Any, loc: Any = 0) -> Any:
     """Probability of a value up to `k`.
 
@@ -56,7 +56,7 @@ def cdf(k: Any, mu: Any, loc: Any = 0) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
@@ -88,7 +88,7 @@ def entropy(mu: ArrayLike, loc: ArrayLike = 0) -> Array:
         Array of the shape that the arguments broadcast to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Reference:
@@ -101,7 +101,7 @@ def entropy(mu: ArrayLike, loc: ArrayLike = 0) -> Array:
     return _entropy(mu, loc)
 
 
-@of_numbers
+@of_reals
 def _entropy(mu: Any, loc: Any) -> Any:
     mu = mu + 0 * loc
     small = np.where(mu < _LARGE, mu, 1)[..., None]

@@ -7,14 +7,14 @@ from typing import Any
 
 from ms_func import numpy as np
 from ms_func.scipy import special
-from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.operands import of_reals
 from ms_func.scipy.stats.distribution import exp_of
 
 __all__ = ["logpdf", "pdf"]
 __dir__ = __all__.copy
 
 
-@of_numbers
+@of_reals
 def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """Logarithm of the density at `x`.
 
@@ -31,7 +31,7 @@ def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:

@@ -6,14 +6,14 @@ import math
 from typing import Any
 
 from ms_func import numpy as np
-from ms_func.scipy.operands import of_numbers
+from ms_func.scipy.operands import of_reals
 from ms_func.scipy.stats.distribution import exp_of
 
 __all__ = ["logpdf", "pdf"]
 __dir__ = __all__.copy
 
 
-@of_numbers
+@of_reals
 def logpdf(x: Any, c: Any) -> Any:
     """Logarithm of the density at `x`; -inf outside.
 
@@ -27,7 +27,7 @@ def logpdf(x: Any, c: Any) -> Any:
         Array of the shape that the arguments broadcast to, of the float dtype they promote to.
 
     Raises:
-        TypeError: an argument is no number and no array.
+        TypeError: an argument is complex, or no array.
         ValueError: the shapes do not broadcast.
 
     Example:
