@@ -119,7 +119,8 @@ class Norms:
 
     def __init__(self, block: Block, options: Any) -> None:
         self.parts: dict[Value, list[Norm]] = {}
-        self.read = {op: found for op in block.ops if (found := [*normalise(op, options)])}
+        read = ((op, [*normalise(op, options)]) for op in block.ops)
+        self.read = {op: forms for op, forms in read if forms}
         found: dict[tuple, Norm] = {}
         for forms in self.read.values():
             for one in forms:
