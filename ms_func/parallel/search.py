@@ -195,7 +195,8 @@ class _Elimination:
             if len(t.scope) == 1:
                 nodes[number[t.scope[0]]] = nodes[number[t.scope[0]]] + t.values
             else:
-                found.add_edge(*(number[i] for i in t.scope), t.values)
+                i, j = t.scope
+                found.add_edge(number[i], number[j], t.values)
         return found
 
     def _parts(self, tables: list[_Table], entries: int, scope: set[int]) -> list[list[_Table]]:

@@ -102,7 +102,8 @@ def _extremum(plain: Any, less: Callable[[Any, Any], Any], array: Any) -> Any:
             call = None if key is None else lambda x: above.call(key, x)
             return uneven.extremum(items, less, call, plain.__name__, default)
         if type(items) is Tracer and items.ndim == 1 and key is None and len(items):
-            return array.reduce(_unless_nan(items, items, items[0]))
+            row: Any = items
+            return array.reduce(_unless_nan(row, row, row[0]))
         listed: Any = items if isinstance(items, (list, tuple, Tracer)) else list(items)
         if not is_staging():
             return plain(listed, key=key, **default)
