@@ -346,7 +346,8 @@ unroll_limit = Setting(
     16,
     """Steps up to which a Python loop of known length is laid out.
 
-    A longer one is compiled as a loop where its body allows it.
+    A longer one is compiled as a loop where its body allows it, and so are those inside of a loop
+    that is laid out once they have taken eight times as many steps.
 
     Values: a number, 16 by default.
 

@@ -182,15 +182,10 @@ class Readers:
 
     def __init__(self, graph: Graph) -> None:
         self.results = {id(t) for t in graph.results}
-        self.found: dict[int, list[Node]] = {}
-        for node in graph.nodes:
-            for t in node.inputs:
-                if t is not None:
-                    self.found.setdefault(id(t), []).append(node)
 
     def direct(self, t: Tensor) -> list[Node]:
-        """Nodes that read a tensor as it is."""
-        return self.found.get(id(t), [])
+        """Nodes that read a tensor as it is, once for each input that does."""
+        return [node for node in t.readers for x in node.inputs if x is t]
 
     def of(self, t: Tensor) -> list[tuple[Node, Tensor]]:
         """Nodes that read a tensor in any float dtype and layout, and what they read."""

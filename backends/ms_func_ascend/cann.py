@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.errors import ArgumentValueError
 from ms_func_ascend.prototypes import from_attribute_number
 
 PRECISION = {
@@ -82,9 +83,19 @@ def atc_command(
             float16, "fp16" computes everything in float16.
         atc: the program.
         atc_options: further options.
+
+    Raises:
+        ArgumentValueError: another precision, or options that are no list of words.
     """
     if precision not in PRECISION:
-        raise ValueError(f"precision must be one of {sorted(PRECISION)}, not {precision!r}")
+        raise ArgumentValueError(
+            f"precision is {precision!r}\nfix: take one of {', '.join(sorted(PRECISION))}"
+        )
+    if isinstance(atc_options, str):
+        raise ArgumentValueError(
+            f"atc_options is the text {atc_options!r}, not a list of options\n"
+            f"fix: atc_options={shlex.split(atc_options)!r}"
+        )
     return [
         str(atc), "--framework=1", f"--model={model}", f"--output={output}",
         f"--soc_version={soc_version}", f"--precision_mode={PRECISION[precision]}", *atc_options,

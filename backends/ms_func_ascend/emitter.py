@@ -138,8 +138,8 @@ class Emitter:
         return self.one(op, xs, shape, dtype or xs[0].dtype) if folded is None else folded
 
     def _folded(self, op: str, xs: Sequence[Tensor]) -> Tensor | None:
-        """The result on small constants that are integers or booleans: numbers of devices."""
-        if op not in _FOLDED or any(x.dtype.kind not in "iub" for x in xs):
+        """The result on small constants, of floats where it is exact: numbers of devices, signs."""
+        if op not in _FOLDED or (op != "Neg" and any(x.dtype.kind not in "iub" for x in xs)):
             return None
         values = [self._foldable(x) for x in xs]
         if any(v is None for v in values):
@@ -431,6 +431,9 @@ class Emitter:
         if len(xs) > 63:
             half = len(xs) // 2
             return self.concat([self.concat(xs[:half], axis), self.concat(xs[half:], axis)], axis)
+        values = [self._foldable(x) for x in xs]
+        if all(v is not None for v in values):
+            return self.const(np.concatenate(values, axis))  # type: ignore[arg-type]
         shape = list(xs[0].shape)
         shape[axis] = sum(x.shape[axis] for x in xs)
         return self.one("ConcatV2", [xs, self.const(np.int64(axis))], shape, xs[0].dtype, N=len(xs))

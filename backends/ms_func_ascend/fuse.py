@@ -90,14 +90,14 @@ def _shift_gradient(e: Emitter, total: Node, uses: Counter[int]) -> None:
     assert narrow is not None
     if _batch_sums(e, total, narrow):
         return
-    for node in graph.nodes:
+    for node in narrow.readers:
         if node.op != "LayerNormGradV3" or node.inputs[0] is not narrow:
             continue
         shift, made = node.outputs[2], total.outputs[0]
         rows = list(range(len(x.shape) - len(shift.shape)))
         held = axes.value
         if held is not None and held.tolist() == rows and shift.shape == made.shape:
-            back = [n.outputs[0] for n in graph.nodes if n.op == "Cast" and n.inputs[0] is made]
+            back = [n.outputs[0] for n in made.readers if n.op == "Cast"]
             for t in (made, *back):
                 if t.dtype == shift.dtype:
                     graph.redirect(t, shift)
@@ -110,20 +110,23 @@ def _batch_sums(e: Emitter, total: Node, x: Tensor) -> bool:
     if len(x.shape) != 4 or axes is None or axes.value is None:
         return False
     dims = sorted(axes.value.reshape(-1).tolist())
-    for node in e.graph.nodes:
+    y, other = x.node.inputs if x.node.op == "Mul" else (None, x)
+    fed = [(x, node, 0) for node in x.readers]
+    fed += [(y, node, 1) for node in y.readers] if y is not None and y is other else []
+    for source, node, square in fed:
         read, made = _SUMS.get(node.op, (0, 0))
-        if node.op not in _SUMS or node.inputs[read] is not x:
+        if node.op not in _SUMS or node.inputs[read] is not source or (square and made):
             continue
         channel = node.layouts["x"].index("C")
-        y = node.outputs[made]
-        if dims == [d for d in range(4) if d != channel] and y.dtype == total.outputs[0].dtype:
-            e.graph.redirect(total.outputs[0], e.reshape(y, total.outputs[0].shape))
+        t = node.outputs[made + square]
+        if dims == [d for d in range(4) if d != channel] and t.dtype == total.outputs[0].dtype:
+            e.graph.redirect(total.outputs[0], e.reshape(t, total.outputs[0].shape))
             return True
     return False
 
 
 _SUMS = {"BNTrainingReduce": (0, 0), "BNTrainingUpdateGrad": (0, 1)}
-"""Operators whose results are sums over images: which input, which output."""
+"""Operators whose results are sums over images: which input, which output; that of squares next."""
 
 
 def _kept_dimensions(e: Emitter, reshape: Node, uses: Counter[int]) -> None:

@@ -7,12 +7,15 @@ control flow own their sub-graphs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from ms_func_ascend.prototypes import Attribute, Port, Prototype, lookup, version
+
+_FOREIGN = re.compile(r"[^0-9A-Za-z_./-]")
 
 
 class GraphError(ValueError):
@@ -96,7 +99,9 @@ class Node:
 
     def feed(self, k: int, t: Tensor) -> None:
         """Let input `k` read `t`."""
-        self.inputs[k] = t
+        old, self.inputs[k] = self.inputs[k], t
+        if old is not None and all(x is not old for x in self.inputs):
+            old.readers.pop(self, None)
         t.readers[self] = None
 
     def attr(self, name: str) -> Any:
@@ -154,7 +159,7 @@ class Graph:
         self.data: list[Node] = []
         self.results: list[Tensor] = []
         self.last: Node | None = None
-        self._names: set[str] = set()
+        self._names: dict[str, int] = {}  # and the last number behind each
 
     def add(
         self,
@@ -200,13 +205,12 @@ class Graph:
 
     def fresh(self, stem: str) -> str:
         """A node name that the graph does not have yet, after `stem`."""
-        cleaned = "".join(c if is_name(c) else "_" for c in stem) or "node"
-        n = 0
+        cleaned = _FOREIGN.sub("_", stem) or "node"
         candidate = cleaned
         while candidate in self._names:
-            n += 1
-            candidate = f"{cleaned}_{n}"
-        self._names.add(candidate)
+            self._names[cleaned] += 1
+            candidate = f"{cleaned}_{self._names[cleaned]}"
+        self._names[candidate] = 0
         return candidate
 
     def parameter(self, shape: Sequence[int], dtype: np.dtype, name: str | None = None) -> Tensor:
@@ -246,6 +250,11 @@ class Graph:
         for node in reversed(self.nodes):
             if id(node) in wanted:
                 wanted.update(id(n) for n in node.before())
+        for node in self.nodes:
+            if id(node) not in wanted:
+                for t in node.inputs:
+                    if t is not None:
+                        t.readers.pop(node, None)
         self.nodes = [n for n in self.nodes if id(n) in wanted]
 
     def walk(self) -> Iterator[Graph]:
@@ -493,7 +502,7 @@ def _check_one(graph: Graph) -> None:
 
 def is_name(name: str) -> bool:
     """Whether every reader takes `name` for a node: letters, digits and `_./-` of ASCII."""
-    return bool(name) and all(c.isascii() and (c.isalnum() or c in "_./-") for c in name)
+    return bool(name) and _FOREIGN.search(name) is None
 
 
 def _check_subgraphs(node: Node) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cache
+from types import EllipsisType
 from typing import Any, NamedTuple
 
 import ml_dtypes
@@ -32,12 +33,18 @@ class Type(NamedTuple):
 
 
 class Value:
-    """A value of the program: an argument of a block or a result of an operation."""
+    """A value of the program: an argument of a block or a result of an operation.
 
-    __slots__ = ("op", "type")
+    Attributes:
+        number: what it is where that is one number everywhere, None where it is not, ... before
+            anybody has asked.
+    """
+
+    __slots__ = ("number", "op", "type")
 
     def __init__(self, type: Type, op: Op | None = None) -> None:
         self.type, self.op = type, op
+        self.number: float | EllipsisType | None = ...
 
 
 @dataclass(slots=True, eq=False)

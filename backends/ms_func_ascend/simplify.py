@@ -36,7 +36,7 @@ def uses_of(block: Block) -> Counter[Value]:
     for op in block.ops:
         found.update(op.operands)
         for inner in op.regions:
-            found += uses_of(inner)
+            found.update(uses_of(inner))
     return found
 
 

@@ -79,12 +79,17 @@ _BY_NUMBER = {
 }
 
 
+_SHORT = [bytes([n]) for n in range(128)]
+
+
 class WireError(ValueError):
     """Bytes that are not a message of the expected kind."""
 
 
 def varint(value: int) -> bytes:
     """Base-128 bytes of an integer, low groups first; negative ones as 64-bit complements."""
+    if 0 <= value < 128:
+        return _SHORT[value]
     value &= (1 << 64) - 1
     out = bytearray()
     while value > 0x7F:
@@ -101,14 +106,11 @@ def encode(message: str, value: Message) -> bytes:
         WireError: `value` has a field that the message does not have.
     """
     fields = SCHEMA[message]
-    unknown = set(value) - set(fields)
+    unknown = value.keys() - fields.keys()
     if unknown:
         raise WireError(f"{message} has no field {sorted(unknown)[0]!r}")
-    out = bytearray()
-    for name, (number, kind, form) in fields.items():
-        if name in value:
-            out += _field(number, kind, form, value[name])
-    return bytes(out)
+    ordered = sorted((*fields[name], name) for name in value)
+    return b"".join(_field(number, kind, form, value[name]) for number, kind, form, name in ordered)
 
 
 def _field(number: int, kind: str, form: str, value: Any) -> bytes:

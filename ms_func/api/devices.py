@@ -53,6 +53,7 @@ def local_devices(process_index: int | None = None, backend: str | None = None) 
 
     Raises:
         RuntimeError: there is no such platform or it has no device.
+        ValueError: there is no process of that number.
 
     Example:
         >>> ms.local_devices() == ms.devices()  # where there is one process
@@ -60,7 +61,10 @@ def local_devices(process_index: int | None = None, backend: str | None = None) 
     """
     own = buffers.default_backend().client(backend).process_index()
     wanted = own if process_index is None else process_index
-    return [d for d in devices(backend) if d.process_index == wanted]
+    found = [d for d in devices(backend) if d.process_index == wanted]
+    if not found:
+        raise ArgumentValueError(f"Unknown process_index {wanted}")
+    return found
 
 
 def device_count(backend: str | None = None) -> int:

@@ -379,6 +379,12 @@ class Jitted:
         """Refuse an argument that is no array, which by JAX's rules is to be named as static."""
         names, _ = argument_names(self.fun, args, kwargs, self.options)
         name, kind = next((n, k) for n, k in zip(names, kinds, strict=False) if strange(k))
+        if hasattr(kind, "__jax_array__"):
+            raise ArgumentValueError(
+                "Triggering __jax_array__() during abstractification is no longer supported: the "
+                f"value of type {type(kind)} was passed to {self.fun} at path {name}\n"
+                "fix: convert it by jax.numpy.asarray before the call"
+            )
         raise ArgumentTypeError(
             f"Error interpreting argument to {self.fun} as an abstract array. The problematic "
             f"value is of type {type(kind)} and was passed to the function at path {name}.\n"

@@ -17,6 +17,8 @@ from ms_func.tracing.arguments import argument_paths, function_name
 from ms_func.transforms.linearize import linearize
 from ms_func.transforms.passes import simplify
 
+_THE = {"a captured value": "a constant"}
+
 
 class Residual(NamedTuple):
     """A value kept from the forward pass for the backward pass.
@@ -40,7 +42,7 @@ class Residual(NamedTuple):
     def _in_words_of_jax(self) -> str:
         kind = self.type.update(weak_type=False).text
         if self.loc is None:
-            return f"{kind} from the {self.source}"
+            return f"{kind} from {_THE.get(self.source, f'the {self.source}')}"
         line, _, column, _ = self.loc.span
         named = self.source.startswith("named ")
         what = self.source if named else f"output of {self.source}"
@@ -49,6 +51,8 @@ class Residual(NamedTuple):
 
 def saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> list[Residual]:
     """Values that reverse mode through `f` keeps, largest first.
+
+    By the rules of JAX in order of the program: what is captured, arguments, results of operations.
 
     Args:
         f: function of arrays or trees of arrays.
@@ -75,7 +79,7 @@ def saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> list[Re
         v: f"argument {n}"
         for n, v in zip(called, primal.params[len(staged.captured) :], strict=True)
     }
-    found = []
+    found: dict[Any, Residual] = {}
     for atom in dict.fromkeys(primal.results[len(staged.fn.results) :]):
         if type(atom) is Literal:
             continue
@@ -84,8 +88,10 @@ def saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> list[Re
             (atom,) = eqn.inputs
             eqn = producers.get(atom)
         source = names.get(atom, "a captured value") if eqn is None else _source(eqn)
-        found.append(Residual(atom.type, source, None if eqn is None else eqn.loc))
-    return sorted(found, key=lambda r: -r.type.nbytes)
+        found[atom] = Residual(atom.type, source, None if eqn is None else eqn.loc)
+    if jax_rules():
+        return [found[v] for v in (*primal.params, *producers) if v in found]
+    return sorted(found.values(), key=lambda r: -r.type.nbytes)
 
 
 def _source(eqn: Any) -> str:

@@ -114,6 +114,7 @@ def fits(value: int, dtype: np.dtype) -> bool:
 
 def move(buffer: Any, placement: Any) -> Any:
     """Buffer with the elements of another one on a device or sharding."""
+    refuse_deleted((buffer,))
     return _host().move(buffer, placement)
 
 

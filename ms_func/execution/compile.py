@@ -366,11 +366,17 @@ def prepared(
 
 
 def _explicit(fn: Function, outs: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
-    """Layouts of results: those that their types tell, where all axes of the mesh are explicit."""
-    mesh = next((m for m in meshes_of(fn) if m.are_all_axes_explicit), None)
+    """Layouts of results: those that their types tell, where all axes of the mesh are explicit.
+
+    A type that tells none means a whole array, unless some of the program is over a mesh of which
+    the compiler has axes to lay results along.
+    """
+    meshes = meshes_of(fn)
+    mesh = next((m for m in meshes if m.are_all_axes_explicit), None)
     if mesh is None:
         return outs
-    whole = NamedSharding(mesh, PartitionSpec())
+    every = all(m.are_all_axes_explicit for m in meshes)
+    whole = NamedSharding(mesh, PartitionSpec()) if every else None
     given = outs or (None,) * len(fn.results)
     return tuple(s or t.explicit or whole for s, t in zip(given, fn.out_types, strict=True))
 

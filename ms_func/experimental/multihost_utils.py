@@ -15,6 +15,7 @@ import numpy as np
 from ms_func import tree
 from ms_func.api.compile import jit
 from ms_func.api.devices import (
+    device_put,
     devices,
     make_array_from_process_local_data,
     make_array_from_single_device_arrays,
@@ -200,7 +201,8 @@ def global_array_to_host_local_array(global_inputs: Any, global_mesh: Mesh, pspe
     """
 
     def local(x: Any, spec: Any) -> Array:
-        pieces = [s.data for s in x.addressable_shards]
+        placed = device_put(x, NamedSharding(global_mesh, spec))
+        pieces = [s.data for s in placed.addressable_shards]
         sharding = NamedSharding(global_mesh.local_mesh, spec)
         counts = [n for n, _ in sharding.tiles(x.ndim)]
         shape = [n * count for n, count in zip(pieces[0].shape, counts, strict=True)]

@@ -52,11 +52,11 @@ def evaluate(fn: Function, *arrays: Any) -> list[np.ndarray]:
     outer, current.interpreter = current.interpreter, Reference()
     try:
         for eqn in fn.eqns:
-            ins = [env[a] if type(a) is not Literal else literal_array(a) for a in eqn.inputs]
+            ins = [env[a] if type(a) is not Literal else a.array for a in eqn.inputs]
             env.update(zip(eqn.outputs, _apply(eqn, ins), strict=True))
     finally:
         current.interpreter = outer
-    return [env[a] if type(a) is not Literal else literal_array(a) for a in fn.results]
+    return [env[a] if type(a) is not Literal else a.array for a in fn.results]
 
 
 Watch = Callable[[Primitive, Sequence[np.ndarray], Sequence[np.ndarray], Loc | None], None]
@@ -121,12 +121,7 @@ class Reference:
 
     def apply(self, fn: Function, args: Sequence[Any]) -> list[np.ndarray]:
         """Results of a whole program."""
-        return evaluate(fn, *(literal_array(a) if type(a) is Literal else a for a in args))
-
-
-def literal_array(atom: Literal) -> np.ndarray:
-    """Array of rank 0 with the value of a literal."""
-    return np.asarray(atom.value, atom.type.dtype)
+        return evaluate(fn, *(a.array if type(a) is Literal else a for a in args))
 
 
 def _fitting(value: Any, type: ArrayType, name: str) -> np.ndarray:

@@ -65,9 +65,15 @@ class Literal:
         self._key: tuple[bytes, ArrayType] | None = None
 
     @property
+    def array(self) -> np.ndarray:
+        """The value in its dtype; what that is too narrow for is infinite there."""
+        with np.errstate(over="ignore"):
+            return np.asarray(self.value, self.type.dtype)
+
+    @property
     def val(self) -> Any:
         """The value as an operand of this type: what walks the equations may give it to `bind`."""
-        number = np.asarray(self.value, self.type.dtype)[()]
+        number = self.array[()]
         if self.type.weak_type and typeof(plain := number.item()) == self.type:
             return plain
         return number
@@ -75,7 +81,7 @@ class Literal:
     def key(self) -> tuple[bytes, ArrayType]:
         """Value and type such that equal keys mean equal bits (so -0.0 differs from 0.0)."""
         if self._key is None:
-            self._key = (np.asarray(self.value, self.type.dtype).tobytes(), self.type)
+            self._key = (self.array.tobytes(), self.type)
         return self._key
 
     def __repr__(self) -> str:

@@ -117,7 +117,7 @@ class Size:
     Example:
         >>> a, b = parse_sizes("a, b", Scope())
         >>> str(2 * a + b), a + b - b == a, size_at(a * b, {"a": 2, "b": 3})
-        ('2*a + b', True, 6)
+        ('b + 2*a', True, 6)
     """
 
     __slots__ = ("terms",)
@@ -210,15 +210,20 @@ class Size:
         self._refused()
 
     def __str__(self) -> str:
-        order = sorted(self.terms.items(), key=lambda t: (-sum(p for _, p in t[0]), _text(t[0])))
         text = ""
-        for monomial, k in order:
-            sign = (" - " if k < 0 else " + ") if text else ("-" if k < 0 else "")
+        for monomial, k in sorted(self.terms.items(), key=lambda t: _rank(t[0]), reverse=True):
+            sign = (" - " if k < 0 else " + ") if text else ("- " if k < 0 else "")
             size = str(abs(k)) if not monomial else _text(monomial)
             text += sign + (f"{abs(k)}*{size}" if monomial and abs(k) != 1 else size)
         return text
 
     __repr__ = __str__
+
+
+def _rank(monomial: Monomial) -> tuple[int, list[Any]]:
+    """Place of a monomial in a sum as JAX writes it: by degree, then by its factors."""
+    factors = [(not isinstance(a, Name), str(a), p) for a, p in monomial]
+    return sum(p for _, p in monomial), sorted(factors, reverse=True)
 
 
 def _text(monomial: Monomial) -> str:

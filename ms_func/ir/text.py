@@ -257,7 +257,7 @@ def literal_text(literal: Literal) -> str:
     kind = dtype_name(dtype) + ("*" if literal.type.weak_type else "")
     if dtype == float0:
         return f"0:{kind}"
-    value = np.asarray(literal.value, dtype)[()]
+    value = literal.array[()]
     if dtype.kind == "b":
         text = "true" if value else "false"
     elif dtype.kind == "c":

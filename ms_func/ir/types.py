@@ -240,7 +240,10 @@ class ArrayType:
         return f"{'~' * self.weak_type}{self.str_short()}{at}"
 
     def __repr__(self) -> str:
-        return f"ShapedArray({self})" if jax_rules() else self.text
+        if not jax_rules():
+            return self.text
+        weak = ", weak_type=True" if self.weak_type else ""
+        return f"ShapedArray({str(self).lstrip('~')}{weak})"
 
 
 def _intern(key: tuple[Any, ...]) -> ArrayType:

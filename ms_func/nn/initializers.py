@@ -291,19 +291,19 @@ def _draw(
     distribution: str, key: Any, shape: Sequence[int], kind: np.dtype, variance: float
 ) -> Array:
     part = np.dtype(f"f{kind.itemsize // 2}") if kind.kind == "c" else kind
+    rounded = np.asarray(variance, part)[()]  # and every step after it, in the dtype
     if distribution == "normal":
-        factor = np.asarray(math.sqrt(variance), part)[()]
-        return ar.multiply(random.normal(key, shape, kind), factor)
+        return ar.multiply(random.normal(key, shape, kind), np.sqrt(rounded))
     if kind.kind == "c" and distribution in _SQUARED_RADIUS:
         return ar.multiply(_complex(distribution, key, shape, kind, part), math.sqrt(variance))
     if distribution == "uniform":
         drawn = random.uniform(key, shape, kind, -1)
-        return ar.multiply(drawn, np.asarray(math.sqrt(3 * variance), kind)[()])
+        return ar.multiply(drawn, np.sqrt(_scalar(3, kind) * rounded))
     if distribution == "truncated_normal":
         # standard deviation of a standard normal number cut off at -2 and 2
-        stddev = math.sqrt(variance) / 0.87962566103423978
+        stddev = np.sqrt(rounded) / _scalar(0.87962566103423978, kind)
         drawn = random.truncated_normal(key, -2, 2, shape, kind)
-        return ar.multiply(drawn, _scalar(stddev, kind))
+        return ar.multiply(drawn, stddev)
     raise ArgumentValueError(
         f"invalid distribution for variance scaling initializer: {distribution}"
     )

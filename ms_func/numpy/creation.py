@@ -172,7 +172,7 @@ def _from_numpy(x: Any, dtype: np.dtype | None) -> Any:
 def _from_sequence(x: Sequence[Any], dtype: np.dtype | None) -> Any:
     leaves: list[Any] = []
     sizes = _measure(x, leaves)
-    if any(type(v) in HANDLES or hasattr(v, "__jax_array__") for v in leaves):
+    if any(type(v) in HANDLES for v in leaves):
         return _joined(leaves, sizes, dtype)
     if dtype is None:
         dtype = _common_dtype(leaves)
@@ -191,6 +191,8 @@ def _measure(x: Any, leaves: list[Any]) -> tuple[int, ...]:
     if not isinstance(x, (list, tuple)):
         if x is None:
             raise ArgumentValueError("None is not a valid value for jnp.array")
+        if hasattr(x, "__jax_array__"):
+            x = asarray(x.__jax_array__())
         leaves.append(x)
         return tuple(getattr(x, "shape", ()))
     inner: tuple[int, ...] | None = None

@@ -363,7 +363,9 @@ def as_handle(x: Any) -> Any:
 
 
 def fill(value: Any, type: ArrayType) -> Any:
-    """Array of the given type with `value` everywhere."""
+    """Array of the given type with `value` everywhere; of `float0` a NumPy array."""
+    if type.dtype == float0:
+        return np.zeros(type.shape, float0)
     literal = scalar(value, ArrayType((), type.dtype, type.weak_type))
     return broadcast_in_dim_p.bind(literal, shape=type.shape, broadcast_dimensions=())
 

@@ -247,7 +247,7 @@ def concrete(what: str, x: Any, fix: str) -> np.ndarray:
                 user_loc(),
             )
         x = value
-    return np.asarray(x.value, x.type.dtype) if type(x) is Literal else np.asarray(x)
+    return x.array if type(x) is Literal else np.asarray(x)
 
 
 def nonzero(a: ArrayLike, *, size: int | None = None, fill_value: Any = None) -> tuple[Array, ...]:

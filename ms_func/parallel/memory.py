@@ -119,7 +119,15 @@ class Memory:
         shared = {fn.results[j] for _, j in ties}
         spans = dict.fromkeys(fn.params, (0, self.count))
         spans |= {v: span for v, span in self.live.spans.items() if v not in shared}
-        return [Interval(node[v], v.type.nbytes, *span, v) for v, span in spans.items()]
+        stated = {*fn.params, *fn.results}
+        return [
+            Interval(node[v], v.type.nbytes if v in stated else self._size(v), *span, v)
+            for v, span in spans.items()
+        ]
+
+    def _size(self, v: Any) -> int:
+        """Bytes of a value that is under way, as wide as the compiler computes with it."""
+        return v.type.size * self.graph.model.width(v.type)
 
     def _copies(self) -> list[Interval]:
         """Copies in another layout, from the first equation that reads them to the last."""
@@ -132,7 +140,7 @@ class Memory:
                 known.append(spans[v].last)
             if known:
                 found.append(
-                    Interval(node, v.type.nbytes, min(known), max(known), v, graph.value_node[v])
+                    Interval(node, self._size(v), min(known), max(known), v, graph.value_node[v])
                 )
         return found
 
@@ -148,9 +156,9 @@ class Memory:
                     own = graph.value_node[v]
                     if k < len(eqn.inputs) and i not in graph.open_eqns:
                         own = graph.read_node.get(v, own)
-                    found.append(Interval(node, v.type.nbytes, t, t, v, own, k))
+                    found.append(Interval(node, self._size(v), t, t, v, own, k))
         for (v, i, k), span in self.live.copies.items():
-            found.append(Interval(graph.eqn_node[i], v.type.nbytes, *span, v, None, k))
+            found.append(Interval(graph.eqn_node[i], self._size(v), *span, v, None, k))
         return found
 
     def _brought(self) -> list[Interval]:
@@ -165,7 +173,7 @@ class Memory:
                         span = live.begin(i), live.at[i]
                         own = graph.value_node[a]
                         found[a, node] = Interval(
-                            node, a.type.nbytes, *span, a, own, lead=int(k >= plain)
+                            node, self._size(a), *span, a, own, lead=int(k >= plain)
                         )
         return list(found.values())
 

@@ -10,9 +10,11 @@ nearly trees.
 Where a joined table would be too large, its parts are minimised separately, after they have
 exchanged prices so that they agree on the node (Dechter and Rish, "Mini-buckets", 2003;
 Flerova, Ihler, Dechter and Otten, "Mini-bucket elimination with moment matching", 2011).
-That bounds the optimum from below, and going back through the tables gives choices; where
-the two do not meet, branching on the nodes that were in the way, cheapest bound first, ends
-at the optimum again.
+That bounds the optimum from below, and going back through the tables gives choices. Where
+the two do not meet, the easy nodes are eliminated and prices moved between the others
+(`levels.py`): choices that are part of nothing cheaper than what is at hand go, and what
+remains has tighter bounds and smaller tables. Branching on the nodes that are still in the
+way, cheapest bound first, ends at the optimum in any case.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -28,19 +30,19 @@ from typing import Any
 import numpy as np
 
 from ms_func.parallel.descent import descend
+from ms_func.parallel.levels import Levels
 from ms_func.parallel.problem import Problem
-from ms_func.parallel.repeats import alike, tied
 
 LIMIT = 3_000_000
 """Largest table, in entries, that elimination may build."""
 COARSE = 30_000
-"""Largest table of the first try, which does for most programs."""
+"""Largest table of the first try, which does for most programs, and of tries near others."""
 MIDDLE = 300_000
 """Largest table of a bound: cheap ones are better than tight ones, since many are needed."""
-DEARER = 6.0
-"""How much longer an elimination takes with tables of `LIMIT` than with those of `MIDDLE`."""
-SHARE = 0.3
-"""Share of the time that the former may take before choices are looked for axis by axis."""
+SWEEPS = 5
+"""Rounds of messages between two looks at what they lead to."""
+SLOW = 0.02
+"""Messages go on as long as they close this share of the gap."""
 
 PATIENCE = 0.1
 """Share of the time for which the search insists on the optimum itself."""
@@ -87,7 +89,7 @@ def solve(problem: Problem, *, limit: int = LIMIT, seconds: float = 10.0) -> Sol
         seconds: stop refining after this time; the result is then the best found, with its bound.
             After a tenth of it something within `GAP` of the optimum is good enough, later more.
     """
-    return _Branching(problem, limit, seconds).run()
+    return _Search(problem, limit, seconds).run()
 
 
 def forced(problem: Problem, node: int, choice: int, *, limit: int = COARSE) -> float:
@@ -110,22 +112,25 @@ class _Elimination:
     """One run over a problem, with some nodes fixed beforehand.
 
     Attributes:
+        left: nodes that are not eliminated.
         bound: no assignment with these nodes fixed is cheaper.
         choices: an assignment; the cheapest one if no table was taken apart.
         blame: how often each node stood in a table that was too large.
         largest: entries of the largest table.
     """
 
-    def __init__(self, problem: Problem, fixed: dict[int, int], limit: int) -> None:
+    def __init__(
+        self, problem: Problem, fixed: dict[int, int], limit: int, easy: bool = False
+    ) -> None:
         self.sizes = [len(v) for v in problem.nodes]
-        self.limit = limit
+        self.limit, self.easy = limit, easy
         self.bound = 0.0
         self.blame: Counter[int] = Counter()
         self.largest = 0
         self.touching = self._tables(problem, fixed)
         self.trail: list[tuple[int, list[_Table]]] = []
-        self._eliminate(set(fixed))
-        self.choices = self._backtrack(fixed)
+        self.left = self._eliminate(set(fixed))
+        self.choices = [] if self.left else self.backtrack(fixed)
 
     def _tables(self, problem: Problem, fixed: dict[int, int]) -> list[list[_Table]]:
         """Tables that touch each free node; edges to fixed nodes become vectors."""
@@ -153,8 +158,12 @@ class _Elimination:
         scope = {j for t in self.touching[i] for j in t.scope}
         return math.prod(self.sizes[j] for j in scope)
 
-    def _eliminate(self, gone: set[int]) -> None:
-        """Eliminate the node with the smallest joined table until none is left."""
+    def _eliminate(self, gone: set[int]) -> list[int]:
+        """Eliminate the node with the smallest joined table until none is left.
+
+        If only what is `easy` goes, nodes stay that have more than two neighbours, or too large a
+        table: what is left has tables of pairs, and nothing is taken apart.
+        """
         touching = self.touching
         joined = {i: self._entries(i) for i in range(len(self.sizes)) if i not in gone}
         heap = [(entries, i) for i, entries in joined.items()]
@@ -163,16 +172,31 @@ class _Elimination:
             entries, i = heapq.heappop(heap)
             if joined.get(i) != entries:
                 continue
-            del joined[i]
             tables = touching[i]
-            self.trail.append((i, tables))
             around = {j for t in tables for j in t.scope} - {i}
+            if self.easy and (len(around) > 2 or entries > self.limit):
+                continue
+            del joined[i]
+            self.trail.append((i, tables))
             for j in around:
                 touching[j] = [t for t in touching[j] if i not in t.scope]
             self._minimise(i, self._parts(tables, entries, around | {i}))
             for j in around:
                 joined[j] = self._entries(j)
                 heapq.heappush(heap, (joined[j], j))
+        return sorted(joined)
+
+    def core(self) -> Problem:
+        """The nodes that are left, behind one that stands for the price of what is gone."""
+        number = {i: k for k, i in enumerate(self.left, 1)}
+        nodes = [np.array([self.bound]), *(np.zeros(self.sizes[i]) for i in self.left)]
+        found = Problem(nodes)
+        for t in {id(t): t for i in self.left for t in self.touching[i]}.values():
+            if len(t.scope) == 1:
+                nodes[number[t.scope[0]]] = nodes[number[t.scope[0]]] + t.values
+            else:
+                found.add_edge(*(number[i] for i in t.scope), t.values)
+        return found
 
     def _parts(self, tables: list[_Table], entries: int, scope: set[int]) -> list[list[_Table]]:
         """The tables together, or in parts whose joins stay below the limit."""
@@ -213,7 +237,7 @@ class _Elimination:
             for j in scope:
                 self.touching[j].append(table)
 
-    def _backtrack(self, fixed: dict[int, int]) -> list[int]:
+    def backtrack(self, fixed: dict[int, int]) -> list[int]:
         """Cheapest choice of each node given those eliminated after it."""
         choices = [fixed.get(i, 0) for i in range(len(self.sizes))]
         for i, tables in reversed(self.trail):
@@ -245,16 +269,22 @@ def _join(tables: Sequence[_Table], scope: tuple[int, ...], sizes: Sequence[int]
     return np.broadcast_to(total, shape)
 
 
-class _Branching:
-    """Depth first over the choices of nodes that are in the way, cheapest bound first."""
+class _Search:
+    """First the whole problem, then what is left of it, at last branch by branch.
+
+    Attributes:
+        rest: what is searched now.
+        whole: choices of everything from those of `rest`.
+    """
 
     def __init__(self, problem: Problem, limit: int, seconds: float) -> None:
         self.problem, self.limit = problem, limit
+        self.rest = problem
+        self.whole: Callable[[Sequence[int]], Sequence[int]] = list
         self.start = monotonic()
         self.seconds, self.patience = seconds, PATIENCE * seconds
         self.middle = min(MIDDLE, limit)
         self.bound = -math.inf
-        self.took = 0.0  # by the last run with nothing fixed, unless it was the largest
         self.best: list[int] = []
         self.price = math.inf
         self.found = 0.0  # when
@@ -263,71 +293,87 @@ class _Branching:
 
     def run(self) -> Solution:
         """Cheapest choices, or the best found until the deadline."""
-        first = self._root(min(COARSE, self.limit))
-        if not self._closed():
-            self._repeat()
-        if not self._closed() and self.middle > COARSE:
-            first = self._root(self.middle)
-        first = self._larger(first, SHARE * self.seconds)
-        if not self._closed():
-            self._descend()
-            first = self._larger(first, self.seconds)
-        if not self._closed():
-            self._branch({}, first)
-            self.bound = max(self.bound, min(self.price, self.missed))
+        self._root(min(COARSE, self.limit))
+        for improve in (self._descend, self._level, self._branches):
+            if not self._closed():
+                improve()
         return Solution(tuple(self.best), self.price, self.bound, self.largest)
 
     def _root(self, limit: int) -> _Elimination:
         """A run with nothing fixed: its bound holds for everything."""
-        start = monotonic()
         run = self._eliminate({}, limit)
-        self.took = monotonic() - start
-        self.bound = max(self.bound, run.bound)
+        self._bounded(run.bound)
         return run
 
-    def _larger(self, run: _Elimination, seconds: float) -> _Elimination:
-        """A run with the largest tables if it may be worth it and takes no more than that."""
-        needless = self._closed() or self.middle == self.limit or self.took == 0.0
-        if needless or DEARER * self.took > self.start + seconds - monotonic():
-            return run
-        found, self.took = self._root(self.limit), 0.0
-        return found
+    def _bounded(self, bound: float) -> None:
+        """Nothing that is searched now is cheaper than a bound."""
+        self.bound = max(self.bound, min(bound, self.price))
 
     def _eliminate(self, fixed: dict[int, int], limit: int) -> _Elimination:
         """One run, whose choices are kept if they are the cheapest so far."""
-        run = _Elimination(self.problem, fixed, limit)
+        run = _Elimination(self.rest, fixed, limit)
         self.largest = max(self.largest, run.largest)
-        self._keep(run.choices)
+        self._keep(self.whole(run.choices))
         return run
 
-    def _keep(self, choices: list[int]) -> None:
+    def _keep(self, choices: Sequence[int]) -> None:
         price = self.problem.price(choices)
         if not self.best or price < self.price:
-            self.best, self.price = choices, price
-            self.found = monotonic() - self.start
-
-    def _repeat(self) -> None:
-        """Choices under which all that is alike is treated alike."""
-        for classes in alike(self.problem):
-            run = _Elimination(tied(self.problem, classes), {}, self.middle)
-            self._keep([run.choices[c] for c in classes])
+            self.best, self.price = list(choices), price
+            self.found = self._spent()
 
     def _descend(self) -> None:
-        """Choices found axis by axis: with something cheap at hand, branching cuts more off."""
-        solver = lambda p: _Elimination(p, {}, self.middle).choices  # noqa: E731
+        """Choices found axis by axis: with something cheap at hand, more others can be dropped."""
+        solver = lambda p: _Elimination(p, {}, min(COARSE, self.limit)).choices  # noqa: E731
         for choices in descend(self.problem, self.best, solver, self._late):
             self._keep(choices)
 
+    def _level(self) -> None:
+        """Messages between the nodes that are not easy, as long as they lead further."""
+        easy = _Elimination(self.problem, {}, self.limit, easy=True)
+        self.largest = max(self.largest, easy.largest)
+        levels = Levels(easy.core(), self.price)
+
+        def whole(choices: Sequence[int]) -> list[int]:
+            numbers = levels.numbers(choices)[1:]
+            return easy.backtrack(dict(zip(easy.left, numbers, strict=True)))
+
+        while self._spent() <= self.seconds:
+            before = self.bound
+            for _ in range(SWEEPS):
+                levels.sweep()
+            self._bounded(levels.bound)
+            self._keep(whole(levels.choices()))
+            if not levels.drop(self.price):
+                self._bounded(math.inf)
+                return
+            self.rest, self.whole = levels.problem(), whole
+            self._root(self.middle)
+            if self._closed() or self.bound - before < SLOW * (self.price - before):
+                return
+
+    def _branches(self) -> None:
+        """What is left with the largest tables, and depth first if those do not do."""
+        if self._late():
+            return
+        first = self._root(self.limit)
+        if first.blame and not self._closed():
+            self._branch({}, first)
+            self._bounded(self.missed)
+
+    def _spent(self) -> float:
+        return monotonic() - self.start
+
     def _late(self) -> bool:
         """Whether to stop: time is up, or has gone by for long without anything cheaper."""
-        spent = monotonic() - self.start
+        spent = self._spent()
         return spent > self.seconds or spent > max(2 * self.patience, LULL * self.found)
 
     def _closed(self, bound: float = -math.inf) -> bool:
         """Whether nothing above a bound, and that of everything, can be worth looking for."""
         bound = max(bound, self.bound)
         slack = 1e-9 * max(1.0, abs(self.price))
-        spent = monotonic() - self.start
+        spent = self._spent()
         if spent > self.patience:
             slack = max(slack, GAP * abs(self.price) * spent / max(self.patience, 1e-9))
         return bound >= self.price - slack or bound == math.inf
@@ -336,7 +382,7 @@ class _Branching:
         """Fix one more node at each of its choices that may still lead to something cheaper."""
         (node, _), *_ = sorted(above.blame.items(), key=lambda item: (-item[1], item[0]))
         tried = []
-        for c in range(len(self.problem.nodes[node])):
+        for c in range(len(self.rest.nodes[node])):
             if self._late() or self._closed():
                 self.missed = min(self.missed, above.bound)
                 return

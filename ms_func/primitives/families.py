@@ -360,7 +360,7 @@ def fold(primitive: Primitive, *literals: Literal, **params: Any) -> Literal:
     found = _constants.get(key)
     if found is None:
         (out,) = primitive.result_types(tuple([x.type for x in literals]), params)
-        arrays = [np.asarray(x.value, x.type.dtype) for x in literals]
+        arrays = [x.array for x in literals]
         assert not isinstance(primitive.ref, NotSupported)
         found = Literal(primitive.ref(*arrays, **params)[()], out)
         if len(_constants) > 4096:

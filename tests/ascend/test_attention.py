@@ -174,7 +174,7 @@ TRAINING: Cases = {
     ),
     "attention of rotated heads": (
         slope(lambda q, k, v: biased(rotated(q), rotated(k), v, CAUSAL)), (*HEADS,),
-        {**BOTH_WAYS, "Slice": 8, "Mul": 16, "Sub": 4, "Add": 4, "ConcatV2": 4},
+        {**BOTH_WAYS, "RotaryPositionEmbedding": 4},
     ),
     "attention of one head": (
         slope(lambda q, k, v: nn.softmax(q @ mnp.swapaxes(k, 1, 2) * 0.3) @ v),

@@ -66,8 +66,13 @@ def test_the_precision_is_always_given() -> None:
     """Left alone, `atc` computes float32 in float16."""
     for precision, mode in cann.PRECISION.items():
         assert f"--precision_mode={mode}" in cann.atc_command("f.air", "f", "Ascend910", precision)
-    with pytest.raises(ValueError, match="precision must be one of"):
+    with pytest.raises(ValueError, match=r"precision is 'double'[^$]*fix: take one of exact, fp16"):
         cann.atc_command("f.air", "f", "Ascend910", "double")
+
+
+def test_options_are_a_list_of_words() -> None:
+    with pytest.raises(ValueError, match=r"fix: atc_options=\['--log=error', '--x=1'\]"):
+        cann.atc_command("f.air", "f", "Ascend910", atc_options="--log=error --x=1")
 
 
 def test_unknown_settings_are_refused() -> None:

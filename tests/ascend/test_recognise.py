@@ -45,6 +45,36 @@ def rms_norm(x: Any, gamma: Any) -> Any:
     return x * lax.rsqrt(mnp.mean(x * x, -1, keepdims=True) + 1e-6) * gamma
 
 
+def fast_norm(x: Any, gamma: Any, beta: Any, axes: Any = -1, more: Any = None) -> Any:
+    """The variance from the mean of squares, not below 0; scaled before it is laid out."""
+    mean = x.mean(axes, keepdims=True)
+    variance = mnp.maximum(
+        0.0, (x * x).mean(axes, keepdims=True) - mean * (mean if more is None else mean + more)
+    )
+    return (x - mean) * (lax.rsqrt(variance + 1e-5) * gamma) + beta
+
+
+ANGLES = (np.arange(6)[:, None, None] / 10.0 ** np.arange(4)).astype(np.float32)
+COSINE, SINE = np.cos(ANGLES), np.sin(ANGLES)
+
+
+def turned(x: Any, second: Callable[..., Any] = mnp.add) -> Any:
+    """Features of the first half turned with those of the second."""
+    a, b = mnp.split(x, 2, -1)
+    return mnp.concatenate([a * COSINE - b * SINE, second(b * COSINE, a * SINE)], -1)
+
+
+def turned_neighbours(x: Any) -> Any:
+    a, b = x[..., ::2], x[..., 1::2]
+    return mnp.stack([a * COSINE - b * SINE, a * SINE + b * COSINE], -1).reshape(x.shape)
+
+
+def turned_whole(x: Any, first: Callable[..., Any] = mnp.negative) -> Any:
+    """In the words of Llama; the table has another sine for each feature."""
+    other = mnp.concatenate([first(x[..., 4:]), x[..., :4]], -1)
+    return x * np.cos(np.arange(8, dtype=np.float32)) + other * np.tanh(GAMMA)
+
+
 def spelled_gelu(x: Any) -> Any:
     return 0.5 * x * (1 + mnp.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
@@ -72,8 +102,12 @@ FORWARD: Cases = {
     "mish": (lambda x: x * mnp.tanh(nn.softplus(x)), (X,), {"Mish": 1}),
     "soft sign": (nn.soft_sign, (X,), {"Softsign": 1}),
     "swiglu": (lambda x: nn.silu(x[:, :4]) * x[:, 4:], (X,), {"SwiGlu": 1}),
+    "turned halves": (turned, (HEADS[0],), {"RotaryPositionEmbedding": 1}),
+    "turned neighbours": (turned_neighbours, (HEADS[0],), {"RotaryPositionEmbedding": 1}),
+    "turned halves of a whole": (turned_whole, (HEADS[0],), {"RotaryPositionEmbedding": 1}),
     "layer norm": (layer_norm, (X, GAMMA, BETA), {"LayerNormV3": 1}),
     "layer norm alone": (plain_norm, (X,), {"LayerNormV3": 1}),
+    "layer norm from the mean of squares": (fast_norm, (X, GAMMA, BETA), {"LayerNormV3": 1}),
     "rms norm": (rms_norm, (X, GAMMA), {"RmsNorm": 1}),
     "rms norm of a sum": (
         lambda x, y, g: (rms_norm(x + y, g), x + y), (X, X[::-1].copy(), GAMMA), {"AddRmsNorm": 1},
@@ -133,6 +167,10 @@ AT_TURNS = np.array([-40, -5, -0.5, 0, 0, 0.1, 2, 6, 6, 7, 3e4, -1e6], np.float3
 STATE = X, X[::-1].copy(), X**2, np.cos(X), np.float32(0.1)
 TRAINING: Cases = {
     "softmax": (slope(nn.softmax), (X,), {"SoftmaxV2": 1, "SoftmaxGrad": 1}),
+    "square of a softmax, some of it dropped": (
+        ms.grad(lambda x, keep: (mnp.where(keep, nn.softmax(x) / 0.9, 0) ** 2).sum()), (X, X > -1),
+        {"SoftmaxV2": 1, "SoftmaxGrad": 1, "SelectV2": 2, "RealDiv": 2, "Mul": 1},
+    ),
     "log softmax": (slope(nn.log_softmax), (X,), {"LogSoftmaxV2": 1, "LogSoftmaxGrad": 1}),
     "gelu": (slope(nn.gelu), (X,), {"Gelu": 1, "GeluGrad": 1}),
     "exact gelu": (
@@ -151,8 +189,13 @@ TRAINING: Cases = {
     "relu up to six": (
         slope(nn.relu6), (AT_TURNS,), {"Relu6": 1, "Relu6Grad": 1},
     ),
+    **{f"{f.__name__}, both ways": (slope(f), (HEADS[0],), {"RotaryPositionEmbedding": 2})
+       for f in (turned, turned_neighbours, turned_whole)},
     "layer norm": (
         slope(layer_norm), (X, GAMMA, BETA), {"LayerNormV3": 1, "LayerNormGradV3": 1},
+    ),
+    "layer norm from the mean of squares": (
+        slope(fast_norm), (X, GAMMA, BETA), {"LayerNormV3": 1, "LayerNormGradV3": 1},
     ),
     "rms norm": (slope(rms_norm), (X, GAMMA), {"RmsNorm": 1, "RmsNormGrad": 1}),
     "layer norm beside a residual": (
@@ -171,6 +214,11 @@ TRAINING: Cases = {
     "batch norm of channels last": (
         slope(lambda x, g, b: mnp.sin(batch_norm(x, g, b, (0, 1, 2)))), (IMAGES, *CHANNELS),
         {**BATCH, "Sin": 1, "Cos": 1, "Mul": 1},
+    ),
+    "batch norm from the mean of squares, which is kept": (
+        lambda x, g, b: (slope(lambda *xs: mnp.sin(fast_norm(*xs, (0, 1, 2))))(x, g, b),
+                         (x * x).mean((0, 1, 2))), (IMAGES, *CHANNELS),
+        {**BATCH, "Sin": 1, "Cos": 1, "Mul": 1, "RealDiv": 1},
     ),
     "batch norm of channels first, its statistics kept": (
         lambda x, g, b: (slope(lambda x, g, b: mnp.sin(batch_norm(x, g, b, (0, 2, 3))))(x, g, b),
@@ -288,6 +336,10 @@ NEAR_MISSES = {
     "unbiased variance of many": off(
         lambda x: (x - x.mean(-1, keepdims=True))
         / mnp.sqrt(mnp.var(x, -1, keepdims=True, ddof=1) + 1e-5), normal(2, 512)),
+    "halves turned to both sides": off(lambda x: turned(x, mnp.subtract), HEADS[0]),
+    "halves that are changed alone": off(lambda x: turned_whole(x, mnp.sin), HEADS[0]),
+    "variance with another square of the mean": off(
+        lambda x, g, b: fast_norm(x, g, b, more=0.1), X, GAMMA, BETA),
     "mean square of all but one": off(
         lambda x: x * lax.rsqrt((x * x).sum(-1, keepdims=True) / 511 + 1e-6), normal(2, 512)),
     "mean of other rows": off(
@@ -327,7 +379,8 @@ PARTLY = {"attention whose weights are read": {"SoftmaxV2", "SoftmaxGrad"},
 "half a gradient at 0": {"Relu"}, "another gradient at 0": {"LeakyRelu"},
     "half a gradient at six": {"Relu"}, "a lower bound far away": {"Relu"},
     "a bound far away": {"Relu"}, "a bounded factor": {"SoftplusGrad"},
-    "halves the other way round": {"Swish"}, "scale of rows": {"RmsNorm"}} | {
+    "halves the other way round": {"Swish"}, "scale of rows": {"RmsNorm"},
+    "variance with another square of the mean": {"Relu"}} | {
     name: {"SoftmaxV2"}
     for name in ("weights that are used", "weights of queries", "wide heads")
 }  # fmt: skip
@@ -360,6 +413,15 @@ HALF: Cases = {
                                                           "Cast": 1}),
     "attention": (lambda q, k, v: nn.dot_product_attention(q, k, v, is_causal=True), (*HEADS,),
                   {"FlashAttentionScore": 1}),
+    "attention with a bias": (
+        lambda q, k, v, b: nn.dot_product_attention(q, k, v, bias=b), (*HEADS, normal(1, 4, 6, 6)),
+        {"FlashAttentionScore": 1, "Mul": 1},
+    ),
+    "attention with a bias of more digits": (
+        lambda q, k, v, b: nn.softmax(mnp.einsum("bthd,bshd->bhts", q, k) + 1.001 * b.astype("f4")
+        ).astype(q.dtype) @ v.swapaxes(1, 2), (*HEADS, normal(1, 4, 6, 6)),
+        {"Cast": 4, "Mul": 1, "Transpose": 3, "BatchMatMulV2": 2, "Add": 1, "SoftmaxV2": 1},
+    ),
     "attention, both ways": (
         slope(lambda q, k, v: nn.dot_product_attention(q, k, v, is_causal=True)), (*HEADS,),
         {"FlashAttentionScore": 1, "FlashAttentionScoreGrad": 1},

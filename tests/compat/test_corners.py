@@ -377,7 +377,12 @@ def test_what_reverse_mode_keeps_is_told_as_in_jax(capsys):
         tell = jax.ad_checkpoint.print_saved_residuals
         tell(jax.checkpoint(jax.numpy.sin), np.float32(1))
         tell(lambda x: jax.numpy.sin(x["a"]), {"a": np.float32(1)})
-    first, second = capsys.readouterr().out.splitlines()
+        y = jax.numpy.asarray(X[:3])
+        tell(lambda w, v, x: ((w @ v) @ x) * y, *map(np.ones, ((3, 3), (3, 3), 3)))
+    first, second, *in_order = capsys.readouterr().out.splitlines()
+    assert [line.partition(" from ")[2][:10] for line in in_order[:4]] == [
+        "a constant", *["the argume"] * 3
+    ]  # fmt: skip
     assert first.startswith("f32[] from the argument")
     assert second.startswith(f"f32[] output of cos from {__file__}:")
 
@@ -547,3 +552,38 @@ def test_of_copies_that_differ_the_first_is_read():
         same = jax.shard_map(lambda x: x, mesh=mesh, in_specs=jax.P("a", "b"), out_specs=jax.P("a"),
                              check_vma=False)  # fmt: skip
         assert same(np.arange(32.0).reshape(8, 4))[0].tolist() == [0, 1]
+
+
+def test_objects_that_give_arrays():
+    class Two:
+        def __jax_array__(self):
+            return jax.numpy.arange(2.0)
+
+    with as_jax() as jax:
+        assert jax.numpy.asarray([Two(), Two()]).tolist() == [[0, 1], [0, 1]]
+        assert jax.numpy.array([Two(), [3.0, 4]]).tolist() == [[0, 1], [3, 4]]
+        with pytest.raises(ValueError, match="__jax_array__"):
+            jax.jit(lambda x: x)(Two())
+
+
+def test_arrays_of_no_tangents():
+    with as_jax() as jax:
+        for made in (jax.numpy.zeros, jax.numpy.ones):
+            found = made((2, 3), jax.dtypes.float0)
+            assert isinstance(found, np.ndarray)
+            assert (found.shape, found.dtype) == ((2, 3), jax.dtypes.float0)
+
+
+def test_a_weak_type_says_so():
+    with as_jax() as jax:
+        t = jax.typeof(3)
+        assert (repr(t), str(t)) == ("ShapedArray(int32[], weak_type=True)", "~int32[]")
+
+
+def test_the_scale_of_initial_values_is_rounded_at_each_step():
+    with as_jax() as jax:
+        kind, key = jax.numpy.bfloat16, jax.random.key(0)
+        found = jax.nn.initializers.variance_scaling(2.0, "fan_avg", "uniform")(key, (2, 3), kind)
+        drawn = np.asarray(jax.random.uniform(key, (2, 3), kind, -1))
+        scale = np.sqrt(drawn.dtype.type(3) * drawn.dtype.type(2 / 2.5))
+        assert np.array_equal(found, drawn * scale)

@@ -20,6 +20,10 @@ def test_one_process_agrees_with_itself():
         assert hosts.process_allgather({"a": x})["a"].shape == (1, 8)
         assert np.array_equal(hosts.broadcast_one_to_all([x])[0], x)
         hosts.sync_global_devices("here")
+        for held in (wide, jax.numpy.asarray(x)):
+            assert np.array_equal(hosts.global_array_to_host_local_array(held, mesh, jax.P("x")), x)
+        with pytest.raises(ValueError, match="process_index 3"):
+            jax.local_devices(3)
         f = jax.sharding.auto_axes(lambda v: v * 2, out_sharding=wide.sharding)
         assert np.array_equal(jax.jit(f)(x), 2 * x)
         assert np.array_equal(jax.sharding.reshard(x, wide.sharding), x)
@@ -68,6 +72,8 @@ def test_axes_that_are_explicit_within_a_function():
                 out = jax.jit(h)(x)
                 assert seen[-2:] == [wanted, P(None, None)]
                 assert np.array_equal(out[1:3], 2 * x[1:3] + 1)
+                assert out.sharding.is_equivalent_to(jax.NamedSharding(mesh, wanted), 2)
+                assert out.sharding.mesh == mesh
             for decorator, word in (
                 (jax.sharding.explicit_axes, "in"),
                 (jax.sharding.auto_axes, "out"),

@@ -127,8 +127,10 @@ def test_deleted_arrays_say_so(x):
     x.delete()
     assert x.is_deleted()
     assert "deleted" in repr(x)
-    with pytest.raises(RuntimeError, match="deleted"):
-        np.asarray(x)
+    on_another = ms.jit(lambda v: v, device=ms.devices()[-1])
+    for read in (np.asarray, on_another):
+        with pytest.raises(RuntimeError, match="deleted"):
+            read(x)
 
 
 def test_device_put_and_get_keep_trees():

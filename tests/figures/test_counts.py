@@ -214,7 +214,7 @@ WORK: dict[str, Callable[[], Callable[[], object]]] = {
 @pytest.mark.parametrize("name", WORK)
 def test_repeated_work_leaves_nothing_behind(name):
     work = WORK[name]()
-    assert min(grown(work, 1_000) for _ in range(2)) <= 200  # a table of names grows but once
+    assert any(grown(work, 1_000) <= 200 for _ in range(2))  # a table of names grows but once
 
 
 @pytest.mark.slow

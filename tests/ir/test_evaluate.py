@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import ms_func as ms
+import ms_func.numpy as mnp
 from ms_func.errors import UnsupportedError
 from ms_func.ir.evaluate import Reference, evaluate
 from ms_func.ir.function import Eqn, Function, Literal, Var
@@ -46,6 +48,13 @@ def test_literal_results_and_parameters_as_results():
 def test_the_value_of_a_literal_is_an_operand_of_its_type(literal, kind):
     assert type(literal.val) is kind
     assert literal.val == literal.value
+
+
+def test_numbers_beyond_a_dtype_are_infinite_without_a_warning():
+    x = np.array([1, -1], np.float16)
+    masked = ms.jit(lambda x: mnp.where(x > 0, x, -1e9))
+    np.testing.assert_array_equal(masked(x), [1, -np.inf])
+    assert "-inf:f16" in str(ms.make_ir(masked)(x))
 
 
 def test_constants_stand_behind_the_last_parameters():

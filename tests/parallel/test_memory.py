@@ -11,7 +11,7 @@ from ms_func.parallel import plan as plan_module
 from ms_func.parallel.memory import parse_bytes
 from ms_func.parallel.search import solve
 from ms_func.sharding import Mesh
-from tests.parallel.nets import mlp, product, shapes, squared_error, transformer
+from tests.parallel.nets import mixed, mlp, product, shapes, squared_error, transformer
 
 MIB = 2**20
 MESH = Mesh((2, 4), ("d", "m"))
@@ -25,9 +25,10 @@ def planned(net, limit=None, mesh=MESH):
     return f.plan(*types), f.lower(*types)
 
 
-@pytest.mark.parametrize("net", ["mlp256", "mlp4096", "block"])
+@pytest.mark.parametrize("net", ["mlp256", "mlp4096", "mixed", "block"])
 def test_predicted_memory_is_near_that_of_the_compiler(net):
-    nets = {"mlp256": mlp(256), "mlp4096": mlp(4096), "block": transformer(1, 8, 128, 512)}
+    nets = {"mlp256": mlp(256), "mlp4096": mlp(4096), "mixed": mixed(4096)}
+    nets["block"] = transformer(1, 8, 128, 512)
     plan, lowered = planned(nets[net])
     seen = lowered.compile().memory_analysis()
     model = plan.graph.model

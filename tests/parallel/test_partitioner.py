@@ -142,9 +142,15 @@ BEYOND = {
     ],
 }  # fmt: skip
 """Uses beside those of the tables."""
+LONG = ("conv_general_dilated", "cumlogsumexp", "select_and_scatter_add")
+"""Compiled in several seconds; the tests of networks and batches have such programs, too."""
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if PRIMITIVES[name].local])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name
+     for name in NAMES if PRIMITIVES[name].local],
+)  # fmt: skip
 def test_programs_of_one_device_make_the_whole(name):
     p, uses = PRIMITIVES[name], []
     for case in (*CASES[name], *BEYOND.get(name, ())):

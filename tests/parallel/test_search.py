@@ -9,8 +9,8 @@ import ms_func as ms
 import ms_func.numpy as mnp
 from ms_func import lax
 from ms_func.parallel.descent import descend
+from ms_func.parallel.levels import Levels
 from ms_func.parallel.problem import Problem
-from ms_func.parallel.repeats import alike, tied
 from ms_func.parallel.search import solve
 from ms_func.sharding import Mesh
 
@@ -54,6 +54,24 @@ def test_optimum_equals_brute_force_on_300_random_graphs():
         assert abs(found.price - best) <= 1e-9 * max(1.0, abs(best)), seed
 
 
+def test_prices_that_are_moved_keep_the_optimum_among_what_is_left():
+    """Bounds against brute force; what is dropped is dearer than the choices at hand."""
+    for seed in range(60):
+        problem, rng = random_problem(seed, nodes=7, choices=5), np.random.default_rng(seed)
+        best = brute_force(problem)
+        first = [int(rng.integers(len(v))) for v in problem.nodes]
+        levels, top = Levels(problem, problem.price(first)), 2 * problem.price(first)
+        for _ in range(5):
+            assert levels.sweep() <= best + 1e-9
+            left = levels.problem()
+            some = [int(rng.integers(len(v))) for v in left.nodes]
+            whole = problem.price(levels.numbers(some))
+            assert left.price(some) == pytest.approx(whole) or left.price(some) >= top - 1e-9
+            assert levels.drop(min(problem.price(levels.numbers(levels.choices())), best * 1.05))
+            assert brute_force(levels.problem()) == pytest.approx(best)
+        assert problem.price(levels.numbers(levels.choices())) >= best - 1e-9
+
+
 def test_descent_over_axes_is_no_worse_than_any_coarser_mesh():
     """Choices are pairs of what two axes do; with both the same they are those of one axis."""
     for seed in range(8):
@@ -78,26 +96,6 @@ def test_descent_over_axes_is_no_worse_than_any_coarser_mesh():
                 (i, j): m[np.ix_(keep[i], keep[j])] for (i, j), m in problem.edges.items()
             }
             assert brute_force(near) >= min(prices) - 1e-9
-
-
-def test_what_is_alike_is_treated_alike():
-    """A chain of equal steps, as of a recurrence written step by step."""
-    rng = np.random.default_rng(0)
-    step, weight, link, read = rng.random(4), rng.random(4), rng.random((4, 4)), rng.random((4, 4))
-    place = np.arange(4)[:, None]
-    problem = Problem([weight, *[step] * 30], places=[place] * 31)
-    for i in range(1, 31):
-        problem.add_edge(0, i, read)
-        if i > 1:
-            problem.add_edge(i - 1, i, link)
-    sizes = [max(classes) + 1 for classes in alike(problem)]
-    assert sizes == sorted(sizes)
-    assert sizes[0] == 1
-    assert sizes[-1] < 31
-    for classes in alike(problem):
-        small = tied(problem, classes)
-        choices = rng.integers(0, 4, len(small.nodes))
-        assert small.price(choices) == pytest.approx(problem.price([choices[c] for c in classes]))
 
 
 def test_recurrences_written_step_by_step_are_planned_like_loops():

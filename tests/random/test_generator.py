@@ -115,7 +115,13 @@ LAWS = {
 }
 
 
-@pytest.mark.parametrize("name", LAWS)
+OF_GAMMA = ("beta", "chisquare", "noncentral_chisquare", "f", "standard_t")
+"""Made of gamma numbers, whose loops take the compiler long."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in OF_GAMMA else n for n in LAWS]
+)
 def test_continuous_methods_have_the_distributions_of_numpy(name):
     args, law = LAWS[name]
     found = np.asarray(getattr(random.Generator(1), name)(*args, size=3000), np.float64)

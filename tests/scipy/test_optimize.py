@@ -36,8 +36,13 @@ def ravines(xp):
     return f
 
 
-STARTS = [(valley, np.zeros(2)), (four_minima, np.ones(2)), (four_minima, np.array([92.0, 1e-3])),
-          (flat_plate, np.full(2, 6.0)), (ravines, np.full(2, 100.0))]  # fmt: skip
+STARTS = [
+    (valley, np.zeros(2)),
+    (ravines, np.full(2, 100.0)),
+    pytest.param(four_minima, np.ones(2), marks=pytest.mark.slow),
+    pytest.param(four_minima, np.array([92.0, 1e-3]), marks=pytest.mark.slow),
+    pytest.param(flat_plate, np.full(2, 6.0), marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize("method", METHODS)

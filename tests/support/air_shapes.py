@@ -126,6 +126,14 @@ def _alike(at: At) -> Sequence[Shape | None]:
     return [at.first] * len(at.made)
 
 
+@rule("RotaryPositionEmbedding")
+def _rotary(at: At) -> Sequence[Shape | None]:
+    x, cosine = at["x"], at["cos"]
+    need(cosine == at["sin"] and cosine[-1:] == x[-1:], f"{at.shapes}")
+    need(len(x) == 4 and x[3] % 2 == 0 and broadcast(x, cosine) == x, f"{at.shapes}")
+    return [x]
+
+
 @rule("Cumsum", "Cumprod", "ReverseV2", "Cholesky", "HcomAllReduce", "HcomAllToAll")
 def _first(at: At) -> Sequence[Shape | None]:
     at.axes(at.values.get("axis", []), len(at.first))

@@ -116,6 +116,20 @@ def _log_softmax_grad(node: Node, g: Array, y: Array) -> Array:
     return (grad - np.exp(y.astype(np.float32)) * row).astype(g.dtype)
 
 
+@kernel("RotaryPositionEmbedding")
+def _rotary(node: Node, x: Array, cosine: Array, sine: Array) -> Array:
+    """Modes 0, halves, and 1, neighbours: x * cos + (-x2, x1) * sin."""
+    same(x, cosine, sine)
+    if x.ndim != 4 or x.shape[3] % 2 or x.shape[3] > 896 or cosine.shape != sine.shape or any(
+        n not in (1, m) for n, m in zip(cosine.shape, x.shape, strict=True)
+    ):  # fmt: skip
+        raise ValueError("no rows of an even number of features, or tables that do not fit")
+    a, b = (x[..., ::2], x[..., 1::2]) if node.attr("mode") == 1 else np.split(x, 2, -1)
+    turned = np.stack([-b, a], -1 if node.attr("mode") == 1 else -2).reshape(x.shape)
+    wide, c, s, turned = (v.astype(np.float32) for v in (x, cosine, sine, turned))
+    return (wide * c + turned * s).astype(x.dtype)
+
+
 def _rows(x: Array, first: int, parameters: list[Array]) -> tuple[Array, tuple[int, ...]]:
     """`x` in float32 and the axes of a row; scale and shift must have the shape of one."""
     for p in parameters:

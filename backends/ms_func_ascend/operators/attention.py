@@ -19,7 +19,7 @@ from ms_func_ascend.graph import Tensor
 from ms_func_ascend.legalize import holds
 from ms_func_ascend.operators.arithmetic import negate
 from ms_func_ascend.operators.dot import dot
-from ms_func_ascend.operators.fused import fused
+from ms_func_ascend.operators.registry import rule
 from ms_func_ascend.prototypes import accepts
 
 SCORE = "FlashAttentionScore"
@@ -181,11 +181,12 @@ def takes(e: Emitter, q: Tensor, shapes: Sequence[Sequence[int]]) -> bool:
     )
 
 
-@fused("ascend.Attention", compact=True)
+@rule("ascend.Attention", compact=True)
 def _attention(t: Any, op: Any, q: Tensor, k: Tensor, v: Tensor, *more: Tensor) -> Tensor:
     """One operator where it takes the heads; else the parts."""
-    e, attrs = t.e, op.attrs
-    whole = [e.broadcast_to(x, y.type.shape) for x, y in zip((q, k, v), op.operands, strict=False)]
+    e, attrs, dtype = t.e, op.attrs, op.results[0].type.dtype
+    whole = [e.cast(e.broadcast_to(x, y.type.shape), dtype)
+             for x, y in zip((q, k, v), op.operands, strict=False)]  # fmt: skip
     held = [_heads(e, x, attrs[name]) for name, x in zip("qkv", whole, strict=True)]
     full = *held[0].shape[:3], held[1].shape[2]
     given = {
@@ -274,7 +275,7 @@ def _spelled_out(
     if attrs["scale"] != 1:
         x = e.elementwise("Mul", x, e.like(attrs["scale"], x))
     if "shift" in given:
-        x = e.elementwise("Add", x, given["shift"])
+        x = e.elementwise("Add", x, e.cast(given["shift"], wide))
     if "keep" in given:
         x = e.select(given["keep"], x, e.like(attrs["fill"], x))
     weights = e.cast(e.one("SoftmaxV2", [x], x.shape, x.dtype, axes=[3]), q.dtype)

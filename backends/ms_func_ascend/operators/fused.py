@@ -10,6 +10,7 @@ import numpy as np
 from ms_func_ascend.emitter import F32, Emitter
 from ms_func_ascend.graph import Tensor
 from ms_func_ascend.legalize import is_float
+from ms_func_ascend.operators.arithmetic import negate
 from ms_func_ascend.operators.pooling import Window, pool
 from ms_func_ascend.operators.reduce import window_of_kind
 from ms_func_ascend.operators.registry import rule
@@ -153,7 +154,8 @@ def _batch_norm_gradient(t: Any, op: Any, x: Tensor, *more: Tensor) -> Tensor:
     slopes = e.node("BNTrainingUpdateGrad", [g, x, mean, variance], [vector, vector],
                     {k: layouts[k] for k in ("grads", "x")}, epsilon=epsilon)  # fmt: skip
     if attrs["of"] == "gamma":
-        return e.cast(slopes[0], op.results[0].type.dtype)
+        shape, dtype = op.results[0].type
+        return e.cast(e.reshape(slopes[0], shape), dtype)
     scale = _vectors(e, attrs, mean.shape, given)[0]
     made = e.node("BNTrainingReduceGrad", [g, x, *slopes, scale, mean, variance],
                   [(x.shape, x.dtype)], layouts, epsilon=epsilon)[0]  # fmt: skip
@@ -211,6 +213,39 @@ def _norm_gradient(t: Any, op: Any, x: Tensor, *more: Tensor) -> Tensor:
     if attrs["of"] == "gamma":
         return e.cast(slopes[1], x.dtype)
     return e.elementwise("Add", slopes[0], plus[0]) if plus else slopes[0]
+
+
+@fused("ascend.RotaryPositionEmbedding", compact=True)
+def _rotary(t: Any, op: Any, x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    """Tables have all features, and the other dimensions as the operator takes them."""
+    e, attrs, shape = t.e, op.attrs, op.results[0].type.shape
+    if attrs["sign"] < 0:
+        sine = negate(e, sine)
+    tables = [_table(e, table, attrs, shape) for table in (cosine, sine)]
+    if attrs.get("swapped"):
+        pairs = (2, shape[3] // 2) if attrs["mode"] == 0 else (shape[3] // 2, 2)
+        apart = e.reshape(tables[1], (*tables[1].shape[:3], *pairs))
+        tables[1] = e.reshape(e.reverse(apart, [3 + attrs["mode"]]), tables[1].shape)
+    lead = np.broadcast_shapes(*[table.shape for table in tables])[:3]
+    if lead[1] == lead[2] == 1:
+        lead = (lead[0], 1, shape[2])
+    elif 1 not in lead[1:]:
+        lead = shape[:3]
+    tables = [e.broadcast_to(table, (*lead, shape[3])) for table in tables]
+    whole = e.broadcast_to(x, shape)
+    return e.one("RotaryPositionEmbedding", [whole, *tables], shape, x.dtype, mode=attrs["mode"])
+
+
+def _table(e: Emitter, x: Tensor, attrs: dict[str, Any], shape: tuple[int, ...]) -> Tensor:
+    """Cosines or sines of every feature."""
+    width = shape[3] if attrs["whole"] else shape[3] // 2
+    x = e.broadcast_to(x, (*(x.shape or (1, 1, 1, 1))[:3], width))
+    if attrs["whole"]:
+        return x
+    if attrs["mode"] == 0:
+        return e.concat([x, x], 3)
+    pairs = e.broadcast_to(e.reshape(x, (*x.shape, 1)), (*x.shape, 2))
+    return e.reshape(pairs, (*x.shape[:3], shape[3]))
 
 
 def _parameters(

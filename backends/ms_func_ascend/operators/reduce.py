@@ -82,8 +82,8 @@ def reduced(t: Any, kind: str, x: Tensor, dims: Sequence[int], block: Any = None
     """`x` reduced over `dims` by a known kind of combination."""
     e = t.e
     dtype = x.dtype
-    if not dims:
-        return x
+    if all(x.shape[d] == 1 for d in dims):
+        return e.reshape(x, [n for d, n in enumerate(x.shape) if d not in dims])
     if dtype == BOOL and kind in _OF_BOOL:
         return _node(e, _OF_BOOL[kind], x, dims)
     if dtype == BOOL:  # parity

@@ -22,6 +22,7 @@ from ms_func_ascend.recognise.elementwise import activation
 from ms_func_ascend.recognise.found import Found
 from ms_func_ascend.recognise.normalise_gradient import Norms
 from ms_func_ascend.recognise.pooling import pool
+from ms_func_ascend.recognise.rotary import rotary
 from ms_func_ascend.recognise.softmax import (
     log_softmax,
     log_softmax_gradient,
@@ -31,7 +32,7 @@ from ms_func_ascend.recognise.softmax import (
 from ms_func_ascend.simplify import pure, uses_of
 
 RECOGNISERS: list[Callable[[Op, Any], Iterator[Found]]] = [
-    attention, pool, softmax_gradient, log_softmax_gradient, log_softmax, softmax,
+    attention, rotary, pool, softmax_gradient, log_softmax_gradient, log_softmax, softmax,
 ]  # fmt: skip
 """In the order in which they are asked, before norms and activations; the first that fits wins."""
 
@@ -135,9 +136,10 @@ def _typed(found: Found, dtype: np.dtype | None) -> Found | None:
     operands: list[Value] = []
     for v in found.operands:
         held = v
-        if dtype is not None and v.type.dtype is not None and is_float(v.type.dtype):
+        own = v.type.dtype
+        if dtype is not None and own is not None and is_float(own) and v not in found.loose:
             nearest = of_dtype(v, dtype)
-            if nearest is None and not holds(dtype, v.type.dtype):
+            if nearest is None and not holds(dtype, own):
                 return None
             held = nearest or v
         operands.append(held)

@@ -59,6 +59,12 @@ def made_by(value: Value, name: str) -> Op | None:
 
 def constant(value: Value) -> float | None:
     """The number a value is, where it is one number everywhere."""
+    if value.number is ...:
+        value.number = _constant(value)
+    return value.number
+
+
+def _constant(value: Value) -> float | None:
     while value.op is not None and value.op.name in (*LAYOUT, "stablehlo.convert"):
         value = value.op.operands[0]
     if value.op is None or value.op.name != "stablehlo.constant":
@@ -137,7 +143,7 @@ def rows(value: Value, shape: Sequence[int], above: Sequence[Op] = ()) -> Rows |
     The reduction must start from its neutral element, and be laid out over the shape again so
     that each row meets its own number; `above` are further layouts of the value.
     """
-    found = _walked(value, above)
+    found = walked(value, above)
     if found is None or len(found[0].operands) != 2:
         return None
     op, layouts, steps = found
@@ -153,11 +159,15 @@ def rows(value: Value, shape: Sequence[int], above: Sequence[Op] = ()) -> Rows |
     return Rows(bare(x), kind, axes, tuple(steps[::-1]))
 
 
-def _walked(value: Value, above: Sequence[Op]) -> tuple[Op, list[Op], list[tuple]] | None:
-    """The reduction that a value is made of, and the layouts and steps from it, last first."""
+def walked(
+    value: Value, above: Sequence[Op] = (), end: str = "reduce"
+) -> tuple[Op, list[Op], list[tuple]] | None:
+    """The operation `end` that a value is made of, and the layouts and steps from it, last first.
+
+    It is a reduction, or one that is no step: a subtraction of two values that are no numbers.
+    """
     layouts, steps = list(above), []
-    while value.op is not None and value.op.name != "stablehlo.reduce":
-        op = value.op
+    while (op := value.op) is not None and op.name != "stablehlo.reduce":
         name = op.name.removeprefix("stablehlo.")
         if op.name in LAYOUT or is_rounding(op):
             layouts += [op] if op.name in LAYOUT else []
@@ -165,11 +175,11 @@ def _walked(value: Value, above: Sequence[Op]) -> tuple[Op, list[Op], list[tuple
             continue
         step = (name,) if name in _UNARY else _step(op, name)
         if step is None:
-            return None
+            break
         if step[-1] is not None:
             steps.append(step)
         value = _operand(op, name)
-    return None if value.op is None else (value.op, layouts, steps)
+    return (op, layouts, steps) if op is not None and op.name == f"stablehlo.{end}" else None
 
 
 def row_product(value: Value, shape: Sequence[int]) -> tuple[Rows, Rows] | None:
@@ -194,8 +204,6 @@ def _step(op: Op, name: str) -> tuple | None:
     if name not in ("multiply", "add", "divide", "subtract", "maximum"):
         return None
     left, right = (constant(v) for v in op.operands)
-    if name == "maximum":
-        return ("maximum", None) if -math.inf in (left, right) else None
     if name == "divide":
         if left is not None:
             return ("over", left)
@@ -203,7 +211,9 @@ def _step(op: Op, name: str) -> tuple | None:
     if name == "subtract":
         return None if right is None else ("add", -right)
     number = right if left is None else left
-    return None if number is None else (name, number)
+    if number is None or (name, number) == ("maximum", -math.inf):
+        return None if number is None else (name, None)
+    return name, number
 
 
 def _operand(op: Op, name: str) -> Value:

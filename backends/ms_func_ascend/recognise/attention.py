@@ -45,7 +45,7 @@ def attention(op: Op, options: Any) -> Iterator[Found]:
             attrs = {"scale": number, "fill": fill, "dtype": logits.type.dtype, "sign": sign,
                      "more": tuple(given), "logits": logits.type.shape,
                      "q": sides[0], "k": sides[1], "v": values}  # fmt: skip
-            yield Found("Attention", [q, k, v, *given.values()], attrs)
+            yield Found("Attention", [q, k, v, *given.values()], attrs, loose=(*given.values(),))
 
 
 def _shifted(logits: Value) -> Iterator[tuple[Value, Value | None, int]]:

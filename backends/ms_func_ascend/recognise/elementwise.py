@@ -9,8 +9,10 @@ that has another slope where it turns.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,10 +23,12 @@ from ms_func_ascend.recognise.found import Found
 
 Array = np.ndarray
 _LIMIT = 24
-"""Operations of the longest expression that is looked at."""
+"""Operations of the longest function."""
+_CONE = 40
+"""Operations that are looked at: those of a function, and some that its arguments come from."""
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
-_COMPARE = {"EQ": np.equal, "NE": np.not_equal, "LT": np.less, "LE": np.less_equal,
+COMPARE = {"EQ": np.equal, "NE": np.not_equal, "LT": np.less, "LE": np.less_equal,
             "GT": np.greater, "GE": np.greater_equal}  # fmt: skip
 STEPS: dict[str, Callable[..., Array]] = {
     "stablehlo.add": np.add, "stablehlo.subtract": np.subtract, "stablehlo.multiply": np.multiply,
@@ -105,7 +109,96 @@ _BINARY = [
     _Function("EluGrad", lambda x, g: g * np.where(x > 0, 1, np.exp(x)), {}),
     _Function("SoftplusGrad", lambda x, g: g * _sigmoid(x), {}),
     _Function("Relu6Grad", lambda x, g: np.where((x > 0) & (x < 6), g, 0), {}),
+    _Function("SwiGlu", lambda x, g: x * _sigmoid(x) * g, {}),
 ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Form:
+    """An expression without its values: equal in all layers of a network, and looked at once.
+
+    Values are numbered as they are met, the result is 0.
+
+    Attributes:
+        dtype: of the result.
+        steps: operations, nearest first: which value they make, their name, and what they read:
+            values by their number, numbers of the program each in a tuple.
+        floats: values that are floats.
+    """
+
+    dtype: np.dtype
+    steps: tuple[tuple[int, str, tuple[Any, ...]], ...]
+    floats: frozenset[int]
+
+    @cached_property
+    def made(self) -> dict[int, tuple[str, tuple[Any, ...]]]:
+        """Operation and operands of each value that has them."""
+        return {k: (name, read) for k, name, read in self.steps}
+
+    @cached_property
+    def numbers(self) -> list[float]:
+        """The numbers of an expression."""
+        found = (r[0] for _, _, read in self.steps for r in read if isinstance(r, tuple))
+        return [c for c in dict.fromkeys(found) if math.isfinite(c)]
+
+    @cached_property
+    def leaves(self) -> list[int]:
+        """Floats that the operations read, farthest first: where the expression may be cut."""
+        read = dict.fromkeys(r for _, _, refs in self.steps for r in refs if r in self.floats)
+        return list(read)[::-1]
+
+    def turns(self) -> list[int]:
+        """What a gradient can be taken at: read more than once, or compared with a number."""
+        reads = Counter(r for _, _, refs in self.steps for r in refs)
+        compared = {r for _, name, refs in self.steps if name in COMPARE for r in refs}
+        return [v for v in self.leaves if reads[v] > 1 or v in compared]
+
+    def closed(self, k: int, ends: Sequence[int]) -> bool:
+        """Whether a value is made of all `ends` and numbers alone, in few operations."""
+        seen: set[int] = set()
+        met: set[int] = set()
+        todo = [k]
+        while todo:
+            if todo[-1] not in self.made or len(seen) > _LIMIT:
+                return False
+            for r in self.made[todo.pop()][1]:
+                if r in ends:
+                    met.add(r)
+                elif r not in seen and not isinstance(r, tuple):
+                    seen.add(r)
+                    todo.append(r)
+        return len(met) == len(ends)
+
+    def at(self, held: dict[int, Array], k: int = 0) -> Array:
+        """The result where some values are given."""
+        if k not in held:
+            name, read = self.made[k]
+            xs = (np.float64(r[0]) if isinstance(r, tuple) else self.at(held, r) for r in read)
+            held[k] = (COMPARE.get(name) or STEPS[name])(*xs)
+        return held[k]
+
+
+def _form(op: Op) -> tuple[Form, list[Value]]:
+    """The elementwise operations that the result of one is made of, and their values."""
+    (root,) = op.results
+    numbers: dict[Value, int] = {root: 0}
+    steps: list[tuple[int, str, tuple[Any, ...]]] = []
+    todo = deque([op])
+    while todo and len(steps) < _CONE:
+        one = todo.popleft()
+        read: list[Any] = []
+        for v in one.operands:
+            c = constant(v)
+            if c is None and v not in numbers:
+                numbers[v] = len(numbers)
+                if v.op is not None and _elementwise(v.op):
+                    todo.append(v.op)
+            read.append(numbers[v] if c is None else (c,))
+        name = one.attrs.get("comparison_direction", one.name)
+        steps.append((numbers[one.results[0]], name, tuple(read)))
+    floats = frozenset(k for v, k in numbers.items() if _float(v))
+    assert root.type.dtype is not None
+    return Form(root.type.dtype, tuple(steps), floats), list(numbers)
 
 
 class _Points:
@@ -131,11 +224,11 @@ class _Points:
             self._known[key] = one.formula(*(self.x, self.g)[:count])
         return self._known[key]
 
-    def values(self, op: Op, ends: Sequence[Value]) -> list[Array]:
+    def values(self, form: Form, ends: Sequence[int]) -> list[Array]:
         """What an expression makes of the arguments; twice where it has a factor."""
-        made = [_values(op, dict(zip(ends, (self.x, self.g), strict=False)))]
+        made = [form.at(dict(zip(ends, (self.x, self.g), strict=False)))]
         if len(ends) > 1:
-            made.append(_values(op, {ends[0]: self.x, ends[1]: self.g * self.scales}) / self.scales)
+            made.append(form.at({ends[0]: self.x, ends[1]: self.g * self.scales}) / self.scales)
         return [np.broadcast_to(m, self.x.shape) for m in made]
 
 
@@ -167,25 +260,41 @@ def activation(op: Op, options: Any) -> Iterator[Found]:
     """Operators that compute the result of an operation, the longest expression first."""
     if op.name.removeprefix("stablehlo.") not in _ROOTS or not _float(op.results[0]):
         return
-    cone = _cone(op)
-    leaves = _inputs(cone)
-    if len(cone) < 2 and op.name.removeprefix("stablehlo.") not in _ALONE:
+    form, values = _form(op)
+    if len(form.steps) < 2 and op.name.removeprefix("stablehlo.") not in _ALONE:
         return
-    for x in leaves:
-        if _closed(op, [x]):
-            yield from _unary(op, x, _numbers(cone))
-    for x in _read_twice(cone, leaves):
-        for g in leaves:
-            if x is not g and _closed(op, [x, g]):
-                # What follows from x alone belongs to the function as well as to its gradient.
-                shared = tuple(one.results[0] for one in cone.values() if _closed(one, [x]))
-                yield from (f._replace(shared=shared) for f in _binary(op, x, g, _numbers(cone)))
+    for name, attrs, ends, shared in _functions(form):
+        operands = [values[k] for k in ends]
+        if name != "SwiGlu":
+            yield Found(name, operands, dict(attrs), tuple(values[k] for k in shared))
+        elif (halves := _halves(*operands)) is not None:
+            yield Found(name, [halves[0]], {"dim": halves[1]}, tuple(values[k] for k in shared))
 
 
-def _numbers(cone: dict[int, Op]) -> list[float]:
-    """The numbers of an expression."""
-    found = (constant(v) for op in cone.values() for v in op.operands)
-    return list(dict.fromkeys(c for c in found if c is not None))
+class _Match(NamedTuple):
+    """An operator that computes an expression of some of its values."""
+
+    name: str
+    attrs: dict[str, Any]
+    ends: tuple[int, ...]
+    shared: tuple[int, ...]
+
+
+@lru_cache(maxsize=4096)
+def _functions(form: Form) -> tuple[_Match, ...]:
+    """What computes an expression; formulas overflow far away."""
+    found: list[_Match] = []
+    with np.errstate(all="ignore"):
+        for x in form.leaves:
+            if form.closed(0, [x]):
+                found += [_Match(f.name, f.attrs, (x,), ()) for f in _unary(form, x)]
+        for x in form.turns():
+            # What follows from x alone belongs to the function as well as to its gradient.
+            shared = tuple(k for k in form.made if form.closed(k, [x]))
+            for g in form.leaves:
+                if x != g and form.closed(0, [x, g]):
+                    found += [_Match(f.name, f.attrs, (x, g), shared) for f in _binary(form, x, g)]
+    return tuple(found)
 
 
 def _float(value: Value) -> bool:
@@ -193,85 +302,18 @@ def _float(value: Value) -> bool:
     return dtype is not None and dtype.kind in "fV" and dtype.itemsize <= 4
 
 
-def _cone(op: Op) -> dict[int, Op]:
-    """The elementwise operations that the result of one is made of, nearest first."""
-    found: dict[int, Op] = {}
-    todo = [op]
-    while todo and len(found) < _LIMIT:
-        one = todo.pop(0)
-        if id(one) in found:
-            continue
-        found[id(one)] = one
-        todo += [v.op for v in one.operands if v.op is not None and _elementwise(v)]
-    return found
+def _elementwise(op: Op) -> bool:
+    return is_step(op) or op.name == "stablehlo.compare"
 
 
-def _elementwise(value: Value) -> bool:
-    op = value.op
-    return op is not None and (is_step(op) or op.name == "stablehlo.compare")
-
-
-def _inputs(cone: dict[int, Op]) -> list[Value]:
-    """Values that the operations of a cone read, farthest first: where it may be cut."""
-    found: dict[Value, None] = {}
-    for op in cone.values():
-        for v in op.operands:
-            if constant(v) is None and _float(v):
-                found.setdefault(v)
-    return list(found)[::-1]
-
-
-def _read_twice(cone: dict[int, Op], leaves: list[Value]) -> list[Value]:
-    """Values that a gradient can be taken at: read more than once, or compared with a number."""
-    reads = Counter(v for op in cone.values() for v in op.operands)
-    compared = {v for op in cone.values() if op.name == "stablehlo.compare" for v in op.operands}
-    return [v for v in leaves if reads[v] > 1 or v in compared]
-
-
-def _closed(op: Op, ends: list[Value]) -> bool:
-    """Whether an expression is made of all `ends` and numbers alone, in few operations."""
-    if not _elementwise(op.results[0]):
-        return False
-    seen: set[Value] = set()
-    met: set[Value] = set()
-    todo = list(op.operands)
-    while todo:
-        v = todo.pop()
-        if v in ends:
-            met.add(v)
-        elif v not in seen and constant(v) is None:
-            if not _elementwise(v) or len(seen) > _LIMIT:
-                return False
-            seen.add(v)
-            todo += v.op.operands  # type: ignore[union-attr]
-    return len(met) == len(ends)
-
-
-def _values(op: Op, at: dict[Value, Array]) -> Array:
-    """Result of an expression at points."""
-    xs = []
-    for v in op.operands:
-        number = constant(v)
-        if number is not None:
-            xs.append(np.float64(number))
-        else:
-            if v not in at:
-                assert v.op is not None
-                at[v] = _values(v.op, at)
-            xs.append(at[v])
-    if op.name == "stablehlo.compare":
-        return _COMPARE[op.attrs["comparison_direction"]](*xs)
-    return STEPS[op.name](*xs)
-
-
-def _agree(op: Op, points: _Points, got: Sequence[Array], want: Array) -> bool:
+def _agree(form: Form, points: _Points, got: Sequence[Array], want: Array) -> bool:
     """Equal as far as the numbers of the program can be: they are rounded to its dtype.
 
     Where a function may be as small as it likes, a constant added to it and a bound of it are told
     by ratios alone; where a spelling overflows, or loses all digits and gives 0, the operator
     may do better.
     """
-    dtype = op.results[0].type.dtype
+    dtype = form.dtype
     unit = 2e-6 if dtype == np.float32 else 2e-3 if dtype == np.float16 else 1.6e-2
     least = 6e-8 if dtype == np.float16 else 1e-30
     size = np.abs(want)
@@ -284,44 +326,30 @@ def _agree(op: Op, points: _Points, got: Sequence[Array], want: Array) -> bool:
     )  # fmt: skip
 
 
-def _alike(
-    op: Op, ends: Sequence[Value], functions: Sequence[_Function], numbers: Sequence[float]
-) -> list[_Function]:
+def _alike(form: Form, ends: Sequence[int], functions: Sequence[_Function]) -> list[_Function]:
     """Functions that an expression of `ends` is: everywhere, and around its own numbers."""
     found = list(functions)
-    for points in (_BASE, _around([c for c in numbers if math.isfinite(c)])):
-        got = points.values(op, ends) if found else []
-        found = [f for f in found if _agree(op, points, got, points.wanted(f, len(ends)))]
+    for points in (_BASE, _around(form.numbers)):
+        got = points.values(form, ends) if found else []
+        found = [f for f in found if _agree(form, points, got, points.wanted(f, len(ends)))]
     return found
 
 
-def _unary(op: Op, x: Value, numbers: Sequence[float]) -> list[Found]:
-    """Functions of x that an expression is; formulas overflow far away."""
-    with np.errstate(all="ignore"):
-        slope = float(-np.broadcast_to(_values(op, {x: np.array([-1.0])}), (1,))[0])
-        leaky = _Function("LeakyRelu", lambda x: np.where(x > 0, x, slope * x),
-                          {"negative_slope": slope})  # fmt: skip
-        functions = [leaky, *_UNARY] if 0 < slope < 0.9 else _UNARY
-        return [Found(f.name, [x], dict(f.attrs)) for f in _alike(op, [x], functions, numbers)]
+def _unary(form: Form, x: int) -> list[_Function]:
+    """Functions of x that an expression is."""
+    slope = float(-np.broadcast_to(form.at({x: np.array([-1.0])}), (1,))[0])
+    leaky = _Function("LeakyRelu", lambda x: np.where(x > 0, x, slope * x),
+                      {"negative_slope": slope})  # fmt: skip
+    return _alike(form, [x], [leaky, *_UNARY] if 0 < slope < 0.9 else _UNARY)
 
 
-def _binary(op: Op, x: Value, g: Value, numbers: Sequence[float]) -> list[Found]:
+def _binary(form: Form, x: int, g: int) -> list[_Function]:
     """Functions of x and g that an expression is, most of them gradients."""
-    with np.errstate(all="ignore"):
-        at = {x: np.array([-1.0]), g: np.array([1.0])}
-        slope = float(np.broadcast_to(_values(op, at), (1,))[0])
-        leaky = _Function("LeakyReluGrad", lambda x, g: np.where(x > 0, g, slope * g),
-                          {"negative_slope": slope})  # fmt: skip
-        gate = _Function("SwiGlu", lambda x, g: x * _sigmoid(x) * g, {})
-        halves = _halves(x, g)
-        functions = [leaky] * (0 < slope < 0.9) + _BINARY + [gate] * (halves is not None)
-        found = _alike(op, [x, g], functions, numbers)
-    return [
-        Found("SwiGlu", [halves[0]], {"dim": halves[1]})
-        if f is gate and halves is not None
-        else Found(f.name, [x, g], dict(f.attrs))
-        for f in found
-    ]
+    held = form.at({x: np.array([-1.0]), g: np.array([1.0])})
+    slope = float(np.broadcast_to(held, (1,))[0])
+    leaky = _Function("LeakyReluGrad", lambda x, g: np.where(x > 0, g, slope * g),
+                      {"negative_slope": slope})  # fmt: skip
+    return _alike(form, [x, g], [leaky, *_BINARY] if 0 < slope < 0.9 else _BINARY)
 
 
 def _halves(x: Value, g: Value) -> tuple[Value, int] | None:

@@ -15,9 +15,11 @@ class Found(NamedTuple):
         operands: where the expression begins.
         attrs: for the rule.
         shared: parts that others may use as well: what an operand itself is made of.
+        loose: operands of any dtype; the others have that of the result.
     """
 
     name: str
     operands: list[Value]
     attrs: dict[str, Any]
     shared: tuple[Value, ...] = ()
+    loose: tuple[Value, ...] = ()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ms_func_ascend.reader import Op, Value
+from ms_func_ascend.reader import Op, Type, Value
 from ms_func_ascend.recognise.algebra import (
     LAYOUT,
     bare,
@@ -15,6 +15,7 @@ from ms_func_ascend.recognise.algebra import (
     made_by,
     near,
     rows,
+    walked,
 )
 from ms_func_ascend.recognise.found import Found
 
@@ -141,7 +142,7 @@ def _normals(value: Value) -> Iterator[tuple[_Normal, Value | None]]:
 
 def _quotient(value: Value, depth: int) -> tuple[list[Value], list[Value]]:
     """Factors above and below the line; short products alone are taken apart."""
-    op = bare(value).op
+    op = _laid_out(bare(value)).op
     if op is not None and depth and op.name in ("stablehlo.multiply", "stablehlo.divide"):
         (a, b), (c, d) = (_quotient(v, depth - 1) for v in op.operands)
         above, below = ([*a, *c], [*b, *d]) if op.name.endswith("y") else ([*a, *d], [*b, *c])
@@ -150,36 +151,86 @@ def _quotient(value: Value, depth: int) -> tuple[list[Value], list[Value]]:
     return [value], []
 
 
+def _laid_out(value: Value) -> Value:
+    """A product that was laid out over more dimensions, as one of factors that were."""
+    op = value.op
+    inner = bare(op.operands[0]).op if op is not None and op.name == LAYOUT[0] else None
+    if op is None or inner is None or inner.name != "stablehlo.multiply":
+        return value
+    shape, parts = value.type.shape, []
+    for v in inner.operands:
+        wide = Value(Type(shape, v.type.dtype))
+        wide.op = Op(op.name, [v], [wide], op.attrs)
+        parts.append(wide)
+    whole = Value(value.type)
+    whole.op = Op(inner.name, parts, [whole], {})
+    return whole
+
+
 def _normal(core: Value, spread: Value, under: bool, shape: tuple[int, ...]) -> _Normal | None:
-    deviation = rows(spread, shape)
-    if deviation is None or deviation.kind != "add":
+    """A value divided by its root mean square along some axes, from the two factors."""
+    found = _mean_square(spread, shape) or _fast_variance(spread, shape)
+    if found is None:
         return None
-    count = math.prod(shape[d] for d in deviation.axes)
-    steps = deviation.steps
-    wanted = "sqrt" if under else "rsqrt"
-    if [s[0] for s in steps] != ["multiply", "add", wanted] or not near(steps[0][1], 1 / count):
+    square, axes, steps = found
+    if [s[0] for s in steps] != ["add", "sqrt" if under else "rsqrt"] or steps[0][1] <= 0:
         return None
-    if steps[1][1] <= 0:
+    x = mean_of(core, axes)
+    if x is None and bare(square) is bare(core):
+        return _Normal(core, axes, steps[0][1], False)
+    if x is None or x not in (square, mean_of(square, axes)):
         return None
-    square = made_by(deviation.x, "multiply")
-    if square is None or bare(square.operands[0]) is not bare(square.operands[1]):
-        return None
-    if bare(square.operands[0]) is bare(core) and mean_of(core, deviation.axes, count) is None:
-        return _Normal(core, deviation.axes, steps[1][1], False)
-    x = mean_of(core, deviation.axes, count)
-    if x is None or mean_of(square.operands[0], deviation.axes, count) is not x:
-        return None
-    return _Normal(x, deviation.axes, steps[1][1], True)
+    return _Normal(x, axes, steps[0][1], True)
 
 
-def mean_of(value: Value, axes: tuple[int, ...], count: int) -> Value | None:
+_Rows = tuple[Value, tuple[int, ...], tuple[tuple, ...]]
+"""What a function of rows is made of, the axes, and the steps that are taken then."""
+
+
+def _mean(value: Value, shape: Sequence[int], above: Sequence[Op] = ()) -> _Rows | None:
+    """A function of the mean of each row."""
+    found = rows(value, shape, above)
+    if found is None or found.kind != "add" or [s[0] for s in found.steps[:1]] != ["multiply"]:
+        return None
+    count = math.prod(shape[d] for d in found.axes)
+    fits = near(found.steps[0][1], 1 / count)
+    return (found.x, found.axes, found.steps[1:]) if fits else None
+
+
+def _mean_square(value: Value, shape: Sequence[int], above: Sequence[Op] = ()) -> _Rows | None:
+    """A function of the mean of squares of each row."""
+    found = _mean(value, shape, above)
+    square = None if found is None else _squared(found[0])
+    return None if found is None or square is None else (square, *found[1:])
+
+
+def _squared(value: Value) -> Value | None:
+    op = made_by(value, "multiply")
+    same = op is not None and bare(op.operands[0]) is bare(op.operands[1])
+    return op.operands[0] if op is not None and same else None
+
+
+def _fast_variance(value: Value, shape: Sequence[int]) -> _Rows | None:
+    """A function of mean(x * x) - mean(x) * mean(x), which rounding may not make negative."""
+    found = walked(value, end="subtract")
+    if found is None:
+        return None
+    op, layouts, steps = found
+    first, root = _mean_square(op.operands[0], shape, layouts), _squared(op.operands[1])
+    second = None if root is None else _mean(root, shape, layouts)
+    if first is None or second is None or (bare(first[0]), *first[1:]) != (*second[:2], ()):
+        return None
+    taken = steps[::-1][1:] if steps[-1:] == [("maximum", 0.0)] else steps[::-1]
+    return None if second[2] else (second[0], second[1], tuple(taken))
+
+
+def mean_of(value: Value, axes: tuple[int, ...]) -> Value | None:
     """X of `x - mean(x)`."""
     op = made_by(value, "subtract")
-    found = None if op is None else rows(op.operands[1], value.type.shape)
-    if op is None or found is None or found.x is not bare(op.operands[0]) or found.axes != axes:
+    found = None if op is None else _mean(op.operands[1], value.type.shape)
+    if op is None or found is None or found[1:] != (axes, ()):
         return None
-    fits = found.kind == "add" and len(found.steps) == 1 and found.steps[0][0] == "multiply"
-    return found.x if fits and near(found.steps[0][1], 1 / count) else None
+    return found[0] if found[0] is bare(op.operands[0]) else None
 
 
 def parameter(value: Value, dims: Sequence[int], above: Sequence[Op] = ()) -> Value | None:

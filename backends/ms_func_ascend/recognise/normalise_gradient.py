@@ -10,15 +10,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ms_func_ascend.operators.region import binary_kind
 from ms_func_ascend.reader import Block, Op, Value
 from ms_func_ascend.recognise.algebra import LAYOUT, bare, constant, made_by
-from ms_func_ascend.recognise.elementwise import STEPS, is_step
+from ms_func_ascend.recognise.elementwise import COMPARE, STEPS, is_step
 from ms_func_ascend.recognise.found import Found
 from ms_func_ascend.recognise.normalise import mean_of, normalise, parameter, scaled_along
 
@@ -29,14 +30,35 @@ _POINTS = 64
 """Most elements of a row that are looked at; each stands for as many as the row has more."""
 
 
-class Norm(NamedTuple):
-    """A norm of the program: its operator, operands and attributes as `normalise` finds them."""
+@dataclass(eq=False)
+class Norm:
+    """A norm of the program: its operator, operands and attributes as `normalise` finds them.
+
+    Attributes:
+        known: values that follow from x (and the scale) alone, at random rows that stand for x.
+        rows: values that `works_on_rows` has been asked about.
+    """
 
     name: str
     x: Value
     gamma: Value | None
     beta: Value | None
     attrs: dict[str, Any]
+    known: dict[Value, Array] = field(default_factory=dict)
+    rows: dict[Value, bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.known[self.x] = self.samples[0]
+
+    @property
+    def width(self) -> int:
+        """Elements of a row."""
+        return math.prod(self.x.type.shape[d] for d in self.axes)
+
+    @property
+    def samples(self) -> tuple[Array, Array, Array]:
+        """Random rows that stand for x, for the gradient that comes in and for the scale."""
+        return _sampled(min(self.width, _POINTS), self.scaled == self.axes)
 
     @property
     def axes(self) -> tuple[int, ...]:
@@ -58,15 +80,49 @@ class Norm(NamedTuple):
         """Scale and shift, as far as there are any."""
         return [v for v in (self.gamma, self.beta) if v is not None]
 
+    @cached_property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of x, and of one number for each row: without the dimensions of a row, or with."""
+        whole = self.x.type.shape
+        ones = tuple(1 if d in self.axes else n for d, n in enumerate(whole))
+        return whole, tuple(whole[d] for d in self.kept), ones
+
+    def works_on_rows(self, value: Value) -> bool:
+        """Whether a value is made by an operation that works on each row for itself."""
+        if value not in self.rows:
+            self.rows[value] = value.op is not None and self._on_rows(value.op)
+        return self.rows[value]
+
+    def _on_rows(self, op: Op) -> bool:
+        shape, (whole, lead, _) = op.results[0].type.shape, self.shapes
+        if shape not in self.shapes:
+            return False
+        if is_step(op) or op.name == "stablehlo.compare":
+            return shape != whole or op.name not in _IN_PIECES
+        if op.name not in (*LAYOUT, "stablehlo.reduce"):
+            return False
+        source = op.operands[0].type.shape
+        if op.name == "stablehlo.reduce":
+            axes = tuple(sorted(op.attrs["dimensions"]))
+            start = constant(op.operands[1])
+            kind = binary_kind(op.regions[0])
+            return (source, axes, start, kind) == (whole, self.axes, 0, "add")
+        if source not in self.shapes:
+            return False
+        dims = op.attrs.get("broadcast_dimensions")
+        places = self.kept if source == lead else range(len(source))
+        return dims is None or shape == source or list(dims) == list(places)
+
 
 class Norms:
     """All norms of a block, whoever uses their parts, and what follows from each argument alone."""
 
     def __init__(self, block: Block, options: Any) -> None:
         self.parts: dict[Value, list[Norm]] = {}
+        self.read = {op: found for op in block.ops if (found := [*normalise(op, options)])}
         found: dict[tuple, Norm] = {}
-        for op in block.ops:
-            for one in normalise(op, options):
+        for forms in self.read.values():
+            for one in forms:
                 if one.name == "BNInfer":
                     continue
                 held = iter(one.operands[1:])
@@ -102,7 +158,7 @@ class Norms:
 
         Running means and variances are; `variance` finds them.
         """
-        for found in normalise(op, options):
+        for found in self.read.get(op, []):
             shared: tuple[Value, ...] = ()
             if found.name == "BatchNorm":
                 x = found.operands[0]
@@ -115,65 +171,87 @@ class Norms:
         if square is None or bare(square.operands[0]) is not bare(square.operands[1]):
             return
         for norm in self.parts.get(bare(square.operands[0]), []):
-            width = math.prod(norm.x.type.shape[d] for d in norm.axes)
             if (
                 norm.name == "BatchNorm"
                 and tuple(sorted(op.attrs["dimensions"])) == norm.axes
                 and binary_kind(op.regions[0]) == "add"
                 and constant(op.operands[1]) == 0
-                and mean_of(square.operands[0], norm.axes, width) is norm.x
+                and mean_of(square.operands[0], norm.axes) is norm.x
             ):
                 shared = tuple(v for v, norms in self.parts.items() if norms[0].x is norm.x)
-                attrs = norm.attrs | {"count": width}
+                attrs = norm.attrs | {"count": norm.width}
                 yield Found("BatchVariance", [norm.x, *norm.given], attrs, shared)
 
     def gradient(self, op: Op, options: Any) -> Iterator[Found]:
         """The gradient of one of the norms, with respect to its argument or its scale."""
-        if not self.parts or op.name not in ("stablehlo.add", "stablehlo.reduce"):
+        if not self.parts or op.name not in _ROOTS:
             return
         shape = op.results[0].type.shape
-        if op.name == "stablehlo.reduce":
-            for norm in self.behind(op.operands[:1]):
-                if shape == tuple(norm.x.type.shape[d] for d in norm.scaled):
+        if op.name != "stablehlo.add":
+            for norm in self.behind(op.operands):
+                if norm.gamma is None:
+                    continue
+                if op.name == "stablehlo.multiply":
+                    yield from _of_scales(op, norm)
+                elif shape == norm.gamma.type.shape:
                     yield from _of_scale(op, norm)
             return
         summed = _terms(op.results[0], None)
         for norm in self.behind([v for v in summed if v not in self.parts]):
             if shape == norm.x.type.shape:
-                yield from _of_argument(op, norm)
+                splits = [s for s in _divided(op) if norm in self.behind(s[0])]
+                yield from _of_argument(op, norm, splits)
 
 
-_IN_PIECES = ("stablehlo.maximum", "stablehlo.minimum", "stablehlo.clamp", "stablehlo.select")
-"""What random points tell too little about; no part of a gradient of a norm."""
+_ROOTS = ("stablehlo.add", "stablehlo.reduce", "stablehlo.multiply")
+_IN_PIECES = ("stablehlo.maximum", "stablehlo.minimum", "stablehlo.clamp", "stablehlo.select",
+              "stablehlo.compare")  # fmt: skip
+"""What random points tell too little about; a variance alone may be kept from being negative."""
 _ON_ROWS = (*LAYOUT, "stablehlo.reduce")
 _FACTORS = ("stablehlo.multiply", "stablehlo.divide", "stablehlo.negate", "stablehlo.convert")
 
 
-def _of_argument(op: Op, norm: Norm) -> Iterator[Found]:
+def _of_argument(op: Op, norm: Norm, splits: Sequence[Split]) -> Iterator[Found]:
     """The sum of terms that is the gradient; one further term may be added to it."""
-    for parts, extra in _divided(op):
-        cone = _Rows(norm, parts) if len(parts) > 1 else None
-        if cone is None or cone.x not in cone.values:
+    for parts, extra in splits:
+        if len(parts) < 2 or not all(map(norm.works_on_rows, parts)):
+            continue
+        cone = _Rows(norm, parts)
+        if norm.x not in cone.values:
             continue
         for dy in cone.candidates():
             made = cone.evaluated(parts, dy)
-            if made is not None and _close(op, made, _argument_slope(norm, cone)):
+            if made is not None and _close(op, made, _argument_slope(norm)):
                 yield _found("x", norm, dy, cone, extra)
                 break
 
 
 def _of_scale(op: Op, norm: Norm) -> Iterator[Found]:
+    """The scale's gradient as a sum of products."""
     lead = [d for d in range(len(norm.x.type.shape)) if d not in norm.scaled]
     if sorted(op.attrs["dimensions"]) != lead or binary_kind(op.regions[0]) != "add":
         return
-    if norm.gamma is None or len(op.operands) != 2 or constant(op.operands[1]) != 0:
+    if len(op.operands) != 2 or constant(op.operands[1]) != 0:
         return
     cone = _Rows(norm, [op.operands[0]])
-    if cone.x not in cone.values:
+    if norm.x not in cone.values:
         return
     for dy in _factors(op.operands[0], 3):
         made = cone.evaluated([op.operands[0]], dy)
-        if made is not None and _close(op, made, cone.at_dy * _normal(norm, cone)):
+        if made is not None and _close(op, made, norm.samples[1] * _normal(norm)[0]):
+            yield _found("gamma", norm, dy, cone, [])
+            break
+
+
+def _of_scales(op: Op, norm: Norm) -> Iterator[Found]:
+    """The scale's gradient as a multiple of a sum for each row: where a row has one scale."""
+    if norm.scaled != norm.kept or op.results[0].type.shape not in norm.shapes[1:]:
+        return
+    cone = _Rows(norm, op.results)
+    wanted = norm.samples[1] * _normal(norm)[0]
+    for dy in cone.candidates(1):
+        made = cone.evaluated(op.results, dy)
+        if made is not None and _close(op, made, wanted.mean(1, keepdims=True) * norm.width):
             yield _found("gamma", norm, dy, cone, [])
             break
 
@@ -188,19 +266,30 @@ def _factors(value: Value, depth: int) -> list[Value]:
 def _found(of: str, norm: Norm, dy: Value, cone: _Rows, extra: list[Value]) -> Found:
     attrs = {**norm.attrs, "of": of, "plus": bool(extra)}
     operands = [norm.x, *norm.given, dy, *extra]
-    return Found(f"{norm.name}Gradient", operands, attrs, tuple(cone.alone))
+    # Both gradients of a norm read what comes in times the norm's parts, and sums of that.
+    read = _readers(cone, "multiply", {dy})
+    read |= _readers(cone, "reduce", read)
+    return Found(f"{norm.name}Gradient", operands, attrs, (*cone.alone, *read))
 
 
-def _divided(op: Op) -> Iterator[tuple[list[Value], list[Value]]]:
+def _readers(cone: _Rows, name: str, read: set[Value]) -> set[Value]:
+    """Values that an operation makes of some others."""
+    made = (v for v in cone.values if v.op is not None and v.op.name == f"stablehlo.{name}")
+    return {v for v in made if v.op is not None and not read.isdisjoint(v.op.operands)}
+
+
+Split = tuple[list[Value], list[Value]]
+
+
+def _divided(op: Op) -> Iterator[Split]:
     """The terms of a sum: all of them, or those beside a term or a partial sum."""
-    yield _terms(op.results[0], None), []
-    todo = list(op.operands)
-    for _ in range(16):
+    todo: list[Value | None] = [None, *op.operands]
+    for _ in range(17):
         if not todo:
             return
         v = todo.pop(0)
-        yield _terms(op.results[0], v), [v]
-        if v.op is not None and v.op.name == "stablehlo.add":
+        yield _terms(op.results[0], v), [] if v is None else [v]
+        if v is not None and v.op is not None and v.op.name == "stablehlo.add":
             todo += v.op.operands
 
 
@@ -230,17 +319,10 @@ class _Rows:
     Attributes:
         values: all of them, nearest first, and what they are made of.
         reads: how often each is read by the others.
-        at_x, at_dy, scale: random rows that stand for the argument of the norm, for the gradient
-            that comes in and for the scale.
     """
 
     def __init__(self, norm: Norm, roots: Sequence[Value]) -> None:
-        self.norm, self.x = norm, norm.x
-        self.shape = norm.x.type.shape
-        self.lead = tuple(self.shape[d] for d in norm.kept)
-        self.ones = tuple(1 if d in norm.axes else n for d, n in enumerate(self.shape))
-        self.width = math.prod(self.shape[d] for d in norm.axes)
-        points = min(self.width, _POINTS)
+        self.norm, self.shape = norm, norm.x.type.shape
         self.values: dict[Value, None] = {}
         self.reads: Counter[Value] = Counter()
         todo = list(roots)
@@ -249,107 +331,91 @@ class _Rows:
             if v in self.values or constant(v) is not None:
                 continue
             self.values[v] = None
-            if v is not self.x and v.op is not None and self._on_rows(v.op):
+            if v is not norm.x and v.op is not None and norm.works_on_rows(v):
                 read = v.op.operands[:1] if v.op.name == "stablehlo.reduce" else v.op.operands
                 self.reads.update(read)
                 todo += read
-        self.at_x, self.at_dy, self.scale = _sampled(points, norm.scaled == norm.axes)
 
-    def _on_rows(self, op: Op) -> bool:
-        """Whether an operation works on each row for itself."""
-        shape = op.results[0].type.shape
-        if shape not in (self.shape, self.lead, self.ones):
-            return False
-        if is_step(op):
-            return op.name not in _IN_PIECES
-        if op.name not in (*LAYOUT, "stablehlo.reduce"):
-            return False
-        source = op.operands[0].type.shape
-        if op.name == "stablehlo.reduce":
-            axes = tuple(sorted(op.attrs["dimensions"]))
-            start = constant(op.operands[1])
-            return (source, axes, start, binary_kind(op.regions[0])) == (
-                self.shape,
-                self.norm.axes,
-                0,
-                "add",
-            )
-        if source not in (self.shape, self.lead, self.ones):
-            return False
-        dims = op.attrs.get("broadcast_dimensions")
-        places = self.norm.kept if source == self.lead else range(len(source))
-        return dims is None or shape == source or list(dims) == list(places)
-
-    def candidates(self) -> list[Value]:
+    def candidates(self, reads: int = 2) -> list[Value]:
         """Values that the gradient may come in by: read twice, perhaps times the scale."""
-        alone = {*self.alone}
-        full = [v for v in self.values if v is not self.x and v.type.shape == self.shape]
+        full = [v for v in self.values if v is not self.norm.x and v.type.shape == self.shape]
         found: dict[Value, None] = {}
         for v in full:
-            if self.reads[v] > 1:
+            if self.reads[v] >= reads:
                 found[v] = None
                 made = v.op if v.op is not None and v.op.name == "stablehlo.multiply" else None
                 found.update(dict.fromkeys(o for o in made.operands if o in full) if made else {})
-        return sorted(found, key=lambda v: v in alone)
+        return sorted(found, key=lambda v: v in self.alone)
 
     def evaluated(self, roots: Sequence[Value], dy: Value) -> Array | None:
         """Sum of the roots at the points; None if they are made of anything else."""
-        at: dict[Value, Array | None] = {self.x: self.at_x, dy: self.at_dy}
+        norm, (at_x, at_dy, _) = self.norm, self.norm.samples
+        apart = dy not in self.alone  # then nothing that is known follows from it
+        at = {**(norm.known if apart else {norm.x: at_x}), dy: at_dy}
         with np.errstate(all="ignore"):
-            made = [self._value(v, at) for v in roots]
+            made = [self._value(v, at, set()) for v in roots]
         if any(m is None for m in made):
             return None
-        return np.broadcast_to(sum(m for m in made if m is not None), self.at_x.shape)
+        return np.broadcast_to(sum(m for m in made if m is not None), at_x.shape)
 
-    def _value(self, v: Value, at: dict[Value, Array | None]) -> Array | None:
-        if v not in at:
-            at[v] = None  # also what cannot be computed is looked at once
-            at[v] = self._computed(v, at)
-        return at[v]
+    def _value(self, v: Value, at: dict[Value, Array], failed: set[Value]) -> Array | None:
+        """A value, noted among the others; what cannot be computed is looked at once."""
+        found = at.get(v)
+        if found is None and v not in failed:
+            found = self._computed(v, at, failed)
+            if found is None:
+                failed.add(v)
+            else:
+                at[v] = found
+        return found
 
-    def _computed(self, v: Value, at: dict[Value, Array | None]) -> Array | None:
+    def _computed(self, v: Value, at: dict[Value, Array], failed: set[Value]) -> Array | None:
         number = constant(v)
         if number is not None:
             return np.full((1, 1), number)
-        if v.type.shape == self.shape and self.norm.gamma is not None:
-            given = parameter(v, self.norm.scaled)
-            if given is self.norm.gamma:
-                return self.scale
-        if v.op is None or v not in self.values or not self._on_rows(v.op):
+        gamma = self.norm.gamma
+        whole = gamma is not None and v.type.shape == self.shape
+        if (v is gamma and self.norm.scaled == self.norm.kept) or (
+            whole and parameter(v, self.norm.scaled) is gamma
+        ):
+            return self.norm.samples[2]
+        if v.op is None or v not in self.values or not self.norm.works_on_rows(v):
             return None
         reduces = v.op.name == "stablehlo.reduce"
-        read = v.op.operands[:1] if reduces else v.op.operands
-        xs = [self._value(o, at) for o in read]
-        if any(x is None for x in xs):
-            return None
+        xs: list[Array] = []
+        for o in v.op.operands[:1] if reduces else v.op.operands:
+            x = self._value(o, at, failed)
+            if x is None:
+                return None
+            xs.append(x)
         if reduces:
-            whole = np.broadcast_to(xs[0], self.at_x.shape)  # type: ignore[arg-type]
-            return whole.sum(1, keepdims=True) * (self.width / whole.shape[1])
+            whole = np.broadcast_to(xs[0], self.norm.samples[0].shape)
+            return whole.sum(1, keepdims=True) * (self.norm.width / whole.shape[1])
+        if v.op.name == "stablehlo.compare":
+            return COMPARE[v.op.attrs["comparison_direction"]](*xs)
         return xs[0] if v.op.name in LAYOUT else STEPS[v.op.name](*xs)
 
     @cached_property
-    def alone(self) -> list[Value]:
+    def alone(self) -> dict[Value, None]:
         """Values that follow from x: the norm's own parts, which others may use."""
-        at: dict[Value, Array | None] = {self.x: self.at_x}
+        failed: set[Value] = set()
         with np.errstate(all="ignore"):
-            return [v for v in self.values if self._value(v, at) is not None]
+            return {v: None for v in self.values
+                    if self._value(v, self.norm.known, failed) is not None}  # fmt: skip
 
 
-def _parts(norm: Norm, cone: _Rows) -> tuple[Array, Array]:
-    x = cone.at_x
+def _normal(norm: Norm) -> tuple[Array, Array]:
+    """The random rows normalised, and what they are multiplied with."""
+    x = norm.samples[0]
     if norm.name != "RmsNorm":
         x = x - x.mean(1, keepdims=True)
     rstd = 1 / np.sqrt((x * x).mean(1, keepdims=True) + norm.attrs["epsilon"])
     return x * rstd, rstd
 
 
-def _normal(norm: Norm, cone: _Rows) -> Array:
-    return _parts(norm, cone)[0]
-
-
-def _argument_slope(norm: Norm, cone: _Rows) -> Array:
-    normal, rstd = _parts(norm, cone)
-    g = cone.at_dy if norm.gamma is None else cone.at_dy * cone.scale
+def _argument_slope(norm: Norm) -> Array:
+    (normal, rstd), (_, at_dy, scale) = _normal(norm), norm.samples
+    g = at_dy if norm.gamma is None else at_dy * scale
     inner = g - normal * (g * normal).mean(1, keepdims=True)
     if norm.name != "RmsNorm":
         inner = inner - g.mean(1, keepdims=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -109,28 +110,29 @@ def _difference(value: Value) -> tuple[Value, Rows] | None:
 
 
 def _plain_gradient(s: Value, g: Value, row: Rows) -> tuple[Value, ...] | None:
-    number, factors = product(row.x)
-    if number == 1 and len(factors) == 2 and {*factors} == {bare(s), bare(g)}:
-        return s, g
-    return None
+    return (s, g) if _rest(row.x, g) is bare(s) else None
+
+
+def _rest(value: Value, g: Value) -> Value | None:
+    """The one factor of a product beside those of `g`."""
+    (number, factors), (wanted, others) = product(value), product(g)
+    rest = Counter(factors) - Counter(others)
+    alone = len(factors) == len(others) + 1 and rest.total() == 1
+    return next(iter(rest)) if alone and math.isclose(number, wanted, rel_tol=1e-6) else None
 
 
 def _quotient_gradient(e: Value, first: Value, row: Rows) -> tuple[Value, ...] | None:
     """E * (g / t + row) where the row is -sum(g * ((e / t) / t))."""
     over = made_by(first, "divide")
-    number, factors = product(row.x)
-    if over is None or number != 1 or len(factors) != 2:
+    other = None if over is None else _rest(row.x, over.operands[0])
+    twice = None if other is None else made_by(other, "divide")
+    if over is None or twice is None or bare(twice.operands[1]) is not bare(over.operands[1]):
         return None
     g, total = over.operands
-    for one, other in (factors, factors[::-1]):
-        twice = made_by(other, "divide")
-        if one is not bare(g) or twice is None or bare(twice.operands[1]) is not bare(total):
-            continue
-        s = twice.operands[0]
-        once = made_by(s, "divide")
-        if once is not None and [*map(bare, once.operands)] == [bare(e), bare(total)]:
-            return s, g, e, total
-    return None
+    s = twice.operands[0]
+    once = made_by(s, "divide")
+    fits = once is not None and [*map(bare, once.operands)] == [bare(e), bare(total)]
+    return (s, g, e, total) if fits else None
 
 
 def log_softmax_gradient(op: Op, options: Any) -> Iterator[Found]:

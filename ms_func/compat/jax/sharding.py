@@ -91,7 +91,7 @@ def explicit_axes(
         turned = tuple(n for n in names if n in mesh.auto_axes)
         with mesh.update_axis_types(dict.fromkeys(turned, AxisType.Explicit)) as inner:
             out = f(*reshard(args, _over(inner, where)), **kwargs)
-        return _forget(turned, out, mesh) if turned else out
+        return _lying_over(mesh, out) if turned else out
 
     return placed
 
@@ -105,11 +105,21 @@ def _over(mesh: Any, where: Any) -> Any:
     )  # fmt: skip
 
 
-def _forget(axes: Any, args: Any, mesh: Any = None) -> Any:
-    """Arguments whose types do not tell how they lie along `axes`, or along any axis.
+def _lying_over(mesh: Any, out: Any) -> Any:
+    """Arrays cut as they are, over a mesh that differs from theirs in types of axes."""
 
-    They lie over `mesh`, which may differ from theirs in types of axes.
-    """
+    def moved(x: Any) -> Any:
+        t = typeof(x)
+        if t.explicit is None:
+            return x
+        dims = [tuple(dim) or None for dim in t.explicit.dim_axes(t.ndim)]
+        return constrained(x, NamedSharding(mesh, PartitionSpec(*dims)))
+
+    return tree.map(moved, out)
+
+
+def _forget(axes: Any, args: Any) -> Any:
+    """Arguments whose types do not tell how they lie along `axes`, or along any axis."""
     names = (axes,) if isinstance(axes, str) else axes
 
     def forgotten(x: Any) -> Any:
@@ -121,6 +131,6 @@ def _forget(axes: Any, args: Any, mesh: Any = None) -> Any:
             for dim in t.explicit.dim_axes(t.ndim)
         ]
         spec = PartitionSpec(*[tuple(dim) or UNCONSTRAINED for dim in kept])
-        return constrained(x, NamedSharding(mesh or t.explicit.mesh, spec))
+        return constrained(x, NamedSharding(t.explicit.mesh, spec))
 
     return tree.map(forgotten, args)

@@ -375,3 +375,49 @@ def test_integers_that_would_overflow_are_python_s():
         return x
 
     assert float(ms.jit(f)(0.0)) == f(0.0)
+
+
+def counts(x):
+    up = down = longest = run = where = code = 0
+    for i in range(len(x)):
+        if x[i] > x[where]:
+            where = i
+        if x[i] > 0:
+            up, run = up + 1, run + 1
+        else:
+            down, run = down - 2, 0
+        if run > longest:
+            longest = run
+        for j in range(20):
+            if x[i] > x[j]:
+                code = (code * 31 + j) % 1000
+    return up, down, longest, where, code
+
+
+def test_integers_that_data_decide_do_not_lay_a_loop_out():
+    """Laid out, they would be traced from the first step on."""
+    x = np.random.default_rng(0).standard_normal(300)
+    jitted = ms.jit(counts)
+    assert [int(v) for v in jitted(x)] == list(counts(x))
+    assert jitted.lower(x).as_text().count("stablehlo.while") == 2
+
+
+def product(a, b):
+    out = np.zeros((len(a), len(a)))
+    for i in range(len(a)):
+        for j in range(len(a)):
+            for k in range(len(a)):
+                out[i, j] += a[i, k] * b[k, j]
+    return out
+
+
+def test_short_loops_inside_of_one_another_are_not_all_laid_out():
+    """The program does not grow with the product of their lengths."""
+    sizes = {}
+    for n in (6, 16):
+        a, b = np.random.default_rng(n).uniform(1.0, 9.0, (2, n, n))
+        lowered = ms.jit(product).lower(a, b)
+        sizes[n] = lowered.as_text().count("\n")
+        if n == 6:
+            np.testing.assert_allclose(lowered.compile()(a, b), a @ b)
+    assert sizes[16] < 3 * sizes[6]

@@ -19,6 +19,7 @@ import numpy as np
 
 import ms_func.numpy as xp
 from ms_func import tree
+from ms_func.dtypes import is_inexact
 from ms_func.numpy.promotion import as_handle
 from ms_func.source.hooks import above
 from ms_func.source.hooks.containers import growing_methods, keyed, lookup, uneven
@@ -87,7 +88,10 @@ def _until(f: Any, last: Any) -> Any:
 # --- folds --------------------------------------------------------------------------------------
 
 
-def _extremum(plain: Any, less: Callable[[Any, Any], Any], both: Callable[[Any, Any], Any]) -> Any:
+def _extremum(plain: Any, less: Callable[[Any, Any], Any], array: Any) -> Any:
+    def both(best: Any, x: Any) -> Any:
+        return _unless_nan(x, array(best, x), best)
+
     def handler(*args: Any, key: Any = None, **default: Any) -> Any:
         items: Any = args[0] if len(args) == 1 else args
         if type(items) is GeneratorType:
@@ -98,7 +102,7 @@ def _extremum(plain: Any, less: Callable[[Any, Any], Any], both: Callable[[Any, 
             call = None if key is None else lambda x: above.call(key, x)
             return uneven.extremum(items, less, call, plain.__name__, default)
         if type(items) is Tracer and items.ndim == 1 and key is None and len(items):
-            return (xp.min if plain is min else xp.max)(items)
+            return array.reduce(_unless_nan(items, items, items[0]))
         listed: Any = items if isinstance(items, (list, tuple, Tracer)) else list(items)
         if not is_staging():
             return plain(listed, key=key, **default)
@@ -123,8 +127,13 @@ def _extremum(plain: Any, less: Callable[[Any, Any], Any], both: Callable[[Any, 
     return handler
 
 
-stands_for(min)(_extremum(min, lt_, lambda a, b: xp.minimum(a, b)))
-stands_for(max)(_extremum(max, gt_, lambda a, b: xp.maximum(a, b)))
+def _unless_nan(x: Any, found: Any, other: Any) -> Any:
+    """`found`, and `other` where `x` is NaN, which is neither less nor greater than others."""
+    return xp.where(x == x, found, other) if is_inexact(xp.result_type(x)) else found
+
+
+stands_for(min)(_extremum(min, lt_, xp.minimum))
+stands_for(max)(_extremum(max, gt_, xp.maximum))
 
 
 @stands_for(sum)
@@ -489,7 +498,8 @@ def _fsum(values: Any) -> Any:
 def _dist(p: Any, q: Any) -> Any:
     if not (holds_traced(p) or holds_traced(q)):
         return math.dist(p, q)
-    return xp.sqrt(sum((a - b) ** 2 for a, b in zip(p, q, strict=True)))
+    apart = [abs(a - b) for a, b in zip(p, q, strict=True)]
+    return above.call(math.hypot, *apart) if apart else 0.0
 
 
 @stands_for(math.prod)

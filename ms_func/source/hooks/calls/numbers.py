@@ -6,6 +6,7 @@ them is traced.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -37,10 +38,15 @@ def _scalar(x: Tracer, what: str) -> Any:
 
 
 def _weak(x: Any, kind: type) -> Any:
-    """A traced number like Python's: of weak type, and no narrower than it is."""
+    """A traced number like Python's: of weak type, and no narrower than it is.
+
+    The whole numbers among doubles reach beyond 32 bits.
+    """
     dtype = DEFAULTS[kind]
     own = x.dtype
-    if kind is not bool and own.kind == dtype.kind and own.itemsize > dtype.itemsize:
+    if kind is int and own == np.float64:
+        dtype = np.dtype(np.int64)
+    elif kind is not bool and own.kind == dtype.kind and own.itemsize > dtype.itemsize:
         dtype = own
     return convert_element_type(x, dtype, kind is not bool)
 
@@ -117,13 +123,30 @@ def _pow(base: Any, exp: Any, mod: Any = None) -> Any:
 
 
 def _power_mod(base: Any, exp: Any, mod: Any) -> Any:
-    """Square and multiply; each product must fit the integer type."""
+    """Square and multiply, in 64 bits, which each product must fit."""
+    narrow = (xp.asarray(base) + xp.asarray(mod)).dtype
+    base, mod = (xp.asarray(x, "uint64" if narrow.kind == "u" else "int64") for x in (base, mod))
+    base = ifexp(exp < 0, lambda: _inverse(base, mod), lambda: base % mod)
 
     def step(b: Any, e: Any, out: Any) -> Any:
         odd = e % 2 == 1
         return b * b % mod, e // 2, ifexp(odd, lambda: out * b % mod, lambda: out)
 
-    return while_(lambda b, e, out: e > 0, step, (base % mod, exp, 1 % mod), ("b", "e", "out"))[2]
+    out = while_(lambda b, e, out: e > 0, step, (base, abs(exp), 1 % mod), ("b", "e", "out"))[2]
+    return xp.asarray(out, narrow)
+
+
+def _inverse(x: Any, mod: Any) -> Any:
+    """The number whose product with `x` leaves 1, by Euclid's algorithm."""
+
+    def step(a: Any, b: Any, s: Any, t: Any) -> Any:
+        return b, a % b, t, s - a // b * t
+
+    start, names = (x % mod, mod, 1, 0), ("a", "b", "s", "t")
+    divisor, _, found, _ = while_(lambda a, b, s, t: b != 0, step, start, names)
+    error = ValueError("base is not invertible for the given modulus")
+    failures.assert_raising(abs(divisor) == 1, error)
+    return divisor * found % mod
 
 
 # --- math ---------------------------------------------------------------------------------------
@@ -150,12 +173,22 @@ def _log(x: Any, *base: Any) -> Any:
 
 def _isclose(a: Any, b: Any, *, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> Any:
     limit = xp.maximum(rel_tol * xp.maximum(xp.abs(a), xp.abs(b)), abs_tol)
-    return (a == b) | (xp.abs(a - b) <= limit)
+    gap = xp.abs(a - b)  # infinite beside an infinite operand, as the limit is
+    return (a == b) | ((gap <= limit) & (gap < math.inf))
 
 
 def _remainder(x: Any, y: Any) -> Any:
-    """What is left of `x` beyond the nearest multiple of `y`."""
-    return x - xp.round(x / y) * y
+    """What is left of `x` beyond the nearest multiple of `y`, the even one of two as near."""
+    y = xp.abs(y * 1.0)
+    left = xp.fmod(x, y)
+    far, near = xp.abs(left), y - xp.abs(left)
+    odd = xp.fmod(x - left, 2 * y) != 0
+    return left - xp.where((far > near) | ((far == near) & odd), xp.copysign(y, x), 0.0)
+
+
+def _folded(f: Any, neutral: float) -> Any:
+    """A function of two numbers, of one or many."""
+    return lambda x, *rest: functools.reduce(f, rest or (neutral,), x)
 
 
 def _isqrt(n: Any) -> Any:
@@ -197,14 +230,14 @@ def _stepwise(count: Any, step: Callable[[Any, Any], Any]) -> Any:
 
 _SAME_NAME = (
     "exp", "expm1", "log2", "log10", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh",
-    "fabs", "copysign", "fmod", "hypot", "isfinite", "isinf", "isnan", "degrees", "radians",
-    "ldexp", "gcd", "lcm", "nextafter", "exp2", "cbrt", "frexp", "modf",
+    "fabs", "copysign", "fmod", "isfinite", "isinf", "isnan", "degrees", "radians",
+    "ldexp", "nextafter", "exp2", "cbrt", "frexp", "modf",
 )  # fmt: skip
 
 
 def _floating(f: Any) -> Any:
     """`f`, which takes floating arrays, of any number."""
-    return lambda x: f(x * 1.0)
+    return lambda x, *rest: f(x * 1.0, *rest)
 
 
 def _gamma(x: Any) -> Any:
@@ -218,7 +251,9 @@ for _name in _SAME_NAME:
         _mathematical(getattr(math, _name), getattr(xp, _name))
 for _name, _traced in {
     "asin": xp.arcsin, "acos": xp.arccos, "atan": xp.arctan, "atan2": xp.arctan2,
-    "asinh": xp.arcsinh, "acosh": xp.arccosh, "atanh": xp.arctanh, "pow": xp.power,
+    "asinh": xp.arcsinh, "acosh": xp.arccosh, "atanh": xp.arctanh,
+    "pow": _floating(xp.power), "hypot": _folded(xp.hypot, 0.0), "gcd": _folded(xp.gcd, 0),
+    "lcm": _folded(xp.lcm, 1),
     "floor": _whole(xp.floor), "ceil": _whole(xp.ceil), "trunc": _whole(xp.trunc), "log": _log,
     "isclose": _isclose, "erf": _floating(elementwise.erf),
     "erfc": _floating(elementwise.erfc), "lgamma": _floating(special.lgamma), "gamma": _gamma,

@@ -6,6 +6,7 @@ list, as in `np.array([a, b])`, and not for `out=` or for functions that change 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from ms_func.source.hooks.containers.portion_functions import of_list
 from ms_func.source.hooks.containers.portions import Portion
 from ms_func.source.hooks.containers.stores import rebind
 from ms_func.source.hooks.flow.iterators import iterator
-from ms_func.source.hooks.handlers import is_staging, stands_for
+from ms_func.source.hooks.handlers import HANDLERS, is_staging, stands_for
 from ms_func.source.hooks.heap import native_arrays, views
 from ms_func.source.hooks.values.growing import Growing
 from ms_func.source.hooks.values.perhaps import Perhaps
@@ -81,6 +82,15 @@ def _is_traced(x: Any) -> bool:
 
 def _as_array(x: Any) -> Any:
     return xp.array(x) if isinstance(x, list) and _is_traced(x) else x
+
+
+def _of_type(kind: Any, *args: Any) -> Any:
+    """`np.float64(x)` and its like."""
+    return call(np.array, args, {"dtype": kind}) if _is_traced(args) else kind(*args)
+
+
+for _kind in map(np.dtype, "?bBhHiIlLefdFD"):
+    HANDLERS[id(_kind.type)] = functools.partial(_of_type, _kind.type)
 
 
 @stands_for(np.ndenumerate)

@@ -1,16 +1,17 @@
 """`for`: laid out step by step, or compiled as one loop.
 
 A loop over something whose length is known is laid out, as Python would run it, up to
-`unroll_limit` steps. A longer one is recorded once and becomes a `scan`; where the body needs
-the element as a Python number (an index of a list, a key, a shape), that recording fails and
-the loop is laid out after all. A loop over a length known only at run time, and one that is
-left on traced data, become a `while`.
+`unroll_limit` steps, and with the loops inside of it up to `_NESTED` times as many. A longer one
+is recorded once and becomes a `scan`; where the body needs the element as a Python number (an
+index of a list, a key, a shape), that recording fails and the loop is laid out after all. A loop
+over a length known only at run time, and one that is left on traced data, become a `while`.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from types import FunctionType, GeneratorType
 from typing import Any
 
@@ -61,6 +62,10 @@ from ms_func.tracing.tracer import Staging, Tracer, speculation
 
 _MOST = 1 << 10
 """Most steps that are laid out behind the one that may leave the loop."""
+_NESTED = 8
+"""How many times `unroll_limit` loops inside of one another take steps that are laid out."""
+_left: ContextVar[int | None] = ContextVar("_left", default=None)
+"""How many such steps are left; None outside of all loops that are laid out."""
 _LOOPED = (GeneratorType, Once, list)
 """What methods `__iter__` give that a loop goes over by itself."""
 _log = logging.getLogger("ms_func")
@@ -143,13 +148,24 @@ def _over_elements(
             return _laid_out(iter(iterable), None, 0, body, state, names, stop, loc)
         if found.length is not None:
             return _as_while(found, 0, body, state, names, stop, loc)
-    elif found.length > config.unroll_limit.value:
+    elif found.length > min(config.unroll_limit.value, _steps_left()):
         done = _rolled(found, body, state, names, stop, loc)
         if done is not None:
             return done
     rows = type(iterable) is Tracer
     items = map(found.known, range(len(iterable))) if rows else iter(iterable)
-    return _laid_out(items, found, 0, body, state, names, stop, loc)
+    outermost = _left.get() is None
+    _left.set(_steps_left())
+    try:
+        return _laid_out(items, found, 0, body, state, names, stop, loc)
+    finally:
+        if outermost:
+            _left.set(None)
+
+
+def _steps_left() -> int:
+    left = _left.get()
+    return _NESTED * config.unroll_limit.value if left is None else left
 
 
 # --- step by step -------------------------------------------------------------------------------
@@ -162,9 +178,11 @@ def _laid_out(
     """The steps one after another, until the loop is left on traced data."""
     if stop is None:
         for item in items:
+            _take_step()
             state = body(item, *state)
         return state
     for item in items:
+        _take_step()
         trial = Trial()
         with trial:
             after = body(item, *state)
@@ -177,6 +195,11 @@ def _laid_out(
         if left:
             break
     return state
+
+
+def _take_step() -> None:
+    if _left.get():
+        _left.set(_steps_left() - 1)
 
 
 def _left_on_data(
@@ -314,7 +337,7 @@ def _scanned(
         return None
     if stop is not None and _changes(carry, stop + 1):
         return _as_while(found, 0, body, state, names, stop, loc)
-    counted = _counted(carry, made, found.length)
+    counted = _counted(carry, made, found.length, _from_data(carry, made, rows, stacks))
     if counted is None:
         return None
     outs = _bind_scan(carry, made, found.length, rows, stacks)
@@ -343,11 +366,29 @@ def _is_traced(carry: Carry, step: Step, stacks: Sequence[Any]) -> bool:
     )
 
 
-def _counted(carry: Carry, step: Step, length: int) -> dict[int, int] | None:
+def _from_data(carry: Carry, step: Step, rows: Sequence[Tracer], stacks: Sequence[Any]) -> set[Any]:
+    """Variables of a step that would be traced where the loop is laid out, too."""
+    outside = [(x, v) for x, v in step.body.trace.captured.values()]
+    outside += [(x, r.variable) for x, r in zip(stacks, rows, strict=True)]
+    outside += [(s.columns[0], p.variable) for s, p in zip(carry.slots, step.params, strict=True)]
+    found = {v for x, v in outside if type(x) is Tracer or type(x) is Array}
+    before = -1
+    while before != len(found):
+        before = len(found)
+        for e in step.body.trace.eqns:
+            if any(type(x) is not Literal and x in found for x in e.inputs):
+                found.update(e.outputs)
+        for s, p in zip(carry.slots, step.params, strict=True):
+            if type(out := s.columns[1]) is Tracer and out.variable in found:
+                found.add(p.variable)
+    return found
+
+
+def _counted(carry: Carry, step: Step, length: int, from_data: set[Any]) -> dict[int, int] | None:
     """Last values of the Python integers to which each step adds a constant, by slot.
 
-    None where a step does something else with a Python integer: in the width of a compiled
-    integer the result might wrap, so that the loop has to be laid out.
+    None where a step does something else with a Python integer that data do not decide: in the
+    width of a compiled integer the result might wrap, so that the loop has to be laid out.
     """
     own = {step.params[i].variable: s for i, s in enumerate(carry.slots)}
     producers = {v: e for e in step.body.trace.eqns for v in e.outputs}
@@ -355,6 +396,8 @@ def _counted(carry: Carry, step: Step, length: int) -> dict[int, int] | None:
     for i, s in enumerate(carry.slots):
         entry = s.columns[0]
         if id(s) in carry.fixed or type(entry) is not int or s.type.dtype.kind not in "iu":
+            continue
+        if step.params[i].variable in from_data:
             continue
         by, limit = _increment(s, own, producers), np.iinfo(s.type.dtype)
         if by is None or not limit.min <= entry + by * length <= limit.max:
