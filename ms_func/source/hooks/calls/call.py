@@ -273,7 +273,8 @@ def watched(f: Any, args: Any, kwargs: Any, owner: Any = None) -> Any:
             opaque.change(x)
     inside = () if journal.top is None else [y for x in given for y in _attributes(x)]
     held = [(x, Contents(x), x.copy()) for x in (*given, *inside) if stores.is_journalled(x)]
-    bound = [] if journal.top is None else [(x, dict(y)) for x in given if (y := _namespace(x))]
+    top = journal.top
+    bound = [] if top is None else [(x, dict(y)) for x in given if (y := _namespace(x))]
     found = f(*args, **kwargs)
     if type(found) is Array and not any(found is x for x in given):
         found = native_arrays.noted(found)
@@ -286,7 +287,8 @@ def watched(f: Any, args: Any, kwargs: Any, owner: Any = None) -> Any:
         for name in before | vars(x):
             if before.get(name, MISSING) is not vars(x).get(name, MISSING):
                 place = Attribute(x, name)
-                journal.top.entries.setdefault(place.key, (place, before.get(name, MISSING)))
+                assert top is not None
+                top.entries.setdefault(place.key, (place, before.get(name, MISSING)))
     return found
 
 

@@ -61,6 +61,7 @@ def percent(template: Any, values: Any) -> Any:
 
 
 def _directives(template: str, values: Any) -> Iterator[Part]:
+    listed: Any = values
     rest, end = iter(values if isinstance(values, tuple) else (values,)), 0
     for m in _DIRECTIVE.finditer(template):
         key, flags, width, precision, kind = m.groups()
@@ -69,7 +70,7 @@ def _directives(template: str, values: Any) -> Iterator[Part]:
         if kind == "%":
             yield "%"
             continue
-        value = next(rest) if key is None else values[key]
+        value = next(rest) if key is None else listed[key]
         align = "<" if "-" in flags else "" if "0" in flags else ">"
         spec = "".join(c for c in "+ #0" if c in flags) + width + precision
         if kind in "sra":

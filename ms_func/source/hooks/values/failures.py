@@ -314,7 +314,7 @@ def _fields(error: Exception) -> dict[str, Any]:
     return {n: v for n, v in held.items() if type(v) is not Unsure}
 
 
-def _made(kinds: Sequence[type[Exception]], held: Sequence[Any]) -> Exception | None:
+def _made(kinds: Sequence[type[Exception]], held: Sequence[Any]) -> Any:
     """An exception with its causes, with what they held where the program raised it."""
     made = None
     held = tree.map(lambda x: as_number(x) if getattr(x, "weak_type", False) else x, list(held))
