@@ -91,8 +91,8 @@ def entry(host: Host, types: Sequence[ArrayType], name: str, loc: Any) -> Callab
             if state is None:
                 raise
             state.failure = failure(error, name, loc)
-            if state.alone:
-                raise
+            if state.alone:  # the runtime asks for the text, which that of users may refuse
+                raise RuntimeError("a call of Python failed") from None
             return (np.asarray(token), *_nothing(types))
 
     return call

@@ -30,8 +30,8 @@ _OPERATIONS = (
 _OTHERS = (
     "neg", "pos", "abs", "invert", "round", "trunc", "floor", "ceil", "int", "float", "complex",
     "index", "lt", "le", "eq", "ne", "gt", "ge", "len", "getitem", "setitem", "delitem",
-    "contains", "missing", "iter", "next", "reversed", "enter", "exit", "getattr", "setattr",
-    "get", "set", "init", "post_init",
+    "contains", "missing", "iter", "next", "reversed", "enter", "exit", "getattr", "getattribute",
+    "setattr", "delattr", "get", "set", "delete", "init", "post_init",
 )  # fmt: skip
 SPECIAL = frozenset(
     f"__{before}{name}__" for name in _OPERATIONS for before in ("", "r", "i")

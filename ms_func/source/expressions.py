@@ -18,18 +18,19 @@ from ms_func.source.nodes import (
     load,
     parts_of,
     placed,
+    taken_apart,
     thunk,
 )
 from ms_func.source.resolver import EMPTY, Resolver, Set
-from ms_func.source.scoping import SET_OPERATORS, Names, may_be_of_sets, target_names
+from ms_func.source.scoping import SET_OPERATORS, Names, is_format, may_be_of_sets, target_names
 
 _PLAIN_BUILTINS = (
-    object, super, isinstance, issubclass, callable, hasattr, id, slice,
+    object, super, isinstance, issubclass, callable, id, slice,
     property, staticmethod, classmethod, globals,
 )  # fmt: skip
 
 
-_ASK = (isinstance, issubclass, callable, hasattr)
+_ASK = (isinstance, issubclass, callable)
 """What is asked of each object that data may have chosen."""
 
 
@@ -284,7 +285,7 @@ class Expressions:
         f = node.func
         if isinstance(f, ast.Name) and f.id == "super" and not node.args:
             return self._super(node)
-        native = self._native(f)
+        native = self._native(f) and not any(isinstance(x, ast.Starred) for x in node.args)
         for asks in _ASK if native else ():
             if self.resolver.value(f) is asks:
                 node.func = hook_itself(f"{asks.__name__}_", node)
@@ -298,10 +299,14 @@ class Expressions:
         name = "native" if native else "call"
         return placed(ast.Call(hook_itself(name, node), args, node.keywords), node)
 
+    def _starred(self, node: ast.Starred) -> ast.expr:
+        node.value = hook("spread", node, self.expr(node.value))
+        return node
+
     def _native(self, f: ast.expr) -> bool:
         """Whether the call hook has nothing to do for `f`."""
         if isinstance(f, ast.Attribute) and isinstance(f.value, (ast.Constant, ast.JoinedStr)):
-            return f.attr != "join"  # which goes through its argument
+            return f.attr not in ("join", "format")  # which show their arguments
         root: Any = f
         while isinstance(root, ast.Attribute):
             root = root.value
@@ -327,7 +332,9 @@ class Expressions:
         return hook("getitem", node, self.expr(node.value), self.key(node.slice))
 
     def _operation(self, node: ast.BinOp) -> ast.expr:
-        """`a | b`, `a - b`, ..., which may be those of sets; other operators are native."""
+        """`a | b`, `a - b`, ..., which may be those of sets, `text % b`; others are native."""
+        if is_format(node):
+            return hook("percent", node, self.expr(node.left), self.expr(node.right))
         if not may_be_of_sets(node):
             return self.parts(node)
         name = SET_OPERATORS[type(node.op)]
@@ -506,11 +513,9 @@ def _unpacked(body: ast.expr, target: Any, at: Any, depth: int = 0) -> ast.expr:
     """`lambda target: body`, for a target that may be a tuple."""
     if isinstance(target, ast.Name):
         return thunk(body, at, target.id)
-    parts, given = target.elts, load("__ms_item", at)
-    stars = [isinstance(x, ast.Starred) for x in parts]
-    if any(stars):
-        first, count = constant(stars.index(True), at), constant(len(parts) - 1, at)
-        given = hook("gathered", at, given, first, count)
+    parts = target.elts
+    given = taken_apart(load("__ms_item", at), target, "gathered")
+    if any(isinstance(x, ast.Starred) for x in parts):
         parts = [x.value if isinstance(x, ast.Starred) else x for x in parts]
     names = [
         x.id if isinstance(x, ast.Name) else f"__ms_item{depth}_{i}" for i, x in enumerate(parts)
@@ -576,6 +581,7 @@ _RULES: dict[type, Callable[[Any, Any], ast.expr]] = {
     ast.UnaryOp: Expressions._not,
     ast.Compare: Expressions._comparison,
     ast.Call: Expressions._call,
+    ast.Starred: Expressions._starred,
     ast.Subscript: Expressions._element,
     ast.JoinedStr: Expressions._text,
     ast.BinOp: Expressions._operation,

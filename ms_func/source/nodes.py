@@ -184,3 +184,13 @@ def is_plain(node: ast.expr) -> bool:
 
 def _is_number(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, float)
+
+
+def taken_apart(value: ast.expr, target: Any, by: str = "unpacked") -> ast.expr:
+    """What a tuple of targets is given, a rewritten value."""
+    stars = [isinstance(x, ast.Starred) for x in target.elts]
+    star = stars.index(True) if any(stars) else -1
+    if isinstance(value, (ast.Tuple, ast.List)) and star < 0:
+        return value
+    count = len(stars) - any(stars)
+    return hook(by, target, value, constant(star, target), constant(count, target))

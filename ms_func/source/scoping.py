@@ -213,7 +213,7 @@ class Names:
         if type(node.op) is ast.Sub:  # mostly of numbers: no reason to convert a function
             self._indexed = self._indexed or may_be_of_sets(node)
         else:
-            self._hooked = self._hooked or may_be_of_sets(node)
+            self._hooked = self._hooked or may_be_of_sets(node) or is_format(node)
         self.visit(node.left)
         self.visit(node.right)
 
@@ -226,6 +226,18 @@ class Names:
     def _set(self, node: ast.Set) -> None:
         self._hooked = self._hooked or not all(type(x) is ast.Constant for x in node.elts)
         for x in node.elts:
+            self.visit(x)
+
+    def _starred(self, node: ast.Starred) -> None:
+        self._hooked = self._hooked or type(node.ctx) is ast.Load
+        self.visit(node.value)
+
+    def _assignment(self, node: ast.Assign) -> None:
+        if not isinstance(node.value, (ast.Tuple, ast.List)):
+            self._hooked = self._hooked or any(
+                isinstance(t, (ast.Tuple, ast.List)) for t in node.targets
+            )
+        for x in (node.value, *node.targets):
             self.visit(x)
 
     def _text(self, node: ast.JoinedStr) -> None:
@@ -405,6 +417,8 @@ _SPECIAL: dict[type, Any] = {
     ast.BinOp: Names._operation,
     ast.Dict: Names._dictionary,
     ast.Set: Names._set,
+    ast.Starred: Names._starred,
+    ast.Assign: Names._assignment,
     ast.Assert: Names._assertion,
     ast.Call: Names._call,
     ast.Yield: Names._yield,
@@ -432,6 +446,12 @@ def _may_take_part(key: ast.expr) -> bool:
     return not isinstance(key, (ast.Constant, ast.UnaryOp)) or (
         isinstance(key, ast.UnaryOp) and isinstance(key.op, ast.Invert)
     )
+
+
+def is_format(node: ast.BinOp) -> bool:
+    """Whether it is `%` of a text that is written down."""
+    of_text = isinstance(node.left, ast.Constant) and isinstance(node.left.value, str)
+    return of_text and type(node.op) is ast.Mod
 
 
 def may_be_of_sets(node: ast.BinOp) -> bool:

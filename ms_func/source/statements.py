@@ -65,12 +65,12 @@ def continue_(r: Blocks, s: ast.Continue, rest: Any, tail: bool, out: list[ast.s
 def raise_(r: Blocks, s: ast.Raise, rest: Any, tail: bool, out: list[ast.stmt]) -> None:
     """`raise`, of an exception that is marked as ours."""
     r.touched = True
-    if s.exc is not None:
-        s.exc = hook("raise_", s, r.expr(s.exc))
+    given = [x for x in (s.exc, s.cause) if x is not None]
+    if given:
+        s.exc = hook("raise_", s, *map(r.expr, given))
     elif r.handled is not None:
         s.exc = hook("raise_", s, load(r.handled, s))
-    if s.cause is not None:
-        s.cause = r.expr(s.cause)
+    s.cause = None
     r.bound = None
     out.append(s)
 

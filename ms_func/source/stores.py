@@ -16,6 +16,7 @@ from ms_func.source.nodes import (
     load,
     placed,
     store,
+    taken_apart,
     text_tuple,
     thunk,
     unbound,
@@ -115,11 +116,8 @@ class Stores(Expressions):
             self._store(target, value, out)
         else:
             after: list[ast.stmt] = []
-            if any(isinstance(x, ast.Starred) for x in target.elts):
-                counts = [isinstance(x, ast.Starred) for x in target.elts]
-                first = constant(counts.index(True), target)
-                value = hook("unpacked", target, value, first, constant(len(counts) - 1, target))
-            target = self.plain_target(target, after)
+            value = taken_apart(value, target)
+            target.elts = [self.plain_target(x, after) for x in target.elts]
             out.append(placed(ast.Assign([target], value), target))
             out += after
 
@@ -134,9 +132,6 @@ class Stores(Expressions):
                 return target
         elif isinstance(target, ast.Starred):
             target.value = self.plain_target(target.value, after)
-            return target
-        elif isinstance(target, (ast.Tuple, ast.List)):
-            target.elts = [self.plain_target(x, after) for x in target.elts]
             return target
         short = self.temporary()
         self.assign_to(target, load(short, target), after)

@@ -159,7 +159,8 @@ def _constants(leaves: Sequence[Any], out_tree: Any, name: str, keep: bool) -> d
             typeof(leaf)
         except TypeError:
             if not keep:
-                path = tree.leaves_with_path(tree.unflatten(out_tree, range(len(leaves))))[i][0]
+                paths = tree.leaves_with_path(tree.unflatten(out_tree, range(len(leaves))))
+                path = paths[i][0] if len(paths) == len(leaves) else ()  # lists that data fill
                 where = f" at output component {tree.keystr(path)}" if path else ""
                 raise ArgumentTypeError(
                     f"function `{name}` returned a value of type {type(leaf)}{where}, which is not "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -245,3 +246,157 @@ def test_a_slip_in_a_hook_is_not_taken_for_the_users(slip):
         return x
 
     ms.make_jaxpr(recorded)(1.0)
+
+
+# --- what they say --------------------------------------------------------------------------------
+
+
+class Coded(Exception):
+    """An exception that takes other arguments than it keeps."""
+
+    def __init__(self, code, *, why="bad"):
+        super().__init__(f"{why} {code}")
+        self.code, self.why = code, why
+
+
+class Slotted(ValueError):
+    __slots__ = ("q",)
+
+    def __init__(self, q):
+        self.q = q
+
+    def __str__(self):
+        return f"q is {self.q}"
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: int = 2
+
+
+class Named(NamedTuple):
+    a: int
+    b: str
+
+
+class Shown:
+    def __init__(self, n):
+        self.n = n
+
+    def __repr__(self):
+        return f"many({self.n})" if self.n > 2 else "few"
+
+    def __format__(self, spec):
+        return f"{spec}:{self.n}"
+
+
+def fields(n, text):
+    if n > 0:
+        raise Coded(n, why=text)
+
+
+def slots(n, text):
+    if n > 0:
+        raise Slotted(n)
+
+
+def containers(n, text):
+    d = {"n": n, 1: text}
+    if n > 0:
+        raise ValueError(f"{(n, text)} {[n]!r} {d}", Named(n, "b"), f"{Named(n, 'b')}")
+
+
+def objects(n, text):
+    if n > 0:
+        raise ValueError(f"{Point(n)} {Shown(n)!r} {Shown(n):ab} " + str(Shown(n)) + text)
+
+
+def formats(n, text):
+    if n > 0:
+        shown = "%d of %5d [%-6s] %05d %s %% %r" % (n, n, text, n, (n,), text)  # noqa: UP031
+        raise ValueError(shown + "{} {:>4} {k!r}".format([n], n, k=text))  # noqa: UP032
+
+
+def joins(n, text):
+    found = [f"{n} found"]
+    if n > 2:
+        found.append("many")
+    if n > 0:
+        raise ValueError("; ".join(found) + ",".join(map(str, [n, n + 1])), found)
+
+
+def causes(n, text):
+    try:
+        if n > 2:
+            raise KeyError(n)
+        if n > 0:
+            raise ValueError(f"{n} is too little")
+    except (KeyError, ValueError) as e:
+        raise Coded(n, why=f"{e!r} {e}") from e
+
+
+def messages_of_one_class(n, text):
+    try:
+        if n > 2:
+            raise ValueError(f"{n} is much")
+        if n > 0:
+            raise ValueError("little")
+    except ValueError as e:
+        e.note = text
+        raise
+
+
+def lengths(n, text):
+    found = [1, 2]
+    if n > 0:
+        found.append(3)
+    if n > 2:
+        found = [n]
+    a, b = found
+    return a * b
+
+
+def keys(n, text):
+    return {0: 1, 2: 3}[n]
+
+
+SAID = [
+    fields, slots, containers, objects, formats, joins, causes, messages_of_one_class, lengths, keys
+]  # fmt: skip
+
+
+def all_said(f: Any, *args: Any) -> Any:
+    """Class, text, attributes and causes of what a function raises."""
+    try:
+        f(*args)
+    except Exception as error:
+        found, e = [], error
+        while e is not None:
+            held = {k: str(v) for k, v in vars(e).items() if k != "__notes__"}
+            found.append((type(e), str(e), held))
+            e = e.__cause__
+        return found
+    return None
+
+
+@pytest.mark.parametrize("f", SAID)
+def test_what_is_raised_says_what_it_says_in_python(f):
+    for text in ("one", "other"):
+        jitted = ms.jit(lambda n, text=text: f(n, text if n < 9 else "none"))
+        for n in (0, 1, 4):
+            assert all_said(jitted, n) == all_said(f, n, text)
+
+
+def test_an_exception_that_cannot_be_shown_is_raised_all_the_same():
+    class Silent(Exception):
+        def __str__(self):
+            raise RuntimeError("no text")
+
+    def f(n):
+        if n > 0:
+            raise Silent(n)
+        return n
+
+    with pytest.raises(Silent):
+        ms.jit(f)(1)

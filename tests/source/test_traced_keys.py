@@ -78,7 +78,7 @@ def test_a_key_that_was_read_is_one_of_those_that_are_there():
     assert "while" not in str(ms.make_ir(f)(1.0, 1))
     batch = ms.vmap(f, (None, 0))(1.0, np.array([5, 0]))
     assert {k: list(v) for k, v in batch.items()} == {0: [1, 2], 1: [2, 2], 5: [4, 3]}
-    with pytest.raises(KeyError, match="a key known only at run time"):
+    with pytest.raises(KeyError, match="4"):
         ms.jit(f)(1.0, 4)
 
 

@@ -1926,3 +1926,205 @@ def grid_of_cells_in_a_dictionary(x, n):
             total += grid[i + di, j + dj]
     grid[i, j] += n
     return total + sum(v * k for k, v in enumerate(grid.values()))
+
+
+class Rows:
+    """An object that is gone through and looked into, with a property to store to and delete."""
+
+    def __init__(self, x):
+        self._x, self.log = x, []
+
+    @property
+    def x(self):
+        return self._x
+
+    @x.setter
+    def x(self, v):
+        if v < 0:
+            raise ValueError("negative")
+        self.log.append(self._x)
+        self._x = v
+
+    @x.deleter
+    def x(self):
+        self._x = -100.0
+
+    def __iter__(self):
+        yield self._x
+        yield 1.0
+
+
+class Entries:
+    """Attributes kept in a dictionary."""
+
+    def __init__(self):
+        object.__setattr__(self, "held", {})
+
+    def __getattr__(self, name):
+        try:
+            return self.held[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __setattr__(self, name, value):
+        self.held[name] = value
+
+    def __delattr__(self, name):
+        del self.held[name]
+
+
+@case
+def attributes_by_functions(x, n):
+    r, e = Rows(1.0), Entries()
+    with contextlib.suppress(ValueError):
+        r.x += x
+        r.x *= 2
+    if n > 2:
+        del r.x
+    e.a = x
+    if x > 0:
+        e.b = x * 2
+    s = getattr(e, "b", 7.0) + (20.0 if hasattr(e, "b") else 10.0)
+    if n > 0:
+        del e.a
+    return r.x + sum(r.log) + s + (100.0 if hasattr(e, "a") else 0.0) + (x in r) * 1000
+
+
+def filled(x, n):
+    w = [x]
+    if n > 0:
+        w.append(5.0)
+    if n > 2:
+        w.append(6.0)
+    return w
+
+
+def product(a, b=3.0, c=1.0):
+    return a * b + c
+
+
+@case
+def taken_apart_by_position(x, n):
+    w, v = filled(x, n), [2.0]
+    for i in range(n):
+        v.append(x + i)
+    try:
+        a, b = w
+    except ValueError as e:
+        a, b = len(e.args), -1.0
+    (c, *d), e = w, 2
+    *f, g = v
+    return a + b * 2 + c * 3 + len(d) * 10 + sum(d) + e + g + len(f) * 100 + sum(f)
+
+
+@case
+def spread_over_arguments(x, n):
+    w, d = filled(x, n), {"a": x}
+    if n > 0:
+        d["b"] = 5.0
+    keys = [*d, "z"]
+    pairs = [(v, v + 1) for v in w]
+    one, other = zip(*pairs)
+    s = product(*w) + product(**d) + max(*w, 0.5) + len(keys) * 10 + sum(one) + sum(other)
+    return s + (100.0 if "b" in keys else 0.0)
+
+
+@case
+def patterns_of_what_data_fill(x, n):
+    d, w, groups = {"b": n}, [], {}
+    if x > 0:
+        d["k"] = x
+    for i in range(n):
+        w.append(x * i)
+        groups[i % 3] = x + i
+    match d:
+        case {"k": v, **rest}:
+            s = v + rest["b"]
+        case {"b": v}:
+            s = v * 10.0
+    match w:
+        case []:
+            s += 100.0
+        case [a]:
+            s += a + 200
+        case [a, *rest, b]:
+            s += a + b * 10 + len(rest) * 1000
+    match groups:
+        case {2: v}:
+            s += v
+        case {0: v}:
+            s += v * 100
+    return s
+
+
+@case
+def slices_of_what_data_fill(x, n):
+    w, v = filled(x, n), [1.0, 2.0]
+    for i in range(n):
+        v.append(x + i)
+    del w[-1:]
+    w[:0] = [4.0]
+    v[1:3] = [5.0]
+    return w[-1] + sum(w) + sum(v) + v[-1] * 10 + len(v) * 100
+
+
+class Twice:
+    def __init__(self, v):
+        self.v = v
+
+    def __eq__(self, other):
+        return isinstance(other, Twice) and self.v == other.v
+
+
+class Level(enum.Enum):
+    LOW = 1
+    HIGH = 4
+
+
+@case
+def objects_and_members_found_by_what_data_say(x, n):
+    ts = [Twice(x), Twice(n), Twice(2)]
+    try:
+        level = 10.0 if Level(n) is Level.HIGH else 20.0
+    except ValueError:
+        level = 30.0
+    same = [Twice(x)] == [Twice(0.43)] or (Twice(n), 1) == (Twice(1), 1)
+    return ts.index(Twice(2)) + ts.count(Twice(n)) * 10 + level + same * 100.0 + (Twice(4) in ts)
+
+
+class Stop(Exception):
+    def __init__(self, code):
+        super().__init__("stop")
+        self.code = code
+
+
+class Scope:
+    def __init__(self, log):
+        self.log = log
+
+    def __enter__(self):
+        self.log.append(1.0)
+        return self
+
+    def __exit__(self, kind, error, where):
+        if isinstance(error, Stop):
+            self.log.append(error.code)
+        return isinstance(error, Stop)
+
+
+@case
+def lists_that_grow_where_it_is_raised(x, n):
+    log = []
+    for i in range(n):
+        with Scope(log):
+            if x > i:
+                raise Stop(i * 2.0)
+        try:
+            log.append(0.5)
+            if x < i:
+                raise Stop(3.0)
+        except Stop as e:
+            log.append(e.code)
+    with Scope(log) if n > 2 else contextlib.nullcontext():
+        log.append(7.0)
+    return sum(v * (k + 1) for k, v in enumerate(log))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from ms_func.source.hooks.calls.call import call as call
 from ms_func.source.hooks.calls.call import native as native
+from ms_func.source.hooks.calls.formatting import percent as percent
 from ms_func.source.hooks.calls.queues import queue as _queue  # noqa: F401
 from ms_func.source.hooks.calls.recording import recorded as recorded
 from ms_func.source.hooks.calls.standard import stands_for as _standard  # noqa: F401
-from ms_func.source.hooks.calls.text import text as text
 from ms_func.source.hooks.containers.comparisons import eq_ as eq_
 from ms_func.source.hooks.containers.comparisons import ge_ as ge_
 from ms_func.source.hooks.containers.comparisons import gt_ as gt_
@@ -28,7 +28,6 @@ from ms_func.source.hooks.containers.displays import set_of as set_of
 from ms_func.source.hooks.containers.elementwise import compared as _compared  # noqa: F401
 from ms_func.source.hooks.containers.membership import callable_ as callable_
 from ms_func.source.hooks.containers.membership import contains as contains
-from ms_func.source.hooks.containers.membership import hasattr_ as hasattr_
 from ms_func.source.hooks.containers.membership import is_ as is_
 from ms_func.source.hooks.containers.membership import isinstance_ as isinstance_
 from ms_func.source.hooks.containers.membership import issubclass_ as issubclass_
@@ -60,10 +59,11 @@ from ms_func.source.hooks.containers.stores import set_global as set_global
 from ms_func.source.hooks.containers.stores import setattr_ as setattr_
 from ms_func.source.hooks.containers.stores import setitem as setitem
 from ms_func.source.hooks.containers.stores import slice_ as slice_
-from ms_func.source.hooks.containers.uneven import divided as divided
-from ms_func.source.hooks.containers.uneven import gathered as gathered
+from ms_func.source.hooks.containers.text import text as text
 from ms_func.source.hooks.containers.uneven import is_uneven as is_uneven
-from ms_func.source.hooks.containers.uneven import unpacked as unpacked
+from ms_func.source.hooks.containers.unpacking import gathered as gathered
+from ms_func.source.hooks.containers.unpacking import spread as spread
+from ms_func.source.hooks.containers.unpacking import unpacked as unpacked
 from ms_func.source.hooks.flow.caught import ended as ended
 from ms_func.source.hooks.flow.caught import guarded_ as guarded_
 from ms_func.source.hooks.flow.caught import try_ as try_

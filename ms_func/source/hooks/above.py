@@ -34,6 +34,8 @@ assert_raising: Callable[..., None]
 """Raises at run time where a condition does not hold."""
 agree: Callable[..., Any]
 """Lists whose elements are made of the same slots."""
+leaving: Callable[[Any], Any]
+"""A value in a form that can leave the program."""
 compared: Callable[..., Any]
 """Whether a comparison of two containers holds."""
 

@@ -22,12 +22,12 @@ from ms_func import tree
 from ms_func.dtypes import is_inexact
 from ms_func.numpy.promotion import as_handle
 from ms_func.source.hooks import above
-from ms_func.source.hooks.calls.text import print_
 from ms_func.source.hooks.containers import growing_methods, keyed, lookup, uneven
 from ms_func.source.hooks.containers.comparisons import eq_, gt_, holds_traced, lt_
 from ms_func.source.hooks.containers.comparisons import order as by_comparisons
 from ms_func.source.hooks.containers.displays import dict_of, merged
 from ms_func.source.hooks.containers.running import Running
+from ms_func.source.hooks.containers.text import print_
 from ms_func.source.hooks.flow.iteration import for_
 from ms_func.source.hooks.flow.iterators import (
     UNSEEN_ARGUMENT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import itertools
 import math
@@ -27,7 +28,7 @@ from ms_func.ir.primitive import current
 from ms_func.runtime import extension
 from ms_func.source.build import HOOKS
 from ms_func.source.hooks import above
-from ms_func.source.hooks.calls import builtins, dispatching, numpy_calls, recursion
+from ms_func.source.hooks.calls import builtins, dispatching, formatting, numpy_calls, recursion
 from ms_func.source.hooks.containers import (
     displays,
     growing_methods,
@@ -39,23 +40,34 @@ from ms_func.source.hooks.containers import (
     uneven,
     uneven_dicts,
     uneven_stores,
+    unpacking,
 )
-from ms_func.source.hooks.containers.comparisons import holds_traced
+from ms_func.source.hooks.containers.comparisons import asks_data
 from ms_func.source.hooks.containers.membership import (
     callable_,
     count_of,
+    hasattr_,
     index_of,
     issubclass_,
+    member,
     type_,
 )
 from ms_func.source.hooks.containers.portions import Portion
 from ms_func.source.hooks.containers.running import Running
+from ms_func.source.hooks.containers.unpacking import SPREAD
 from ms_func.source.hooks.flow import iterators, pushing
 from ms_func.source.hooks.flow.comprehensions import comprehension
 from ms_func.source.hooks.handlers import HANDLERS
 from ms_func.source.hooks.heap import complaints, native_arrays, opaque, views
 from ms_func.source.hooks.heap.aliases import changed
-from ms_func.source.hooks.heap.journal import Contents, born, journal, same_contents
+from ms_func.source.hooks.heap.journal import (
+    MISSING,
+    Attribute,
+    Contents,
+    born,
+    journal,
+    same_contents,
+)
 from ms_func.source.hooks.values.choice import Choice
 from ms_func.source.hooks.values.elements import Elements
 from ms_func.source.hooks.values.growing import is_growing, is_keyed
@@ -89,6 +101,10 @@ _GO_THROUGH = {
        if isinstance(f, type) and f not in (itertools.count, itertools.repeat)},
 }  # fmt: skip
 """Functions of Python's that go through objects, and at which places these stand."""
+_PUT_TOGETHER = {
+    "join": lambda sep, args, kwargs: formatting.joined(sep, *args),
+    "format": formatting.formatted,
+}
 _LOOKING_UP = frozenset(("pop", "get", "__getitem__", "setdefault", "rotate", "insert"))
 
 
@@ -97,6 +113,10 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
     """`f(*args, **kwargs)`."""
     if type(current.interpreter) is not Staging:
         return f(*args, **kwargs)  # nothing is traced: Python as it is
+    if Perhaps.exist and not SPREAD.isdisjoint(map(type, (*args, *kwargs.values()))):
+        found = unpacking.called(f, args, kwargs)
+        if found is not NotImplemented:
+            return found
     if (places := _GO_THROUGH.get(id(f))) is not None:
         args = _begun(f, args, places)
     if not _ONE_BY_ONE.isdisjoint(map(type, args)) and _takes(f):
@@ -205,8 +225,8 @@ def _of_object(f: Any, args: Any, kwargs: Any) -> Any:
         args = tuple(map(displays.as_dict, args))
     elif f.__name__ in ("extend", "extendleft"):
         args = tuple(map(iterators.begun, args))
-    elif isinstance(owner, str) and f.__name__ == "join":
-        args = tuple(map(_all_there, args))
+    elif isinstance(owner, str) and f.__name__ in _PUT_TOGETHER:
+        return _PUT_TOGETHER[f.__name__](owner, args, kwargs)
     found = _builtin(f, owner, args, kwargs, args)
     return native_arrays.noted(found) if type(found) is np.ndarray else found
 
@@ -253,6 +273,8 @@ def watched(f: Any, args: Any, kwargs: Any, owner: Any = None) -> Any:
             opaque.change(x)
     inside = () if journal.top is None else [y for x in given for y in _attributes(x)]
     held = [(x, Contents(x), x.copy()) for x in (*given, *inside) if stores.is_journalled(x)]
+    top = journal.top
+    bound = [] if top is None else [(x, dict(y)) for x in given if (y := _namespace(x))]
     found = f(*args, **kwargs)
     if type(found) is Array and not any(found is x for x in given):
         found = native_arrays.noted(found)
@@ -261,24 +283,22 @@ def watched(f: Any, args: Any, kwargs: Any, owner: Any = None) -> Any:
             if journal.top is not None:
                 journal.top.entries.setdefault(place.key, (place, old))
             changed(x)
+    for x, before in bound:
+        for name in before | vars(x):
+            if before.get(name, MISSING) is not vars(x).get(name, MISSING):
+                place = Attribute(x, name)
+                assert top is not None
+                top.entries.setdefault(place.key, (place, before.get(name, MISSING)))
     return found
 
 
 def _attributes(x: Any) -> Any:
     """What an object of the standard library holds, such as the callbacks of an `ExitStack`."""
-    return getattr(x, "__dict__", {}).values() if type(x).__module__ in _STANDARD else ()
+    return _namespace(x).values()
 
 
-def _all_there(x: Any) -> Any:
-    """What Python goes through, and has to know all elements of.
-
-    Raises:
-        StagingError: MS170, data decide which there are.
-    """
-    x = iterators.begun(x)
-    if uneven.is_folded(x):
-        raise Perhaps.complaint()
-    return x
+def _namespace(x: Any) -> dict[str, Any]:
+    return getattr(x, "__dict__", {}) if type(x).__module__ in _STANDARD else {}
 
 
 def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
@@ -341,7 +361,7 @@ def _looked_up(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
         name in ("index", "count", "remove")
         and len(args) == 1
         and isinstance(owner, (list, tuple, deque))
-        and any(map(holds_traced, (*args, *owner)))
+        and any(map(asks_data, (*args, *owner)))
     ):
         if name == "count":
             return count_of(owner, args[0])
@@ -394,6 +414,7 @@ _KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
     dispatching.METHOD: _dispatched,
     FunctionType: _function,
     type: _class,
+    enum.EnumMeta: member,
     MethodType: _method,
     functools.partial: _partial,
     BuiltinFunctionType: _of_object,
@@ -408,8 +429,11 @@ HANDLERS[id(np.random.default_rng)] = lambda *args: born(np.random.default_rng(*
 HANDLERS[id(type)] = type_
 HANDLERS[id(issubclass)] = issubclass_
 HANDLERS[id(callable)] = callable_
-_TAKES_CHOICES = frozenset((setattr, getattr, type, isinstance, issubclass, callable))
+_TAKES_CHOICES = frozenset(
+    (setattr, getattr, delattr, hasattr, type, isinstance, issubclass, callable)
+)
 HANDLERS[id(getattr)] = stores.getattr_
+HANDLERS[id(hasattr)] = hasattr_
 HANDLERS[id(setattr)] = stores.setattr_
 HANDLERS[id(delattr)] = stores.delattr_
 HANDLERS[id(operator.getitem)] = stores.getitem

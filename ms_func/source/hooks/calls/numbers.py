@@ -17,7 +17,7 @@ import ms_func.numpy as xp
 from ms_func.dtypes import DEFAULTS, is_inexact
 from ms_func.primitives import elementwise, special
 from ms_func.primitives.cast import convert_element_type
-from ms_func.source.hooks.calls.text import text_of
+from ms_func.source.hooks.containers.text import text_of
 from ms_func.source.hooks.flow.loops import while_
 from ms_func.source.hooks.handlers import HANDLERS, is_traced, stands_for
 from ms_func.source.hooks.joining.branch import ifexp
@@ -81,19 +81,17 @@ def _complex(*args: Any, **kwargs: Any) -> Any:
 
 @stands_for(str)
 def _str(*args: Any, **kwargs: Any) -> Any:
-    return (
-        text_of((args[0], "s", "")) if len(args) == 1 and is_traced(*args) else str(*args, **kwargs)
-    )
+    return text_of((args[0], "s", "")) if len(args) == 1 else str(*args, **kwargs)
 
 
 @stands_for(repr)
 def _repr(x: Any) -> Any:
-    return text_of((x, "r", "")) if type(x) is Tracer else repr(x)
+    return text_of((x, "r", ""))
 
 
 @stands_for(format)
 def _format(x: Any, spec: str = "") -> Any:
-    return text_of((x, "", spec)) if type(x) is Tracer else format(x, spec)
+    return text_of((x, "", spec))
 
 
 @stands_for(bool)

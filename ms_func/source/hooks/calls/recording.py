@@ -14,7 +14,7 @@ from ms_func import config, tree
 from ms_func.errors import StagingError
 from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
-from ms_func.source.hooks import depth
+from ms_func.source.hooks import above, depth
 from ms_func.source.hooks.containers import pools
 from ms_func.source.hooks.containers.keyed import entries
 from ms_func.source.hooks.containers.uneven import is_uneven, laid, pairs
@@ -203,6 +203,7 @@ def _plain(x: Any) -> Any:
     return x if isinstance(x, str) else x.item()
 
 
+@above.enter
 def leaving(x: Any) -> Any:
     """A result with the lists of such a length in it in a form that can leave the program."""
     if not Perhaps.exist:

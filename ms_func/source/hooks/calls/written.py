@@ -13,6 +13,8 @@ from ms_func.source.hooks.calls import standard  # noqa: F401 (what is entered h
 from ms_func.source.hooks.calls.call import call
 from ms_func.source.hooks.containers.uneven import is_folded
 from ms_func.source.hooks.handlers import HANDLERS, is_staging, stands_for
+from ms_func.source.hooks.heap.undefined import Doubted, in_class
+from ms_func.source.hooks.values.choice import Choice
 from ms_func.source.hooks.values.growing import is_stretched
 from ms_func.source.hooks.values.perhaps import Perhaps
 
@@ -103,6 +105,32 @@ def _compress(data: Any, selectors: Any) -> Any:
 @written(itertools.starmap, _in_rooms)
 def _starmap(function: Any, iterable: Any) -> Any:
     return [function(*args) for args in iterable]
+
+
+def _is_computed(obj: Any, name: Any, *default: Any) -> bool:
+    """Whether a function of the user's says what an attribute is, which may raise on data."""
+    if hasattr(getattr(type(obj), "__getattr__", None), "__code__"):
+        return type(obj) is not Choice and type(name) is str
+    found = in_class(type(obj), name) if type(name) is str else None
+    by_python = hasattr(getattr(type(found), "__get__", None), "__code__")
+    return isinstance(found, property) or (by_python and type(found) is not Doubted)
+
+
+@written(hasattr, _is_computed)
+def _hasattr(obj: Any, name: str) -> bool:
+    try:
+        getattr(obj, name)
+    except AttributeError:
+        return False
+    return True
+
+
+@written(getattr, lambda *args: len(args) == 3 and _is_computed(*args))
+def _getattr(obj: Any, name: str, default: Any) -> Any:
+    try:
+        return getattr(obj, name)
+    except AttributeError:
+        return default
 
 
 def _refuse_rooms(plain: Any) -> None:

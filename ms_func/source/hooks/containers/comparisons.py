@@ -35,6 +35,18 @@ def holds_traced(x: Any) -> bool:
     return is_keyed(x) or (isinstance(x, dict) and any(map(holds_traced, x.values())))
 
 
+def asks_data(x: Any) -> bool:
+    """Whether a comparison of a value may be traced.
+
+    It holds traced values, or objects of a class that says itself what equals them.
+    """
+    if isinstance(x, _SEQUENCES):
+        return any(map(asks_data, x))
+    if isinstance(x, dict) and any(map(asks_data, x.values())):
+        return True
+    return holds_traced(x) or hasattr(type(x).__eq__, "__code__")
+
+
 def _comparison(plain: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """The hook for a comparison; `plain` is Python's."""
 
@@ -43,7 +55,7 @@ def _comparison(plain: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
             isinstance(a, _CONTAINERS)
             and isinstance(b, _CONTAINERS)
             and type(current.interpreter) is Staging
-            and (holds_traced(a) or holds_traced(b) or any_links())
+            and (asks_data(a) or asks_data(b) or any_links())
         ):
             return above.compared(plain, a, b)
         return plain(a, b)

@@ -123,8 +123,6 @@ def positions() -> Any:
 def set_element(x: Any, place: Any, value: Any) -> None:
     """`x[place] = value`."""
     found = _whole(x)
-    if isinstance(place, slice):
-        raise Perhaps.complaint()
     at = _place(found, place, "list assignment index out of range")
     put(x, with_element(found, found.row(at), value))
 

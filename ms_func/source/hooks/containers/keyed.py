@@ -131,9 +131,9 @@ def _there(x: dict[Any, Any], key: Any, taken: bool = False) -> Any:
     """The value of a key; a KeyError at run time where it is not there."""
     found = entries(x)
     if found is None:
-        raise failures.raise_(KeyError("a key known only at run time"))
+        raise failures.raise_(KeyError(key))
     there, at = find(found.part(0), key)
-    failures.assert_raising(there, KeyError("a key known only at run time"))
+    failures.assert_raising(there, KeyError(key))
     return found.part(1).at(at, taken)
 
 
@@ -196,7 +196,7 @@ def discard(x: Any, key: Any) -> None:
 
 def remove(x: Any, key: Any) -> None:
     """`x.remove(key)` of a set, `del x[key]` of a dictionary."""
-    failures.assert_raising(holds(x, key), KeyError("a key known only at run time"))
+    failures.assert_raising(holds(x, key), KeyError(key))
     discard(x, key)
 
 
@@ -224,7 +224,7 @@ def _pop_last(x: Any, last: bool = True) -> Any:
 
 def _move_to_end(x: Any, key: Any, last: bool = True) -> None:
     found = entries(x)
-    missing = KeyError("a key known only at run time")
+    missing = KeyError(key)
     if found is None:
         raise failures.raise_(missing)
     there, at = find(found.part(0), key)

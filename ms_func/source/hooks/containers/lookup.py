@@ -55,7 +55,7 @@ def element(obj: Any, key: Any) -> Any:
     """
     if type(key) is tuple:
         values, here = _values(obj), _where(obj, key)
-        failures.assert_raising(_any(here), KeyError("a key known only at run time"))
+        failures.assert_raising(_any(here), KeyError(key))
         return pick(values, _position(here))
     known = key.recorder.value_of(key.variable)
     if known is not None:
@@ -64,7 +64,7 @@ def element(obj: Any, key: Any) -> Any:
         raise complaints.run_time_index(obj)
     if isinstance(obj, dict):
         values, here = _values(obj), _where(obj, key)
-        failures.assert_raising(_any(here), KeyError("a key known only at run time"))
+        failures.assert_raising(_any(here), KeyError(key))
         current.interpreter.results["found", id(obj), id(key.variable)] = obj, key.variable
         return pick(values, _position(here))
     if not isinstance(obj, (*_SEQUENCES, str, bytes)):

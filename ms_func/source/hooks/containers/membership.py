@@ -18,15 +18,17 @@ from ms_func.source.hooks import above
 from ms_func.source.hooks.containers import (
     growing_methods,
     keyed,
+    lookup,
     pools,
     portion_functions,
     uneven,
     uneven_dicts,
 )
-from ms_func.source.hooks.containers.comparisons import eq_, holds_traced
+from ms_func.source.hooks.containers.comparisons import asks_data, eq_, holds_traced
 from ms_func.source.hooks.containers.pools import Ref
 from ms_func.source.hooks.containers.portions import Portion
 from ms_func.source.hooks.containers.stores import doubt
+from ms_func.source.hooks.containers.text import text_of
 from ms_func.source.hooks.heap import complaints, identity
 from ms_func.source.hooks.heap.aliases import any_links, linked, same
 from ms_func.source.hooks.heap.anatomy import is_number
@@ -67,7 +69,8 @@ def contains(item: Any, container: Any) -> Any:
         found = asked(above.call(own, container, item))
         return truth_of(found) if type(found) is Tracer else bool(found)
     hashed = isinstance(container, (dict, set, frozenset))  # what is hashed is not traced
-    if not holds_traced(item) and (hashed or not holds_traced(container)):
+    decided = hashed or not (asks_data(item) or asks_data(container) or _is_gone_through(container))
+    if not holds_traced(item) and decided:
         if not any_links() or is_number(item):
             return item in container
         if not isinstance(container, (list, tuple)):
@@ -88,6 +91,11 @@ def contains(item: Any, container: Any) -> Any:
             if found is True:
                 return True
     return found
+
+
+def _is_gone_through(x: Any) -> bool:
+    """Whether `in` takes the elements of an object from a function of the user's."""
+    return any(hasattr(getattr(type(x), n, None), "__code__") for n in ("__iter__", "__getitem__"))
 
 
 def _among(item: Any, container: Any) -> bool:
@@ -147,6 +155,16 @@ def index_of(items: Sequence[Any], item: Any, start: int, missing: str) -> Any:
         if found:
             return start + i
     raise raise_(ValueError(missing))
+
+
+def member(kind: Any, args: Any, kwargs: Any) -> Any:
+    """`Color(value)`: the member of an enumeration that has a value which data decide."""
+    if len(args) != 1 or kwargs or not len(kind) or not holds_traced(args[0]):
+        return above.convert(kind)(*args, **kwargs)
+    if type(value := args[0]) is Choice:
+        return value.each(lambda v: above.call(kind, v))
+    missing = text_of((value, "r", ""), f" is not a valid {kind.__qualname__}")
+    return lookup.pick(list(kind), index_of([m.value for m in kind], value, 0, missing))
 
 
 def count_of(items: Sequence[Any], item: Any) -> Any:
@@ -209,10 +227,10 @@ def callable_(x: Any) -> Any:
 def hasattr_(x: Any, name: Any) -> Any:
     """`hasattr(x, name)`."""
     if type(name) is Choice:
-        return name.where(lambda a: hasattr(x, a))
+        return name.holds({k: above.call(hasattr, x, a) for k, a in name.left().items()})
     if type(x) is Choice:
-        return x.where(lambda a: hasattr(a, name))
-    doubtful = None if hasattr(type(x), "__getattr__") else doubt(x, name)
+        return x.holds({k: above.call(hasattr, a, name) for k, a in x.left().items()})
+    doubtful = doubt(x, name)
     return hasattr(x, name) if doubtful is None else is_known(doubtful)
 
 

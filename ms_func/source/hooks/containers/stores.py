@@ -27,6 +27,7 @@ from ms_func.source.hooks.containers import (
     uneven,
     uneven_dicts,
     uneven_stores,
+    unpacking,
     windows,
 )
 from ms_func.source.hooks.containers.pools import Ref
@@ -46,7 +47,7 @@ from ms_func.source.hooks.heap.journal import (
     journal,
     store,
 )
-from ms_func.source.hooks.heap.undefined import UNDEFINED, Doubted, Unsure
+from ms_func.source.hooks.heap.undefined import UNDEFINED, Doubted, Unsure, in_class
 from ms_func.source.hooks.joining.branch import ifexp
 from ms_func.source.hooks.values import binding
 from ms_func.source.hooks.values.binding import bound, is_known
@@ -222,6 +223,9 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
         return
     if journal.top is not None and not _by_method(obj, "__setitem__"):
         note(obj)
+    if isinstance(key, slice) and unpacking.has_own_length(obj):
+        unpacking.replace(obj, key, value)
+        return
     if is_growing(obj):
         growing_methods.set_element(obj, key, value)
         changed(obj)
@@ -294,6 +298,10 @@ def delitem(obj: Any, key: Any) -> None:
         return
     if each_key(obj, key, lambda k: delitem(obj, k)) is not NotImplemented:
         return
+    if isinstance(key, slice) and unpacking.has_own_length(obj):
+        note(obj)
+        unpacking.replace(obj, key, ())
+        return
     if is_growing(obj) or keyed.takes(obj, key):
         note(obj)
         (growing_methods.pop if is_growing(obj) else keyed.remove)(obj, key)
@@ -327,7 +335,7 @@ def getattr_(obj: Any, name: Any, *default: Any) -> Any:
     if type(name) is Choice:
         return name.attribute_of(obj, *default)
     if type(obj) is Choice and default:
-        return obj.each(lambda x: getattr_(x, name, *default))
+        return obj.each(lambda x: above.call(getattr, x, name, *default))
     doubtful = doubt(obj, name) if default else None
     if doubtful is not None:
         return ifexp(is_known(doubtful), lambda: doubtful.value, lambda: default[0])
@@ -368,7 +376,7 @@ def setattr_(obj: Any, name: Any, value: Any) -> None:
     if type(name) is Choice:
         name.each(lambda n: setattr_(obj, n, value))
         return
-    found = next((vars(c)[name] for c in type(obj).__mro__ if name in vars(c)), None)
+    found = in_class(type(obj), name)
     if isinstance(found, property) and found.fset is not None:
         above.call(found.fset, obj, value)
     elif _by_method(obj, "__setattr__"):
@@ -405,12 +413,26 @@ def about_to_store(obj: Any, name: str) -> None:
         journal.top.touch(Cached(obj, name))
 
 
-def delattr_(obj: Any, name: str) -> None:
+def delattr_(obj: Any, name: Any) -> None:
     """`del obj.name`."""
-    if journal.top is not None:
-        journal.top.touch(attribute(obj, name))
-    delattr(obj, name)
-    changed(obj)
+    if type(obj) is Choice:
+        obj.each(lambda x: delattr_(x, name))
+        return
+    if type(name) is Choice:
+        name.each(lambda n: delattr_(obj, n))
+        return
+    found = in_class(type(obj), name)
+    if isinstance(found, property) and found.fdel is not None:
+        above.call(found.fdel, obj)
+    elif _by_method(obj, "__delattr__"):
+        above.call(type(obj).__delattr__, obj, name)
+    elif _by_method(found, "__delete__") and not isinstance(found, _PLAIN_PLACES):
+        above.call(type(found).__delete__, found, obj)
+    else:
+        if journal.top is not None:
+            journal.top.touch(attribute(obj, name))
+        delattr(obj, name)
+        changed(obj)
 
 
 # --- variables ----------------------------------------------------------------------------------

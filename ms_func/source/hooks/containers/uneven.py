@@ -351,40 +351,6 @@ def cut(given: Pairs, part: slice) -> list[Any]:
     return laid(found)
 
 
-def unpacked(x: Any, first: int, count: int) -> Any:
-    """What `a, *b, c = x` takes apart; `first` targets before the star, `count` in all."""
-    if not is_uneven(x):
-        return x
-    error = ValueError(f"not enough values to unpack (expected at least {count})")
-    fits, front, middle, back = divided(x, first, count)
-    if fits is False:
-        raise failures.raise_(error)
-    failures.assert_raising(fits, error)
-    return [*front, *middle, *back]
-
-
-def divided(x: Any, first: int, count: int) -> tuple[Any, list[Any], list[Any], list[Any]]:
-    """Whether there are `count` elements; the `first` ones, those between, those after."""
-    given = pairs(x)
-    if len(given) < count:
-        return False, [], [], []
-    n, after = length_of(given), count - first
-    middle = cut(given, slice(first, n - after if after else None))
-    back = [ranked(given, n - i) for i in range(after, 0, -1)]
-    front = [ranked(given, i) for i in range(first)]
-    return known(xp.greater_equal(n, count)), front, middle, back
-
-
-def gathered(x: Any, first: int, count: int) -> list[Any]:
-    """What `for a, *b, c in ...` gives to its targets, the one with the star a list."""
-    found = list(unpacked(x, first, count))
-    end = len(found) - (count - first)
-    if end < first:
-        error = f"not enough values to unpack (expected at least {count}, got {len(found)})"
-        raise failures.raise_(ValueError(error))
-    return [*found[:first], found[first:end], *found[end:]]
-
-
 def holds(x: Any, item: Any) -> Any:
     """`item in x`."""
     return fold(x, lambda found, v: or_(found, lambda: same_or_equal(v, item)), False)

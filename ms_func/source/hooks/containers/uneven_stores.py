@@ -31,15 +31,12 @@ from ms_func.source.hooks.containers.uneven import (
 from ms_func.source.hooks.heap.journal import Contents
 from ms_func.source.hooks.joining.branch import ifexp
 from ms_func.source.hooks.values import failures
-from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.tracing.tracer import Tracer
 
 
 def stored(x: Any, place: Any, value: Any) -> list[Any]:
     """What a list holds after `x[place] = value`."""
     given = pairs(x)
-    if isinstance(place, slice):
-        raise Perhaps.complaint()
     n, seen = length_of(given), 0
     at = from_start(place, n)
     inside = bitwise_and(xp.greater_equal(at, 0), xp.less(at, n))

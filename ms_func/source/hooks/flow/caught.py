@@ -70,6 +70,7 @@ def _handled(error: BaseException, handlers: Sequence[Handler], state: State) ->
         for kinds, handle in handlers:
             found = BaseException if kinds is None else kinds()
             if _is_of(error, found) and not _is_meant_for_all(error, found):
+                failures.let_go()
                 return handle(error, *state)
     raise error
 
@@ -101,20 +102,25 @@ def _either(
     handlers: Sequence[Handler], state: State, names: Sequence[str],
 ) -> State:  # fmt: skip
     """The values where nothing was raised; else what the handlers leave."""
-
-    def handled(k: int, *s: Any) -> State:
-        if k == len(handlers):
-            raise failures.raise_(certain(raised))
-        kinds, handle = handlers[k]
-        found = True if kinds is None else raised.where(lambda x: isinstance(x, kinds()))
-        return if_(
-            found, lambda *s: handle(certain(raised), *s), lambda *s: handled(k + 1, *s), s, names
-        )
-
     if values is None:
-        return handled(0, *state)
+        return _dealt_with(raised, handlers, state, names)
     fine = raised.where(lambda x: x is None)
-    return if_(fine, lambda *_: done(*values), lambda *s: handled(0, *s), state, names)
+    otherwise = lambda *s: _dealt_with(raised, handlers, s, names)  # noqa: E731
+    return if_(fine, lambda *_: done(*values), otherwise, state, names)
+
+
+def _dealt_with(
+    raised: Choice, handlers: Sequence[Handler], state: State, names: Sequence[str]
+) -> State:
+    """What the first handler of an exception leaves; no closure, which would know it for ever."""
+    if not handlers:
+        raise failures.raise_(certain(raised))
+    (kinds, handle), *others = handlers
+    found = True if kinds is None else raised.where(lambda x: isinstance(x, kinds()))
+    return if_(
+        found, lambda *s: handle(certain(raised), *s),
+        lambda *s: _dealt_with(raised, others, s, names), state, names,
+    )  # fmt: skip
 
 
 def guarded_(body: Callable[..., State], state: State) -> State:
@@ -150,6 +156,8 @@ def with_(
         with manager as item:
             return body(item, *state)
         return state
+    if type(manager) is Choice:
+        return manager.each(lambda m: with_(m, body, state, names))
     if isinstance(manager, suppress):
         kinds = manager._exceptions  # pyright: ignore[reportAttributeAccessIssue]
         return try_(lambda *s: body(manager, *s), [(lambda: kinds, lambda _, *s: s)], state, names)
@@ -184,7 +192,7 @@ def _lets_through(manager: Any) -> bool:
 
 
 def _method(x: Any, name: str) -> Any:
-    found = getattr(type(x), name)
+    found = getattr(x.__class__, name)  # not of what stands for an object in a room
     return getattr(found, "__wrapped__", found)
 
 

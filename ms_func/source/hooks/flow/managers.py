@@ -15,7 +15,6 @@ from ms_func.source.hooks.flow.pushing import Taker
 from ms_func.source.hooks.heap.journal import Cell, store
 from ms_func.source.hooks.joining.branch import not_
 from ms_func.source.hooks.values import failures
-from ms_func.tracing.tracer import Tracer
 
 State = tuple[Any, ...]
 
@@ -34,7 +33,7 @@ def managed(
     block = _Block(body, state, names)
     block.begin()
     made(block, *manager.args, **manager.kwds)
-    _demand(block.is_done, "generator didn't yield")
+    failures.assert_raising(block.is_done, RuntimeError("generator didn't yield"))
     return block.end()
 
 
@@ -52,14 +51,6 @@ class _Block(Taker):
 
     def take(self, item: Any) -> Any:
         """Run the body."""
-        _demand(not_(self.is_done), "generator didn't stop")
+        failures.assert_raising(not_(self.is_done), RuntimeError("generator didn't stop"))
         store(Cell(self._done), True)
         return super().take(item)
-
-
-def _demand(holds: Any, complaint: str) -> None:
-    """Raise what `contextlib` does."""
-    if type(holds) is Tracer:
-        failures.assert_raising(holds, RuntimeError(complaint))
-    elif not holds:
-        raise failures.raise_(RuntimeError(complaint))

@@ -13,11 +13,18 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ms_func.source.hooks import above
+from ms_func.source.hooks.containers import keyed
+from ms_func.source.hooks.containers.comparisons import eq_
 from ms_func.source.hooks.containers.membership import is_, isinstance_
-from ms_func.source.hooks.containers.uneven import divided, is_uneven
+from ms_func.source.hooks.containers.stores import doubt
+from ms_func.source.hooks.containers.unpacking import divided, has_own_length
 from ms_func.source.hooks.heap.undefined import UNDEFINED
 from ms_func.source.hooks.joining.branch import and_, ifexp, not_, or_
+from ms_func.source.hooks.values.binding import is_known
 from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.growing import ROWS, is_keyed
+from ms_func.source.hooks.values.perhaps import Perhaps
 
 _SELF = (bool, bytearray, bytes, dict, float, frozenset, int, list, set, str, tuple)
 _TEXTS = (str, bytes, bytearray)
@@ -57,18 +64,22 @@ def _chosen(x: Any, pattern: tuple[Any, ...], found: list[Any]) -> Any:
 
 
 def _all(parts: Sequence[tuple[Any, Any]], found: list[Any]) -> Any:
-    """Whether all values fit their patterns; stops at the first that certainly does not."""
+    """Whether all values fit their patterns; stops at the first that certainly does not.
+
+    A value that data decide about fits only where it is there.
+    """
     result: Any = True
     for x, pattern in parts:
-        fits = _fits(x, pattern, found)
-        result = and_(result, lambda fits=fits: fits)
+        there, value = (x.is_there, x.value) if type(x) is Perhaps else (True, x)
+        fits = _fits(value, pattern, found)
+        result = and_(and_(result, lambda there=there: there), lambda fits=fits: fits)
         if result is False:
             return False
     return result
 
 
 def _value(x: Any, found: list[Any], value: Any) -> Any:
-    return x == value
+    return eq_(x, value)
 
 
 def _is(x: Any, found: list[Any], value: Any) -> Any:
@@ -108,9 +119,9 @@ def _first(fits: Any, before: Any, after: Any) -> Any:
 def _sequence(x: Any, found: list[Any], patterns: Sequence[Any], star: int, index: int) -> Any:
     if not isinstance(x, Sequence) or isinstance(x, _TEXTS):
         return False
-    n, items = len(patterns), len(x)
-    if is_uneven(x):
+    if has_own_length(x):
         return _uneven(x, found, patterns, star, index)
+    n, items = len(patterns), len(x)
     if items < n if star >= 0 else items != n:
         return False
     if star < 0:
@@ -140,13 +151,31 @@ def _uneven(x: Any, found: list[Any], patterns: Sequence[Any], star: int, index:
 def _mapping(x: Any, found: list[Any], keys: Sequence[Any], patterns: Any, index: int) -> Any:
     if not isinstance(x, Mapping):
         return False
-    values = [x.get(k, _MISSING) for k in keys]
+    values = [_entry(x, k) for k in keys]
     if any(v is _MISSING for v in values):
         return False
     fits = _all(list(zip(values, patterns, strict=True)), found)
     if fits is not False and index >= 0:
-        found[index] = {k: v for k, v in x.items() if k not in keys}
+        found[index] = _without(x, keys)
     return fits
+
+
+def _entry(x: Any, key: Any) -> Any:
+    """The value of a key, perhaps."""
+    if not is_keyed(x):
+        return x.get(key, _MISSING)
+    there, at = keyed.find(x[ROWS].part(0), key)
+    return Perhaps(there, x[ROWS].part(1).at(at), 0, 1)
+
+
+def _without(x: Any, keys: Sequence[Any]) -> dict[Any, Any]:
+    """What a mapping holds beside some keys."""
+    if not is_keyed(x):
+        return {k: v for k, v in x.items() if k not in keys}
+    rest = above.call(dict, x)
+    for k in keys:
+        above.call(rest.pop, k, None)
+    return rest
 
 
 def _class(
@@ -168,11 +197,19 @@ def _class(
             raise TypeError(
                 f"{cls.__name__}() accepts {len(args)} positional sub-pattern{s} ({given} given)"
             )
-        parts = [(getattr(x, a, _MISSING), p) for a, p in zip(args, patterns[:given])]  # noqa: B905
-    parts += [(getattr(x, a, _MISSING), p) for a, p in zip(names, patterns[given:], strict=True)]
+        parts = [(_attribute(x, a), p) for a, p in zip(args, patterns[:given])]  # noqa: B905
+    parts += [(_attribute(x, a), p) for a, p in zip(names, patterns[given:], strict=True)]
     if any(v is _MISSING for v, _ in parts):
         return False
     return _all(parts, found)
+
+
+def _attribute(x: Any, name: str) -> Any:
+    """An attribute, perhaps."""
+    doubtful = doubt(x, name)
+    if doubtful is not None:
+        return Perhaps(is_known(doubtful), doubtful.value, 0, 1)
+    return above.call(getattr, x, name, _MISSING)
 
 
 _KINDS = {

@@ -139,12 +139,11 @@ def is_number(x: Any) -> bool:
 
 def take_apart(x: Any, overlay: Overlay = PRESENT) -> Parts | None:
     """The parts of a value; None for numbers and for constants."""
-    if x is None or isinstance(x, (Absent, str, bytes, type, types.ModuleType, enum.Enum)):
-        return None
-    kind = type(x)
-    special = _SPECIAL.get(kind)
+    special = _SPECIAL.get(type(x))
     if special is not None:
         return special(x, overlay)
+    if x is None or isinstance(x, (Absent, str, bytes, type, types.ModuleType, enum.Enum)):
+        return None
     if is_number(x):
         return None
     flat = tree.registry.flatten_one_level(x)
@@ -191,7 +190,7 @@ def _tuple(x: Any, overlay: Overlay) -> Parts:
 def _dict(x: Any, overlay: Overlay) -> Parts:
     found = overlay.contents(x)
     names = list(found)
-    kind = (type(x), frozenset(names))
+    kind = (type(x), tuple(names) if isinstance(x, OrderedDict) else frozenset(names))
     cls: Any = type(x)
     start = (x.default_factory,) if isinstance(x, defaultdict) else ()
 
@@ -349,18 +348,32 @@ def _object(x: Any, overlay: Overlay) -> Parts:
 
 
 def _exception(x: Exception, overlay: Overlay) -> Parts:
-    names, cls, count = overlay.names(x), type(x), len(x.args)
+    names, cls, count, cause = overlay.names(x), type(x), len(x.args), x.__cause__
+    of_cause = _exception(cause, overlay).kind if isinstance(cause, Exception) else None
 
     def make(new: Sequence[Any]) -> Any:
-        args = new[:count]
-        made = cls(*args) if type(cls.__init__) is _SLOT else cls.__new__(cls, *args)
-        made.args = tuple(args)
-        made.__dict__.update(zip(names, new[count:], strict=True))
-        return made
+        held, rest = dict(zip(names, new[count:], strict=False)), new[count + len(names) :]
+        return exception_of(cls, tuple(new[:count]), held, *rest)
 
     children = [*x.args, *(overlay.attribute(x, n) for n in names)]
     keys = [*(f".args[{i}]" for i in range(count)), *(f".{n}" for n in names)]
-    return Parts((cls, count, frozenset(names)), children, keys, make)
+    if of_cause is not None:
+        children, keys = [*children, cause], [*keys, ".__cause__"]
+    return Parts((cls, count, frozenset(names), of_cause), children, keys, make)
+
+
+def exception_of(
+    kind: type[Exception], args: tuple[Any, ...], held: dict[str, Any], cause: Any = None
+) -> Exception:
+    """An exception of its arguments and attributes; a class may take others than it keeps."""
+    by_python = type(kind.__init__) is not _SLOT
+    made = kind.__new__(kind, *args) if by_python else kind(*args)
+    made.args = args
+    for name, value in held.items():
+        BaseException.__setattr__(made, name, value)
+    if cause is not None:
+        made.__cause__ = cause
+    return made
 
 
 _SLOT = type(object.__init__)

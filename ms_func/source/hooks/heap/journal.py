@@ -123,7 +123,8 @@ class OwnAttribute(Attribute):
     def write(self, value: Any) -> None:
         """Put a value there."""
         if value is MISSING:
-            delattr(self.owner, self.name)
+            if self.read() is not MISSING:
+                delattr(self.owner, self.name)
         else:
             Doubted.exist = Doubted.exist or type(value) is Unsure
             setattr(self.owner, self.name, value)
@@ -285,9 +286,12 @@ def frozen_handle(x: Tracer) -> Tracer:
     return made
 
 
+_PLAIN = (object.__setattr__, BaseException.__setattr__)
+
+
 def attribute(obj: Any, name: str) -> Attribute:
     """The location of an attribute."""
-    plain = not isinstance(obj, type) and type(obj).__setattr__ is object.__setattr__
+    plain = not isinstance(obj, type) and type(obj).__setattr__ in _PLAIN
     return Attribute(obj, name) if plain else OwnAttribute(obj, name)
 
 

@@ -116,7 +116,7 @@ class Doubted:
     @classmethod
     def guard(cls, kind: type, name: str) -> None:
         """Look after an attribute of a class."""
-        before = _in_class(kind, name)
+        before = in_class(kind, name)
         if type(before) is not cls and kind.__flags__ & _CHANGEABLE:
             type.__setattr__(kind, name, cls(name, before))
             cls.exist = True
@@ -124,7 +124,7 @@ class Doubted:
     @classmethod
     def of(cls, obj: Any, name: str) -> Doubted | None:
         """What looks after an attribute of an object, if anything does."""
-        found = _in_class(type(obj), name) if cls.exist else None
+        found = in_class(type(obj), name) if cls.exist else None
         return found if type(found) is cls else None
 
     def raw(self, obj: Any) -> Any:
@@ -178,7 +178,7 @@ _CHANGEABLE = 1 << 9
 """Flag of classes made by a class statement."""
 
 
-def _in_class(kind: type, name: str) -> Any:
+def in_class(kind: type, name: str) -> Any:
     """What a class has under a name, as it stands there."""
     for c in kind.__mro__:
         if name in vars(c):

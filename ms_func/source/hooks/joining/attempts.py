@@ -70,6 +70,7 @@ def _end(f: Callable[[], State], rests: Sequence[Any]) -> Outcome | BaseExceptio
         return bottom.with_traceback(None)  # its frames know objects
     except Exception as error:
         if failures.is_taken(error):
+            failures.let_go()
             return (error.choice if type(error) is failures.Chosen else error), None
         if not rests or not failures.leave(error):
             raise

@@ -10,7 +10,7 @@ slots have their values.
 from __future__ import annotations
 
 import enum
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from types import FunctionType
 from typing import Any
@@ -348,6 +348,10 @@ class Plan:
             for v, o in zip(values, self.overlays, strict=True)
         ]
         names = list(dict.fromkeys(k for d in held if d is not None for k in d))
+        if issubclass(one.kind[0], OrderedDict) and not all(
+            list(d) == [k for k in names if k in d] for d in held if d is not None
+        ):
+            raise Mismatch(path, values, "their keys have different orders")
         nodes: list[Any] = []
         for k in names:
             found = [None if d is None else _conditional([d[k]])[0] if k in d else _ABSENT

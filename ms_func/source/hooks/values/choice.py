@@ -156,7 +156,7 @@ class Choice:
         left = self.left()
         if all(_is_method(x, name) for name in left.values()):
             return self._among({k: getattr(x, name) for k, name in left.items()})
-        return self.each(lambda name: _tried(getattr, x, name, *default))
+        return self.each(lambda name: _tried(above.call, getattr, x, name, *default))
 
     def __getitem__(self, key: Any) -> Any:
         return self.each(lambda a: _tried(above.getitem, a, key))
@@ -282,7 +282,7 @@ def is_function(x: Any) -> bool:
 
 
 def _is_constant(x: Any) -> bool:
-    return is_function(x) or isinstance(x, (str, bytes, enum.Enum, type(None)))
+    return is_function(x) or type(x) in (str, bytes, type(None)) or isinstance(x, enum.Enum)
 
 
 def _flatten(c: Choice) -> tuple[Any, Any]:

@@ -8,18 +8,23 @@ recording itself, which have classes of their own, and errors of array operation
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
+from ms_func import tree
 from ms_func.errors import LocatedError, StagingError, UnsupportedError
+from ms_func.execution.array import Array
 from ms_func.ir.host import identity_of
 from ms_func.ir.loc import Loc, is_internal, user_loc
 from ms_func.ir.primitive import current
 from ms_func.primitives.effects import check_raising
 from ms_func.source.hooks import above
+from ms_func.source.hooks.heap.anatomy import exception_of, own_names
+from ms_func.source.hooks.heap.undefined import Unsure
 from ms_func.source.hooks.values.choice import Choice, Unreachable
 from ms_func.source.hooks.values.truths import asked, at_hand, truth
 from ms_func.tracing.tracer import Tracer
@@ -122,14 +127,30 @@ class Chosen(Exception):
 
 
 @above.enter
-def raise_(exception: Any) -> Any:
-    """The exception that a `raise` statement of converted code raises, marked as such."""
+def raise_(exception: Any, *causes: Any) -> Any:
+    """The exception that a `raise` statement of converted code raises, marked as such.
+
+    Args:
+        exception: it, or its class.
+        *causes: what stands after `from`, if there is anything.
+    """
     made = exception() if isinstance(exception, type) else exception
+    if causes and isinstance(made, BaseException):
+        made = _from(made, *causes)
     if type(made) is Choice:
         made = Chosen(made)
     if isinstance(made, Exception):
         _raised.marked = made
     return made
+
+
+def _from(error: Any, cause: Any) -> Any:
+    """An exception with a cause; one of several where data chose the cause."""
+    if type(cause) is not Choice:
+        error.__cause__ = cause() if isinstance(cause, type) else cause
+        return error
+    made = [exception_of(type(error), error.args, _fields(error)) for _ in cause.alternatives]
+    return Choice(cause.index, tuple(map(_from, made, cause.alternatives)))
 
 
 def unreachable(errors: Sequence[Exception]) -> Exception:
@@ -146,7 +167,11 @@ def unreachable(errors: Sequence[Exception]) -> Exception:
 
 def _same(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
     """Whether two exceptions say the same, as far as that is known while recording."""
-    return len(a) == len(b) and all(x is y or (type(x) is str and x == y) for x, y in zip(a, b))  # noqa: B905
+    return len(a) == len(b) and all(map(_is_same, a, b))
+
+
+def _is_same(x: Any, y: Any) -> bool:
+    return x is y or (type(x) is type(y) is str and x == y)
 
 
 def leave(error: Exception) -> bool:
@@ -187,6 +212,11 @@ def again(error: Exception) -> Exception:
     """An exception that left a region, to be raised around it."""
     _raised.marked = error
     return error
+
+
+def let_go() -> None:
+    """Know nothing any more of the exception that was raised last, which is caught."""
+    _raised.marked = None
 
 
 def is_raised(error: Exception) -> bool:
@@ -259,14 +289,45 @@ def _placed(error: Exception) -> Iterator[None]:
         trace.loc = outer
 
 
-def fail(error: Exception) -> None:
-    """Record that the program raises `error` when it gets here."""
+def fail(error: Exception, holds: Any = False) -> None:
+    """Record that the program raises `error` when it gets here and a condition does not hold."""
     if type(error) is Chosen:
         error.choice.each(fail)
         return
-    kind = type(error)
-    args = tuple([_in_words(a) for a in error.args])
-    check_raising(False, _maker(error), args, key=("raise", identity_of(kind), len(args)))
+    chain = list(_causes(error))
+    held = above.leaving([(tuple(map(_in_words, e.args)), _fields(e)) for e in chain])
+    kinds = [type(e) for e in chain]
+    key = ("raise", *map(identity_of, kinds))
+    check_raising(holds, functools.partial(_made, kinds), held, key=key)
+
+
+def _causes(error: BaseException | None) -> Iterator[Exception]:
+    """An exception, what it was raised from, and so on."""
+    while isinstance(error, Exception):
+        yield error
+        error = error.__cause__
+
+
+def _fields(error: Exception) -> dict[str, Any]:
+    """The attributes of an exception, those that are there for certain."""
+    held = {n: getattr(error, n, None) for n in own_names(error)}
+    return {n: v for n, v in held.items() if type(v) is not Unsure}
+
+
+def _made(kinds: Sequence[type[Exception]], held: Sequence[Any]) -> Any:
+    """An exception with its causes, with what they held where the program raised it."""
+    made = None
+    held = tree.map(lambda x: as_number(x) if getattr(x, "weak_type", False) else x, list(held))
+    for kind, (args, fields) in zip(reversed(kinds), reversed(held), strict=True):
+        made = exception_of(kind, args, fields, made)
+    return made
+
+
+def as_number(x: Any) -> Any:
+    """What an array of no dimensions is in Python."""
+    if type(x) is not Array or x.shape:
+        return x
+    return float(str(x)) if x.dtype.kind == "f" else x.item()
 
 
 def _in_words(x: Any) -> Any:
@@ -274,26 +335,17 @@ def _in_words(x: Any) -> Any:
     return x.replace("'Tracer'", "'Array'") if type(x) is str else x
 
 
-def _maker(error: Exception) -> Callable[[Any], BaseException]:
-    kind = type(error)
-
-    def make(args: Any) -> BaseException:
-        try:
-            return kind(*args)
-        except TypeError:  # a class with an `__init__` of its own
-            return error
-
-    return make
-
-
 @above.enter
 def assert_raising(holds: Any, error: Exception) -> None:
-    """Raise `error` at run time where a traced condition does not hold."""
+    """Raise `error` where a condition does not hold, at run time if it is traced."""
+    if type(holds) is bool:
+        if not holds:
+            raise raise_(error)
+        return
     if may_catch() and is_caught(error):
         above.unless(holds, lambda: error)
         return
-    kind, text = type(error), str(error)
-    check_raising(holds, lambda: kind(text), key=(kind.__name__, text))
+    fail(error, holds)
 
 
 def assert_(test: Any, message: Callable[[], Any] | None = None) -> None:
