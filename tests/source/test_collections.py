@@ -305,7 +305,7 @@ def test_itertools_go_over_what_data_put_in(kind):
     [
         lambda w: list(itertools.product(w, w)), lambda w: list(itertools.combinations(w, 2)),
         lambda w: list(zip(itertools.cycle(w), range(3), strict=False)),
-        lambda w: "".join(w),
+        lambda w: "".join(map(str, w)),
     ],
 )  # fmt: skip
 def test_what_has_to_know_the_elements_refuses(use):

@@ -354,6 +354,15 @@ def calls_builtins(x, n):
     return y + functools.reduce(lambda a, b: a * b, [x, 2.0, x])
 
 
+def unpacks(x, n):
+    w = [x, 2.0]
+    while len(w) < 2 + n:
+        w.append(w[-1] * x)
+    first, *rest = w
+    d = {"a": first} | ({"b": 3.0} if x > 1 else {})
+    return first + sum([*w, *rest]) + sum(dict(**d).values()) + max(*w, 0.0)
+
+
 def tells(x, n):
     text = f"{n:>4}" + str(x) + repr(n) + format(x)
     if x > 100:
@@ -374,8 +383,8 @@ def says_little(x, n):
 
 ACCEPTED = [decides, repeats, goes_through, leaves, joins, matches, comprehends, iterates, sifts,
             grows, keeps_keys, wraps, has_traced_keys, indexes, takes_parts, fills_arrays,
-            deletes, compares, chooses, links, stores, passes_functions, uses_classes, protects,
-            checks, calls_builtins, tells, says_little]  # fmt: skip
+            deletes, unpacks, compares, chooses, links, stores, passes_functions, uses_classes,
+            protects, checks, calls_builtins, tells, says_little]  # fmt: skip
 
 
 def test_every_accepted_row_has_a_function():

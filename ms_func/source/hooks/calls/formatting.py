@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ms_func.source.hooks.containers import uneven
 from ms_func.source.hooks.containers.text import Part, is_late, text_of
 from ms_func.source.hooks.flow.iterators import begun
+from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.growing import Growing
 from ms_func.source.hooks.values.perhaps import Perhaps
+from ms_func.tracing.tracer import Tracer
 
 _MOST = 8
 """Texts of which data decide whether they are there, out of which one is made."""
@@ -20,18 +23,31 @@ def joined(sep: str, items: Any) -> str:
     """`sep.join(items)`.
 
     Raises:
+        TypeError: one of them is no text.
         StagingError: MS170, data decide of too many texts whether they are there.
     """
     items = begun(items)
     if not uneven.is_folded(items):
-        parts = [(x, "", "") for x in items]
+        parts = [(x, "", "") for x in _texts(items)]
         if not any(is_late(x) for x, _, _ in parts):
             return sep.join([x for x, _, _ in parts])
         return text_of(*[p for one in parts for p in (sep, one)][1:])
     given = uneven.pairs(uneven.listed(items))
-    if sum(c is not True for c, _ in given) > _MOST:
+    values = [v for _, v in given]
+    if Growing in map(type, values) or sum(c is not True for c, _ in given) > _MOST:
         raise Perhaps.complaint()
+    _texts(values)
     return uneven.folded(uneven.laid(given), lambda out, v: out + sep + v, lambda: "")
+
+
+def _texts(items: Iterable[Any]) -> list[Any]:
+    found = list(items)
+    for i, x in enumerate(found):
+        for one in x.alternatives if type(x) is Choice else (x,):
+            if not isinstance(one, str):
+                kind = "Array" if type(one) is Tracer else type(one).__name__
+                raise TypeError(f"sequence item {i}: expected str instance, {kind} found")
+    return found
 
 
 def formatted(template: str, args: Any, kwargs: dict[str, Any]) -> str:
