@@ -152,13 +152,13 @@ def _native(r: Blocks, s: Any, out: list[ast.stmt]) -> tuple[bool, Set]:
     frame, before = r.frame, r.bound
     loop = r.new_loop("native")
     start: list[ast.stmt] = []
+    targets: Any = EMPTY
     if isinstance(s, ast.While):
         s.test = r.decided(s.test, "yield")
     else:
-        s.iter = r.expr(s.iter)
+        s.iter, targets = r.expr(s.iter), target_names(s.target)
         s.target = r.plain_target(s.target, start)
     if before is not None:
-        targets = target_names(s.target) if isinstance(s, ast.For) else EMPTY
         r.bound = (before - r.deleted(s.body)) | targets
     outer, frame.loop = frame.loop, loop
     body, _ = r.block(s.body, tail=False)

@@ -117,8 +117,9 @@ class Stores(Expressions):
         else:
             after: list[ast.stmt] = []
             value = taken_apart(value, target)
-            target.elts = [self.plain_target(x, after) for x in target.elts]
-            out.append(placed(ast.Assign([target], value), target))
+            parts = [self.plain_target(x, after) for x in target.elts]
+            apart = placed(ast.Tuple(parts, ast.Store()), target)
+            out.append(placed(ast.Assign([apart], value), target))
             out += after
 
     def plain_target(self, target: Any, after: list[ast.stmt]) -> Any:
@@ -131,8 +132,8 @@ class Stores(Expressions):
                 self.bind(target.id)
                 return target
         elif isinstance(target, ast.Starred):
-            target.value = self.plain_target(target.value, after)
-            return target
+            value = self.plain_target(target.value, after)
+            return placed(ast.Starred(value, ast.Store()), target)
         short = self.temporary()
         self.assign_to(target, load(short, target), after)
         return store(short, target)

@@ -2128,3 +2128,29 @@ def lists_that_grow_where_it_is_raised(x, n):
     with Scope(log) if n > 2 else contextlib.nullcontext():
         log.append(7.0)
     return sum(v * (k + 1) for k, v in enumerate(log))
+
+
+class Pairs:
+    def __enter__(self):
+        return 1.0, (2.0, 3.0)
+
+    def __exit__(self, *error):
+        return None
+
+
+@case
+def names_in_nested_targets_that_are_bound_again(x, n):
+    def items():
+        for (a, b), c in [((x, 1.0), 2.0), ((3.0, x), x)]:
+            a = a * c
+            yield a + b
+
+    total = sum(items())
+    for (a, [b, *c]), d in [((1.0, [x, 3.0]), x), ((2.0, [x]), 2 * x)]:
+        d, b = b + d * a, d
+        c = [y * d for y in c]
+        total += d * b + (sum(c) if x > n else 0.0)
+    with Pairs() as (a, (b, c)):
+        b = b * x if x > 1 else b
+        total += a * b + c
+    return total
