@@ -417,7 +417,7 @@ class Blocks(Stores):
         Names of `given` are bound by what the caller puts before `stmts`.
         """
         binds = self.flow.binds(stmts)
-        extra = [n for n in self.plain(binds & needed) if n not in params]
+        extra = [n for n in self.plain((binds & needed) - given) if n not in params]
         self.must_exist(extra)
         name = self.fresh(what)
         if self.bound is not None:  # what it binds is its own, and not bound at its start
