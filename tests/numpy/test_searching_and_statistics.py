@@ -379,7 +379,7 @@ def test_sets_of_a_static_size(name, place):
     want = getattr(np, name)(x, y)
     np.testing.assert_array_equal(getattr(mnp, name)(x, y), want)
     padded = np.append(want, [9] * 9)
-    for size in (1, 8):
+    for size in (1, 3, 8):
         f = functools.partial(getattr(mnp, name), size=size, fill_value=9)
         np.testing.assert_array_equal(f(x, y), padded[:size])
         np.testing.assert_array_equal(ms.jit(f)(x, y), padded[:size])

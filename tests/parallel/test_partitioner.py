@@ -143,7 +143,7 @@ BEYOND = {
 }  # fmt: skip
 """Uses beside those of the tables."""
 LONG = ("conv_general_dilated", "cumlogsumexp", "select_and_scatter_add")
-"""Compiled in several seconds; the tests of networks and batches have such programs, too."""
+"""Compiled in several seconds each; `test_every_split_computes_the_whole` splits them, too."""
 
 
 @pytest.mark.parametrize(
