@@ -21,7 +21,7 @@ from ms_func.ir.function import Function
 from ms_func.ir.layout import Format, read_layout
 from ms_func.ir.types import ArrayType, ShapeDtypeStruct, typeof
 from ms_func.lowering.hlo import hlo_computation
-from ms_func.tracing.arguments import classes
+from ms_func.tracing.arguments import classes, completed
 from ms_func.tracing.tracer import Tracer
 from ms_func.tree_mismatch import mismatches
 
@@ -314,7 +314,8 @@ class Compiled(_Stage):
         """Arrays among the arguments.
 
         Raises:
-            TypeError: they are of other structure or types than the program was made for.
+            TypeError: they are of other structure or types than the program was made for, or
+                static ones have other values.
             ValueError: by JAX's rules, one lies elsewhere.
         """
         jitted, what = self._traced._jitted, self._traced._arguments
@@ -330,8 +331,13 @@ class Compiled(_Stage):
         types = iter(self._argument_types)
         pairs = [(x, next(types)) if _is_array(was) else (x, was)
                  for x, was in zip(given, made, strict=True)]  # fmt: skip
-        alike = statics == fixed and classes(statics) == classes(fixed)
-        if not (alike and all(_same(x, t) for x, t in pairs)):
+        if statics != fixed or classes(statics) != classes(fixed):
+            raise ArgumentTypeError(
+                "Static arguments differ from those for which this computation was compiled: they "
+                f"were {fixed} and are {statics}\n"
+                "fix: leave them out of the call, or compile the function for the new ones"
+            )
+        if not all(_same(x, t) for x, t in pairs):
             names = argument_names(jitted.fun, args, kwargs, jitted.options)[0]
             raise ArgumentTypeError(
                 "Argument types differ from the types for which this computation was compiled. The "
@@ -373,8 +379,7 @@ class Compiled(_Stage):
         options, (given, named) = self._traced._jitted.options, self._traced._arguments
         missing = [i for i in options.static_argnums if i < len(given)]
         if missing and len(args) == len(given) - len(missing):
-            rest = iter(args)
-            args = tuple(a if i in missing else next(rest) for i, a in enumerate(given))
+            args = tuple(completed(given, missing, args))
         static = {k: v for k, v in named.items() if k in options.static_argnames}
         return args, {**static, **kwargs}
 

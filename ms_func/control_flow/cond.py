@@ -15,7 +15,7 @@ import numpy as np
 
 from ms_func import config, tree
 from ms_func.control_flow import bodies
-from ms_func.control_flow.bodies import Mask, chosen, is_live, merged
+from ms_func.control_flow.bodies import Mask, chosen, merged
 from ms_func.control_flow.branch_halves import Branches, split_branches
 from ms_func.control_flow.identities import stop_gradient
 from ms_func.control_flow.lanes import one_by_one, with_mask
@@ -30,7 +30,6 @@ from ms_func.ir.primitive import (
     UNFOLDED,
     Cost,
     Primitive,
-    Zero,
     current,
     fitting,
     register,
@@ -55,7 +54,7 @@ from ms_func.transforms.jet import in_rows, jet, wanted_series
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.passes import prune
 from ms_func.transforms.transpose import transpose
-from ms_func.transforms.zeros import zeros
+from ms_func.transforms.zeros import is_live, nonzeros, with_zeros, zeros
 
 # --- types, meaning, lowering ---------------------------------------------------------------
 
@@ -114,14 +113,9 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, branches: Branches)
     found = [jvp(fn, active)[1] for fn in branches]
     wanted = tuple(any(column) for column in zip(*found, strict=True))
     made = tuple(bodies.dual(fn, active, wanted) for fn in branches)
-    dots = [t for t in tangents[1:] if type(t) is not Zero]
-    outs = cond_p.bind(*primals, *dots, branches=made)
+    outs = cond_p.bind(*primals, *nonzeros(tangents[1:]), branches=made)
     n = len(wanted)
-    rest = iter(outs[n:])
-    types = branches[0].out_types
-    return outs[:n], [
-        next(rest) if w else Zero(t.tangent) for w, t in zip(wanted, types, strict=True)
-    ]
+    return outs[:n], with_zeros(wanted, outs[n:], branches[0].out_types)
 
 
 def _jet(primals: Sequence[Any], series: Any, order: int, *, branches: Branches) -> Any:

@@ -1,4 +1,8 @@
-"""The primitives and control flow under the names of the field; no code of its own."""
+"""The primitives and control flow under the names of the field.
+
+The files of this folder hold what functions of these names do beyond one primitive: results laid
+out over devices, products by prescribed arithmetics, decompositions with all their options.
+"""
 
 from ms_func.control_flow.associative_scan import associative_scan as associative_scan
 from ms_func.control_flow.cond import cond as cond

@@ -15,7 +15,7 @@ from ms_func.ir.sizes import size_at
 Pair = namedtuple("Pair", ["left", "right"])
 
 
-def _exported(jax, vjp_order=1):
+def _exported(jax):
     from jax import export
 
     c = jax.numpy.arange(3.0)
@@ -25,7 +25,7 @@ def _exported(jax, vjp_order=1):
 
     types = {"u": jax.ShapeDtypeStruct((3,), "float32")}
     made = export.export(jax.jit(f))(types, n=jax.ShapeDtypeStruct((), "int32"))
-    return export.deserialize(made.serialize(vjp_order=vjp_order)), f
+    return export.deserialize(made.serialize(vjp_order=1)), f
 
 
 def test_a_function_comes_back():
@@ -42,9 +42,7 @@ def test_a_function_comes_back():
         assert np.array_equal(rows, [3.0] * 4)
         assert again.mlir_module_serialized.startswith(b"ML\xefR")
         assert "stablehlo.sine" in again.mlir_module()
-        assert [t.shape for t in again.in_avals] == [(), (3,)] or [
-            t.shape for t in again.in_avals
-        ] == [(3,), ()]
+        assert [t.shape for t in again.in_avals] == [(3,), ()]
 
 
 def test_derivatives_that_were_written():

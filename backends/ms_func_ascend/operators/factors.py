@@ -13,8 +13,7 @@ from typing import Any
 
 from ms_func import lax, vmap
 from ms_func import numpy as np
-from ms_func.extend import build
-from ms_func.ir.types import ArrayType
+from ms_func.extend import ArrayType, build
 from ms_func.lowering.lower import lower_function
 from ms_func_ascend.reader import Program, read
 

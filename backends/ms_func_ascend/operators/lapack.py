@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.ir.types import ArrayType
+from ms_func.extend import ArrayType
 from ms_func_ascend.emitter import BOOL, I32, Emitter, Unsupported
 from ms_func_ascend.graph import Tensor
 from ms_func_ascend.operators import factors
