@@ -265,17 +265,21 @@ def test_numbers_beside_doubles_under_other_transforms(call):
 
 
 def test_programs_are_lowered_for_the_platforms_that_are_named():
-    def kernels(*platforms):
-        lowered = ms.jit(ms.numpy.linalg.cholesky).trace(np.eye(3)).lower(
-            lowering_platforms=platforms or None
-        )  # fmt: skip
-        return set(re.findall(r"custom_call @(\w+)", lowered.as_text()))
+    def kernels(f, *platforms):
+        traced = ms.jit(f).trace(np.eye(3))
+        text = traced.lower(lowering_platforms=platforms or None).as_text()
+        return set(re.findall(r"custom_call @(\w+)", text))
 
-    assert kernels() == kernels("cpu") == {"lapack_spotrf_ffi"}
-    assert kernels("cuda") == {"cusolver_potrf_ffi"}
+    root, values = np.linalg.cholesky, lambda x: np.linalg.svd(x, compute_uv=False)
+    assert kernels(root) == kernels(root, "cpu") == {"lapack_spotrf_ffi"}
+    assert kernels(root, "cuda") == {"cusolver_potrf_ffi"}
+    assert kernels(root, "tpu") == kernels(root, "cpu", "cuda") == set()  # what XLA has itself
     for platforms in (("tpu",), ("cpu", "cuda")):
         with pytest.raises(NotImplementedError, match=f"does not run on {'/'.join(platforms)}"):
-            kernels(*platforms)
+            kernels(values, *platforms)
+
+
+def test_what_is_lowered_for_other_platforms_is_not_compiled():
     traced = ms.jit(lambda x: x * 2).trace(1.0)
     for platforms in (("cuda", "cpu"), ("cpu", "cpu")):
         assert traced.lower(lowering_platforms=platforms).compile()(3.0) == 6
