@@ -87,8 +87,14 @@ def _clamped(index: int, branches: Branches) -> int:
 
 
 def _lower(b: Any, eqn: Any, index: Any, *values: Any) -> list[Any]:
-    """`if` on a boolean, whose first region is the true branch, else `case`."""
+    """`if` on a boolean, whose first region is the true branch, else `case`.
+
+    Where the index is known by now, only its branch.
+    """
     branches, kind = eqn.params["branches"], eqn.inputs[0].type
+    known = b.known(index)
+    if known is not None:
+        return b.inline(branches[_clamped(known, branches)], values)
     boolean = kind.dtype == np.bool_
     if not boolean:  # `case` takes the last branch for any index outside, negative ones too
         index = b.op("stablehlo.maximum", [kind], [index, b.constant(0, kind)])
@@ -389,7 +395,7 @@ def _cond(
     index = _predicate(pred)
     names = ("false_fun", "true_fun")
     funs = user_function(false_fun), user_function(true_fun)
-    return _choose_branch("cond", index, funs, names, operands)
+    return choose_branch("cond", index, funs, names, operands)
 
 
 def _predicate(pred: Any) -> Any:
@@ -455,7 +461,7 @@ def switch(
     if len(branches) == 1:
         return branches[0](*operands)
     names = tuple(f"branch {i}" for i in range(len(branches)))
-    return _choose_branch("switch", checked, branches, names, operands)
+    return choose_branch("switch", checked, branches, names, operands)
 
 
 def _branch_index(index: Any, count: int) -> Any:
@@ -475,7 +481,7 @@ def _branch_index(index: Any, count: int) -> Any:
     return convert_element_type(clamp(0, index, count - 1), np.int32)
 
 
-def _choose_branch(
+def choose_branch(
     what: str, index: Any, funs: Sequence[Any], names: Sequence[str], operands: Any
 ) -> Any:
     """Record all branches, give their results common types, and apply the one chosen."""
@@ -494,7 +500,7 @@ def _choose_branch(
             recorded[id(f)] = bodies.stage_on_tree(f, in_tree, types, refs="keep", decided=decided,
                                                   what=what)  # fmt: skip
     staged = [recorded[id(f)] for f in funs]
-    order = range(len(funs)) if what == "switch" else (1, 0)  # true_fun is spoken of first
+    order = (1, 0) if what == "cond" else range(len(funs))  # true_fun is spoken of first
     sides = [Side(names[i], funs[i], staged[i]) for i in order]
     joined = _joined_types(what, sides)
     fns, captured = bodies.share_captured(staged)

@@ -127,6 +127,13 @@ class Builder:
             out.append(value)  # the constant of a literal has the full shape already
         return out
 
+    def known(self, value: Value) -> int | None:
+        """A scalar of integers or a boolean that is a constant of the program; else None."""
+        made = getattr(value.owner, "name", None)
+        if made != "stablehlo.constant":
+            return None
+        return int(ir.DenseIntElementsAttr(value.owner.attributes["value"])[0])
+
     def region(
         self,
         operation: ir.Operation,
