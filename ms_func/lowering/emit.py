@@ -76,8 +76,7 @@ class Builder:
 
     def constant(self, value: Any, type: ArrayType) -> Value:
         """Scalar `value` repeated over the shape of `type`; one operation per block."""
-        with np.errstate(over="ignore"):  # -1e9 in float16 is minus infinity
-            bits = np.asarray(value, type.dtype).tobytes()
+        bits = Literal(value, type).array.tobytes()
         key = (bits, type.dtype, type.shape)
         found = self._constants.get(key)
         if found is None:
