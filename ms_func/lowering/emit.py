@@ -128,10 +128,10 @@ class Builder:
 
     def known(self, value: Value) -> int | None:
         """A scalar of integers or a boolean that is a constant of the program; else None."""
-        made = getattr(value.owner, "name", None)
-        if made != "stablehlo.constant":
+        made = value.owner  # a block, if it is one of its arguments
+        if isinstance(made, ir.Block) or made.name != "stablehlo.constant":
             return None
-        return int(ir.DenseIntElementsAttr(value.owner.attributes["value"])[0])
+        return int(ir.DenseIntElementsAttr(made.attributes["value"])[0])
 
     def region(
         self,
