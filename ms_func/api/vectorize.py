@@ -81,7 +81,7 @@ def vmap(
     hash(axis_name)  # raises TypeError on what cannot be a name
 
     @user_traceback
-    @wraps(fun)
+    @wraps(fun, "Vectorized version of {fun}, over an axis of its arguments.\n\n{doc}")
     def mapped(*args: Any, **kwargs: Any) -> Any:
         if isinstance(in_axes, tuple) and len(in_axes) != len(args):
             raise ArgumentValueError(

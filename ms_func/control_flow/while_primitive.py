@@ -164,7 +164,9 @@ def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     checks = None
     if pred_dim is not None:
         checks = None if loop.cond.effects or not loop.body.effects else with_mask(loop.body)
-        if loop.has_effects and checks is None:
+        apart = loop.has_effects and checks is None
+        bodies.same_in_all_lanes((loop.cond, loop.body), "while_loop", "test", apart)
+        if apart:
             return one_by_one(size, while_p, args, dims, **params)
         carry = (0,) * len(carry)
     start = [
@@ -176,7 +178,6 @@ def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     if pred_dim is None:
         made = loop._replace(cond=test, body=body)
         return while_p.bind(*test_consts, *body_consts, *start, **made._asdict()), list(carry)
-    bodies.same_in_all_lanes((loop.cond, loop.body), "while_loop", "test")
     test = bodies.batch_to(loop.cond, size, (*test_dims, *carry), (0,))[0]
     (active,) = current.interpreter.apply(test, [*test_consts, *start])
     made = freezing(test, body, loop, checks is not None)

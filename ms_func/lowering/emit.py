@@ -126,6 +126,13 @@ class Builder:
             out.append(value)  # the constant of a literal has the full shape already
         return out
 
+    def known(self, value: Value) -> int | None:
+        """A scalar of integers or a boolean that is a constant of the program; else None."""
+        made = value.owner  # a block, if it is one of its arguments
+        if isinstance(made, ir.Block) or made.name != "stablehlo.constant":
+            return None
+        return int(ir.DenseIntElementsAttr(made.attributes["value"])[0])
+
     def region(
         self,
         operation: ir.Operation,

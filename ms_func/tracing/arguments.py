@@ -26,16 +26,21 @@ def function_name(fun: Any) -> str:
     return name if isinstance(name, str) else type(fun).__name__
 
 
-def wraps(fun: Any) -> Callable[[Any], Any]:
+def wraps(fun: Any, doc: str | None = None) -> Callable[[Any], Any]:
     """Decorator that gives a function name, text and module of `fun`, as far as `fun` has them.
 
-    Attributes of a callable object are not copied, nor a name that is no text.
+    Attributes of a callable object are not copied, nor a name that is no text; the name of its
+    class stands in. `doc` is a text of its own, in which `{fun}` and `{doc}` are name and
+    text of `fun`.
     """
 
     def named(call: Any) -> Any:
+        call.__name__ = call.__qualname__ = function_name(fun)
         for attribute in WRAPPER_ASSIGNMENTS:
             with suppress(AttributeError, TypeError):
                 setattr(call, attribute, getattr(fun, attribute))
+        if doc is not None:
+            call.__doc__ = doc.format(fun=call.__name__, doc=fun.__doc__ or "").rstrip()
         call.__wrapped__ = fun
         return call
 

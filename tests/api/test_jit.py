@@ -280,6 +280,11 @@ def test_name_and_docstring_are_kept():
     assert documented.__name__ == "documented"
     assert documented.__doc__ == "What it does."
     assert documented.__wrapped__(3) == 3
+    for change in (ms.grad, ms.value_and_grad, ms.jacfwd, ms.jacrev, ms.vmap):
+        made = change(partial(documented, 1))
+        assert made.__name__ == made.__qualname__ == "documented"
+        assert " of documented" in made.__doc__
+    assert "What it does." in ms.vmap(documented).__doc__
 
 
 def test_ahead_of_time():
