@@ -18,7 +18,7 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.axes import BATCH_AXIS, Axes, eqn_names, names_of
 from ms_func.ir.function import Function, Literal, Var
 from ms_func.ir.loc import user_loc
-from ms_func.ir.primitive import Cost, Primitive, Zero, current
+from ms_func.ir.primitive import Cost, Primitive, current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import move_batch
 from ms_func.primitives.cast import convert_element_type
@@ -200,11 +200,6 @@ def merged(mask: Sequence[bool], on_true: Sequence[Any], on_false: Sequence[Any]
     """Inverse of choosing by a mask and by its complement."""
     yes, no = iter(on_true), iter(on_false)
     return [next(yes) if m else next(no) for m in mask]
-
-
-def is_live(tangents: Sequence[Any]) -> Mask:
-    """Which tangents or cotangents are not symbolic zeros."""
-    return tuple(type(t) is not Zero for t in tangents)
 
 
 # --- transforms with fixed result lists -----------------------------------------------------------

@@ -15,7 +15,7 @@ import numpy as np
 
 from ms_func import config, tree
 from ms_func.control_flow import bodies
-from ms_func.control_flow.bodies import Mask, chosen, is_live, merged
+from ms_func.control_flow.bodies import Mask, chosen, merged
 from ms_func.control_flow.branch_halves import Branches, split_branches
 from ms_func.control_flow.identities import stop_gradient
 from ms_func.control_flow.lanes import one_by_one, with_mask
@@ -31,7 +31,6 @@ from ms_func.ir.primitive import (
     UNFOLDED,
     Cost,
     Primitive,
-    Zero,
     current,
     fitting,
     register,
@@ -56,7 +55,7 @@ from ms_func.transforms.jet import in_rows, jet, wanted_series
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.passes import prune
 from ms_func.transforms.transpose import transpose
-from ms_func.transforms.zeros import zeros
+from ms_func.transforms.zeros import is_live, nonzeros, with_zeros, zeros
 
 # --- types, meaning, lowering ---------------------------------------------------------------
 
@@ -88,8 +87,14 @@ def _clamped(index: int, branches: Branches) -> int:
 
 
 def _lower(b: Any, eqn: Any, index: Any, *values: Any) -> list[Any]:
-    """`if` on a boolean, whose first region is the true branch, else `case`."""
+    """`if` on a boolean, whose first region is the true branch, else `case`.
+
+    Where the index is known by now, only its branch.
+    """
     branches, kind = eqn.params["branches"], eqn.inputs[0].type
+    known = b.known(index)
+    if known is not None:
+        return b.inline(branches[_clamped(known, branches)], values)
     boolean = kind.dtype == np.bool_
     if not boolean:  # `case` takes the last branch for any index outside, negative ones too
         index = b.op("stablehlo.maximum", [kind], [index, b.constant(0, kind)])
@@ -115,14 +120,9 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, branches: Branches)
     found = [jvp(fn, active)[1] for fn in branches]
     wanted = tuple(any(column) for column in zip(*found, strict=True))
     made = tuple(bodies.dual(fn, active, wanted) for fn in branches)
-    dots = [t for t in tangents[1:] if type(t) is not Zero]
-    outs = cond_p.bind(*primals, *dots, branches=made)
+    outs = cond_p.bind(*primals, *nonzeros(tangents[1:]), branches=made)
     n = len(wanted)
-    rest = iter(outs[n:])
-    types = branches[0].out_types
-    return outs[:n], [
-        next(rest) if w else Zero(t.tangent) for w, t in zip(wanted, types, strict=True)
-    ]
+    return outs[:n], with_zeros(wanted, outs[n:], branches[0].out_types)
 
 
 def _jet(primals: Sequence[Any], series: Any, order: int, *, branches: Branches) -> Any:
@@ -390,7 +390,7 @@ def _cond(
     index = _predicate(pred)
     names = ("false_fun", "true_fun")
     funs = user_function(false_fun), user_function(true_fun)
-    return _choose_branch("cond", index, funs, names, operands)
+    return choose_branch("cond", index, funs, names, operands)
 
 
 def _predicate(pred: Any) -> Any:
@@ -456,7 +456,7 @@ def switch(
     if len(branches) == 1:
         return branches[0](*operands)
     names = tuple(f"branch {i}" for i in range(len(branches)))
-    return _choose_branch("switch", checked, branches, names, operands)
+    return choose_branch("switch", checked, branches, names, operands)
 
 
 def _branch_index(index: Any, count: int) -> Any:
@@ -476,7 +476,7 @@ def _branch_index(index: Any, count: int) -> Any:
     return convert_element_type(clamp(0, index, count - 1), np.int32)
 
 
-def _choose_branch(
+def choose_branch(
     what: str, index: Any, funs: Sequence[Any], names: Sequence[str], operands: Any
 ) -> Any:
     """Record all branches, give their results common types, and apply the one chosen."""
@@ -495,7 +495,7 @@ def _choose_branch(
             recorded[id(f)] = bodies.stage_on_tree(f, in_tree, types, refs="keep", decided=decided,
                                                   what=what)  # fmt: skip
     staged = [recorded[id(f)] for f in funs]
-    order = range(len(funs)) if what == "switch" else (1, 0)  # true_fun is spoken of first
+    order = (1, 0) if what == "cond" else range(len(funs))  # true_fun is spoken of first
     sides = [Side(names[i], funs[i], staged[i]) for i in order]
     joined = _joined_types(what, sides)
     fns, captured = bodies.share_captured(staged)

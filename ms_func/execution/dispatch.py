@@ -158,7 +158,7 @@ class Eager:
 
 
 def apply_placed(
-    fn: Function, args: Sequence[Any], layouts: tuple[Any, ...], donate: tuple[int, ...] = ()
+    fn: Function, args: Sequence[Any], layouts: tuple[Any, ...], donate: tuple[int, ...]
 ) -> list[Any]:
     """Run a whole function with its operands laid out over devices as given, moved if need be.
 

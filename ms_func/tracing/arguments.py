@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import operator
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import WRAPPER_ASSIGNMENTS
 from typing import Any
@@ -162,6 +162,17 @@ def split_arguments(
         return full
 
     return leaves, in_tree, rebuild
+
+
+def others(args: Sequence[Any], fixed: Collection[int]) -> tuple[Any, ...]:
+    """Arguments at positions that are not among the fixed ones."""
+    return tuple([a for i, a in enumerate(args) if i not in fixed])
+
+
+def completed(args: Sequence[Any], fixed: Collection[int], moving: Iterable[Any]) -> list[Any]:
+    """Inverse of `others`: fixed arguments as they are in `args`, and others between them."""
+    rest = iter(moving)
+    return [a if i in fixed else next(rest) for i, a in enumerate(args)]
 
 
 DOUBLE = {float: np.dtype(np.float64), complex: np.dtype(np.complex128)}
