@@ -101,7 +101,7 @@ class TracedWriter(Blocks):
                          "range(a, 0, -1)")  # fmt: skip
         target = self.pick(self.fresh("i"), self.name())
         lines = [f"for {target} in {over}:", *self.indented(depth, True)]
-        return lines + self.perhaps("else:", depth, loop, self.pick(True, False, False))
+        return lines + self.perhaps_else(depth, loop, self.pick(True, False, False))
 
     def while_loop(self, depth: int, loop: bool) -> list[str]:
         i = self.fresh("i")
@@ -115,7 +115,7 @@ class TracedWriter(Blocks):
                 "        break",
             ]
         lines += [f"    {i} += 1", *self.indented(depth, True)]
-        return lines + self.perhaps("else:", depth, loop, self.pick(True, False, False))
+        return lines + self.perhaps_else(depth, loop, self.pick(True, False, False))
 
     def closure(self, depth: int, loop: bool) -> list[str]:
         f, declared = self.fresh("g"), self.pick(None, self.name())
