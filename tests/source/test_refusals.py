@@ -128,6 +128,16 @@ def looks_up_by_a_float(x, n):
     return (x, 1.0)[x]  # here
 
 
+def stores_by_a_float(x, n):
+    w = [1.0, 2.0]
+    w[x] = 3.0  # here
+    return w
+
+
+def cuts_by_a_float(x, n):
+    return [1.0, 2.0][:x]  # here
+
+
 def slices_a_text(x, n):
     return x * len("abc"[n:])  # here
 
@@ -311,6 +321,8 @@ REFUSALS = [
     (turns_a_deque, StagingError, "MS103 .*an element of a deque", "w.rotate(n)"),
     (slices_a_text, StagingError, "MS103 .*an element of a str", '"abc"[n:]'),
     (looks_up_by_a_float, StagingError, "MS103 .*dtype float32, which is no index", "(x, 1.0)[x]"),
+    (stores_by_a_float, StagingError, "MS103 .*dtype float32, which is no index", "w[x]"),
+    (cuts_by_a_float, StagingError, "MS103 .*dtype float32, which is no index", "[1.0, 2.0][:x]"),
     (
         makes_a_shape,
         ConcretizationTypeError,
