@@ -1,4 +1,4 @@
-"""Softmax, sums of exponentials, standardisation: everything relative to dimensions."""
+"""Softmax, sums of exponentials, norms: elements in relation to the others along dimensions."""
 
 from __future__ import annotations
 
