@@ -416,9 +416,11 @@ class Expressions:
         return node
 
     def _comprehension(self, node: Any) -> ast.expr:
+        deferred = type(node) is ast.GeneratorExp and node not in self.names.immediate
         if self._decides(node):
             if type(node) in (ast.ListComp, ast.GeneratorExp):
-                return self._sifted(node, node.generators, type(node) is ast.ListComp)
+                is_list = None if deferred else type(node) is ast.ListComp
+                return self._sifted(node, node.generators, is_list)
             is_set = type(node) is ast.SetComp
             one = node.elt if is_set else placed(ast.Tuple([node.key, node.value], LOAD), node)
             listed = placed(ast.ListComp(one, node.generators), node)
@@ -429,7 +431,6 @@ class Expressions:
         hidden = self._hidden
         for g in node.generators:
             self._hidden = self._hidden | target_names(g.target)
-        deferred = type(node) is ast.GeneratorExp and node not in self.names.immediate
         self._deferred += deferred
         for g in node.generators:
             if g is not first:
@@ -445,8 +446,6 @@ class Expressions:
     def _decides(self, node: Any) -> bool:
         """Whether data may decide on a comprehension, whose parts can become functions."""
         kind = type(node)
-        if kind is ast.GeneratorExp and node not in self.names.immediate:
-            return False
         if any(g.is_async or _names(g.target) is None for g in node.generators):
             return False
         later = [g.iter for g in node.generators[1:]]
@@ -458,12 +457,16 @@ class Expressions:
         now = self.names.immediate
         return not any(isinstance(x, _LATER) and x not in now for x in parts)
 
-    def _sifted(self, node: Any, generators: Sequence[Any], is_list: bool) -> ast.expr:
-        """`for` parts one in another: the elements of an outer one are comprehensions."""
+    def _sifted(self, node: Any, generators: Sequence[Any], is_list: bool | None) -> ast.expr:
+        """`for` parts one in another: the elements of an outer one are comprehensions.
+
+        `is_list` is None for a generator expression that may be used up later.
+        """
         g, *inner = generators
         names: Any = _names(g.target)
         iterable = self.expr(g.iter)
         hidden = self._hidden
+        self._deferred += is_list is None
         self._hidden = hidden | frozenset(names)
         self._piece += bool(inner)
         element = thunk(self._sifted(node, inner, is_list), node) if inner else None
@@ -474,6 +477,7 @@ class Expressions:
             whole = placed(ast.BoolOp(ast.And(), g.ifs), node) if len(g.ifs) > 1 else g.ifs[0]
             test = self.piece(whole)
         self._hidden = hidden
+        self._deferred -= is_list is None
         made = [_of_item(x, g.target, node) for x in (element, test)]
         name = "nested" if inner else "comprehension"
         return hook(name, node, constant(is_list, node), iterable, *made)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager, nullcontext, suppress
 
 import numpy as np
@@ -760,3 +761,50 @@ def a_manager_in_a_while(x):
                 raise ValueError
             x = x - 0.5
     return x
+
+
+def ratio(a, b):
+    return a / b
+
+
+@case((2.0, 0), (2.0, 3), (0.5, -1))
+def a_division_by_zero(x, n):
+    t, k = x, n
+    while k > -3:
+        try:
+            t += ratio(1.0, k) + divmod(7, k)[0]
+        except ArithmeticError as e:
+            t = 100 * len(e.args) - t
+            break
+        finally:
+            k -= 1
+    with suppress(ZeroDivisionError):
+        t += 7 % n
+        n /= n - 3
+        t *= n
+    return t
+
+
+@case((0.5,), (-0.5,), (4.0,))
+def a_number_beyond_a_function(x):
+    try:
+        r = math.sqrt(x)
+        r += math.asin(x / 2)
+    except ValueError:
+        r = -x
+    return r
+
+
+@case((4,), (-1,), (0,))
+def a_recursion_that_goes_on_in_its_handler(n):
+    def f(k):
+        if k < -2:
+            return 0.5
+        try:
+            if k == 0:
+                raise Stop
+            return f(k - 1) * 2 + 1
+        except Stop:
+            return f(k - 1)
+
+    return f(n)

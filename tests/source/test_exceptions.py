@@ -361,8 +361,20 @@ def keys(n, text):
     return {0: 1, 2: 3}[n]
 
 
+def in_any_case(n, text):
+    raise KeyError(text, n * 2)
+
+
+def one_of_several_in_any_case(n, text):
+    for i in range(3):
+        if i > n:
+            raise IndexError(f"{text}: {i} > {n}")
+    raise Coded(n, why=text) if n > 1 else ValueError("small")
+
+
 SAID = [
-    fields, slots, containers, objects, formats, joins, causes, messages_of_one_class, lengths, keys
+    fields, slots, containers, objects, formats, joins, causes, messages_of_one_class, lengths,
+    keys, in_any_case, one_of_several_in_any_case,
 ]  # fmt: skip
 
 
@@ -386,6 +398,15 @@ def test_what_is_raised_says_what_it_says_in_python(f):
         jitted = ms.jit(lambda n, text=text: f(n, text if n < 9 else "none"))
         for n in (0, 1, 4):
             assert all_said(jitted, n) == all_said(f, n, text)
+
+
+def test_what_is_raised_in_any_case_is_raised_by_derivatives_and_lanes():
+    def f(x):
+        raise ValueError(f"{x * 2}")
+
+    for derived in (ms.grad(f), ms.jit(ms.grad(f)), lambda x: ms.vmap(f)(np.full(2, x))):
+        with pytest.raises(ValueError, match=r"^3\.0\b"):
+            derived(1.5)
 
 
 def test_an_exception_that_cannot_be_shown_is_raised_all_the_same():

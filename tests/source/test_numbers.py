@@ -29,6 +29,9 @@ CASES = [
     (lambda a, b: pow(a, b, 7), [(3, -1), (2, -3), (-4, 2), (0, 0), (5, 6)]),
     (lambda a, b: pow(a, 5, b), [(12345, 10**9 + 7), (3, -7)]),
     (lambda a, b: (int(a), round(b), math.floor(a), math.ceil(b)), [(5e9, -7.3e12)]),
+    (lambda a, b: round(a, b), [(2.126, 2), (-1234.567, -2), (1.5, 0), (25, -1), (-7, 3)]),
+    (lambda a, b: (a.is_integer(), b.is_integer(), math.ulp(a)), [(2.0, 0.5), (1e300, INF)]),
+    (lambda a, b: (a.bit_length(), b.bit_length(), a.bit_count()), [(-8, 255), (0, 1)]),
     (lambda a, b: (np.float64(a) / 3, np.int32(b), np.bool_(a), np.uint8([a, b])), [(2.0, 3.7)]),
 ]  # fmt: skip
 

@@ -128,6 +128,16 @@ def looks_up_by_a_float(x, n):
     return (x, 1.0)[x]  # here
 
 
+def stores_by_a_float(x, n):
+    w = [1.0, 2.0]
+    w[x] = 3.0  # here
+    return w
+
+
+def cuts_by_a_float(x, n):
+    return [1.0, 2.0][:x]  # here
+
+
 def slices_a_text(x, n):
     return x * len("abc"[n:])  # here
 
@@ -234,11 +244,6 @@ def key_made_of_text(x, n):
     return {"layer1": x}[f"layer{n}"]  # here
 
 
-def unpacks_a_range(x, n):
-    a, b = range(n)  # here
-    return a + b
-
-
 def slices_an_array(x, n):
     return np.fft.fft(mnp.arange(3.0)[:n]).real[0] * x  # here
 
@@ -311,6 +316,8 @@ REFUSALS = [
     (turns_a_deque, StagingError, "MS103 .*an element of a deque", "w.rotate(n)"),
     (slices_a_text, StagingError, "MS103 .*an element of a str", '"abc"[n:]'),
     (looks_up_by_a_float, StagingError, "MS103 .*dtype float32, which is no index", "(x, 1.0)[x]"),
+    (stores_by_a_float, StagingError, "MS103 .*dtype float32, which is no index", "w[x]"),
+    (cuts_by_a_float, StagingError, "MS103 .*dtype float32, which is no index", "[1.0, 2.0][:x]"),
     (
         makes_a_shape,
         ConcretizationTypeError,
@@ -364,7 +371,6 @@ REFUSALS = [
         "MS170 .*text that shows the value is compared",
         '{"layer1": x}[f"layer{n}"]',
     ),
-    (unpacks_a_range, ConcretizationTypeError, "used as a Python index", "a, b"),
     (
         slices_an_array,
         StagingError,

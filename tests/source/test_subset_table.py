@@ -422,7 +422,7 @@ REFUSED = [
     ["text_is_a_key", "adds_to_nothing"],
     ["stores_to_numpy", "changes_bytes", "changes_c_array"],
     ["catches_around_a_transform", "catches_in_groups"],
-    ["makes_a_shape", "unpacks_a_range"],
+    ["makes_a_shape"],
     ["leaves_through_item"],
     ["numpy_itself"],
     [],  # async: tests/source/test_policy.py

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import functools
+import heapq
 import itertools
 import math
 import numbers
@@ -2154,3 +2155,59 @@ def names_in_nested_targets_that_are_bound_again(x, n):
         b = b * x if x > 1 else b
         total += a * b + c
     return total
+
+
+@case
+def truth_values_that_are_looked_at_themselves(x, n):
+    match n > 1, x > 0:
+        case True, True:
+            s = 1.0
+        case False, bool(b) if b is True:
+            s = 2.0
+        case _, False:
+            s = x
+    flag = x > 1
+    known = {True: 10.0, False: 20.0}[flag is True]
+    return s * known + (flag is (n > 1)) + isinstance(flag, bool) + isinstance(flag, int) * 3
+
+
+class Positives:
+    def __init__(self, values):
+        self.values = values
+
+    def __iter__(self):
+        return (v for v in self.values if v > 0)
+
+
+@case
+def generator_expressions_that_are_used_up_later(x, n):
+    k = 1.0
+    g = (v * k for v in range(n) if v * x > -1)
+    k = x
+    s = 0.0
+    for v in g:
+        if v > 3:
+            break
+        s += v
+    pairs = (a * b for a in (x, 2.0) for b in range(n) if b < a)
+    for v in pairs:
+        s = s / 2 + v
+    for v in Positives([x, n, -x]):
+        s += v
+    a, b, *rest = (y for v in (x, 5.0, n, -x) if (y := v * 2) > -1 or v == n)
+    first, _ = (v for v in range(n + 2) if v >= n)
+    return s + a - b + sum(rest) + first + y
+
+
+@case
+def chains_and_merged_lists(x, n):
+    s = 0.0
+    for v in itertools.chain([x], (v * x for v in range(n)), [5.0, x]):
+        if v > 4:
+            break
+        s += v
+    w = list(itertools.chain([1.0], (v for v in range(n)), Positives([x])))
+    merged = heapq.merge([x, x + 1], [0.0, n, n + 3])
+    s += sum(i * v for i, v in enumerate(merged, n)) + len(w) + w[-1]
+    *_, last = range(n + 2)
+    return s + last

@@ -26,6 +26,8 @@ while_: Callable[..., Any]
 """A `while` loop."""
 getitem: Callable[..., Any]
 """An element, as converted code gets it."""
+listed: Callable[..., Any]
+"""The elements of a new generator, or the first few, as a list; anything else as it is."""
 is_: Callable[..., Any]
 """Whether two things are one object."""
 raise_: Callable[..., Any]

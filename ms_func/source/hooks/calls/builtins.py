@@ -239,7 +239,7 @@ def _enumerate(iterable: Any, start: Any = 0) -> Any:
         found = elements(iterable)
         if found is not None:
             return Once(Zip([Range(start, None), found]))
-        if type(iterable) is GeneratorType:
+        if type(iterable) is GeneratorType or type(start) is Tracer:
             return numbered(iterable, start)
     return enumerate(iterable, start)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -16,11 +17,12 @@ import numpy as np
 import ms_func.numpy as xp
 from ms_func.dtypes import DEFAULTS, is_inexact
 from ms_func.primitives import elementwise, special
+from ms_func.primitives.bits import clz
 from ms_func.primitives.cast import convert_element_type
 from ms_func.source.hooks.containers.text import text_of
 from ms_func.source.hooks.flow.loops import while_
 from ms_func.source.hooks.handlers import HANDLERS, is_traced, stands_for
-from ms_func.source.hooks.joining.branch import ifexp
+from ms_func.source.hooks.joining.branch import ifexp, not_
 from ms_func.source.hooks.values import failures
 from ms_func.source.hooks.values.truths import asked, truth
 from ms_func.tracing.tracer import Tracer
@@ -103,11 +105,22 @@ def _bool(*args: Any) -> Any:
 
 @stands_for(round)
 def _round(number: Any, ndigits: Any = None) -> Any:
-    if type(number) is not Tracer:
+    if not is_traced(number, ndigits):
         return round(number) if ndigits is None else round(number, ndigits)
+    if type(ndigits) is Tracer:
+        return _to_digits(number, ndigits)
     if ndigits is not None:
         return xp.round(number, ndigits)
     return _weak(xp.round(number), int) if number.shape == () else xp.round(number)
+
+
+def _to_digits(x: Any, ndigits: Any) -> Any:
+    """A number to so many digits behind the point, or before it where that is negative."""
+    power = xp.power(10.0, xp.abs(ndigits))
+    if not is_inexact(xp.result_type(x)):
+        return xp.where(ndigits < 0, _weak(xp.rint(x / power) * power, int), x)
+    near = xp.where(ndigits < 0, xp.rint(x / power) * power, xp.rint(x * power) / power)
+    return xp.where(xp.isfinite(x * power), near, x)
 
 
 @stands_for(divmod)
@@ -152,13 +165,25 @@ def _inverse(x: Any, mod: Any) -> Any:
 # --- math ---------------------------------------------------------------------------------------
 
 
+_OUTSIDE: dict[str, Callable[[Any], Any]] = {
+    "sqrt": lambda x: x < 0, "log": lambda x: x <= 0, "log2": lambda x: x <= 0,
+    "log10": lambda x: x <= 0, "log1p": lambda x: x <= -1, "asin": lambda x: abs(x) > 1,
+    "acos": lambda x: abs(x) > 1, "acosh": lambda x: x < 1, "atanh": lambda x: abs(x) >= 1,
+}  # fmt: skip
+"""Where functions of `math` are not defined."""
+
+
 def _mathematical(plain: Any, traced: Callable[..., Any]) -> None:
     """Enter a function of `math`, of traced numbers by one of arrays."""
+    outside = _OUTSIDE.get(plain.__name__)
+    error = ValueError("math domain error")
 
     def handler(*args: Any, **kwargs: Any) -> Any:
-        if is_traced(*args):
-            return traced(*args, **kwargs)
-        return plain(*args, **kwargs)
+        if not is_traced(*args):
+            return plain(*args, **kwargs)
+        if outside is not None and not np.ndim(args[0]) and failures.is_wanted(error):
+            failures.assert_raising(not_(outside(args[0])), error)
+        return traced(*args, **kwargs)
 
     HANDLERS[id(plain)] = handler
 
@@ -228,6 +253,14 @@ def _stepwise(count: Any, step: Callable[[Any, Any], Any]) -> Any:
     return while_(lambda i, _: i < count, after, (0, 1), ("i", "out"))[1]
 
 
+def _ulp(x: Any) -> Any:
+    """Distance to the next number away from zero, and from the greatest to the one before it."""
+    x = xp.abs(x * 1.0)
+    gap = xp.nextafter(x, math.inf) - x
+    gap = xp.where(xp.isinf(gap), x - xp.nextafter(x, 0.0), gap)
+    return xp.where(xp.isinf(x), x, gap)
+
+
 _SAME_NAME = (
     "exp", "expm1", "log2", "log10", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh",
     "fabs", "copysign", "fmod", "isfinite", "isinf", "isnan", "degrees", "radians",
@@ -258,5 +291,73 @@ for _name, _traced in {
     "isclose": _isclose, "erf": _floating(elementwise.erf),
     "erfc": _floating(elementwise.erfc), "lgamma": _floating(special.lgamma), "gamma": _gamma,
     "remainder": _remainder, "isqrt": _isqrt, "factorial": _factorial, "perm": _perm, "comb": _comb,
+    "ulp": _ulp,
 }.items():  # fmt: skip
     _mathematical(getattr(math, _name), _traced)
+
+
+# --- division -----------------------------------------------------------------------------------
+
+
+def _division(name: str, of_left: bool) -> None:
+    """Let an operator raise where Python does, if the user waits for it."""
+    full = f"__{'r' * of_left}{name}__"
+    plain, native = getattr(Tracer, full), getattr(operator, name, divmod)
+
+    def method(x: Any, y: Any) -> Any:
+        by = x if of_left else y
+        if failures.is_wanted(_BY_ZERO) and not (np.ndim(x) or np.ndim(y)):
+            failures.assert_raising(xp.not_equal(by, 0), _complaint(native, x, y))
+        return plain(x, y)
+
+    setattr(Tracer, full, functools.wraps(plain)(method))
+
+
+_BY_ZERO = ZeroDivisionError()
+
+
+def _complaint(operation: Any, *operands: Any) -> Exception:
+    """What Python says of a division by zero."""
+    zeros = [0.0 if is_inexact(xp.result_type(x)) else 0 for x in operands]
+    try:
+        return operation(*zeros)
+    except ZeroDivisionError as error:
+        return ZeroDivisionError(*error.args)
+
+
+for _name in ("truediv", "floordiv", "mod", "divmod"):
+    for _of_left in (False, True):
+        _division(_name, _of_left)
+
+
+# --- methods of numbers -------------------------------------------------------------------------
+
+
+def _is_integer(x: Any) -> Any:
+    if not is_inexact(x.dtype):
+        return True
+    return xp.isfinite(x) & (xp.trunc(x) == x)
+
+
+def _bits(count: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A method of integers that looks at the bits of the absolute value."""
+
+    def method(x: Any) -> Any:
+        if is_inexact(x.dtype):
+            raise AttributeError(f"'float' object has no attribute '{count.__name__}'")
+        return _weak(count(xp.abs(x)), int)
+
+    return method
+
+
+def bit_length(x: Any) -> Any:
+    """Number of bits without leading zeros."""
+    return x.dtype.itemsize * 8 - clz(x)
+
+
+for _name, _method in {
+    "is_integer": _is_integer,
+    "bit_length": _bits(bit_length),
+    "bit_count": _bits(xp.bitwise_count),
+}.items():
+    setattr(Tracer, _name, _method)

@@ -21,13 +21,21 @@ def may_call_itself(f: Any) -> bool:
     if found is None:
         reached = _reached(f)
         found = _reaching[code] = f.__name__ in _names(code) or code in reached
-        _catches[code] = any(c.co_exceptiontable for c in (code, *reached))
+        _catches[code] = any(map(_has_handlers, (code, *reached)))
     return found
 
 
 def catches(f: Any) -> bool:
     """Whether a function that may call itself, or one that it calls, catches exceptions."""
     return may_call_itself(f) and _catches[f.__code__]
+
+
+def _has_handlers(code: CodeType) -> bool:
+    """Whether code holds a `try` or a `with`, which in converted code are calls of hooks."""
+    return bool(code.co_exceptiontable) or not _TRYING.isdisjoint(_names(code))
+
+
+_TRYING = frozenset(("try_", "guarded_", "with_"))
 
 
 def _reached(f: Any) -> set[CodeType]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -17,10 +18,12 @@ from ms_func.ir.loc import user_loc
 from ms_func.source.hooks import above, depth
 from ms_func.source.hooks.containers import pools
 from ms_func.source.hooks.containers.keyed import entries
+from ms_func.source.hooks.containers.text import is_late
 from ms_func.source.hooks.containers.uneven import is_uneven, laid, pairs
 from ms_func.source.hooks.containers.uneven_dicts import dict_of, entry
 from ms_func.source.hooks.heap import identity, native_arrays
 from ms_func.source.hooks.heap.trials import Again, Trial
+from ms_func.source.hooks.joining import attempts
 from ms_func.source.hooks.values import failures
 from ms_func.source.hooks.values.choice import Choice, Unreachable
 from ms_func.source.hooks.values.growing import ROWS, Growing, grown, is_keyed, is_stretched
@@ -47,7 +50,7 @@ def recorded(call: Callable[[Any], Any], given: Any) -> Any:
     trial = Trial()
     with identity.supply, depth.room:
         if _depth.value:
-            return _recorded(trial, call, given)
+            return _within(trial, call, given)
         pools.start()
         try:
             return _recorded(trial, call, given)
@@ -56,7 +59,7 @@ def recorded(call: Callable[[Any], Any], given: Any) -> Any:
             trial.frame.entries.clear()
         except (StagingError, AttributeError, Unreachable, RecursionError) as error:
             if not pools.may_help():
-                raise
+                return _raising(trial, call, given, error)
             trial.rewind()
             return _in_pools(call, given, error)
         try:
@@ -64,6 +67,26 @@ def recorded(call: Callable[[Any], Any], given: Any) -> Any:
         except pools.Unfit:
             pools.decline()
             return _recorded(Trial(), call, given)
+
+
+def _within(trial: Trial, call: Callable[[Any], Any], given: Any) -> Any:
+    """The recording inside of another one."""
+    try:
+        return _recorded(trial, call, given)
+    except Unreachable as error:
+        return _raising(trial, call, given, error)
+
+
+def _raising(trial: Trial, call: Callable[[Any], Any], given: Any, error: Exception) -> Any:
+    """The recording anew, of a function that raises one of several exceptions in any case.
+
+    Raises:
+        Exception: `error`, where it is another one or a `try` around the transform waits for it.
+    """
+    if type(error) is not Unreachable or failures.is_awaited() or config.jax_rules():
+        raise error
+    trial.rewind()
+    return _recorded(Trial(), functools.partial(_caught, call), given)
 
 
 def _in_pools(call: Callable[[Any], Any], given: Any, error: Exception | None) -> Any:
@@ -112,12 +135,32 @@ def _attempt(trial: Trial, call: Callable[[Any], Any], given: Any) -> Any:
     frame = trial.frame
     try:
         with frame, failures.border:
-            return leaving(call(given))
+            try:
+                return leaving(call(given))
+            except Exception as error:
+                if not _tells_data(error):
+                    raise
+                failures.fail(error)
+                return xp.zeros(())  # nobody gets it
     except Exception as error:
         if not failures.is_raised(error):
             frame.undo()
             frame.entries.clear()
         raise
+
+
+def _caught(call: Callable[[Any], Any], given: Any) -> Any:
+    """`call(given)`, of which nothing is known but that it raises one of several exceptions."""
+    with failures.Catcher(lambda: Exception):
+        raised, values = attempts.attempt(lambda: (call(given),))
+    return attempts.proceed(raised, values)[0]
+
+
+def _tells_data(error: Exception) -> bool:
+    """Whether what the user's function raises is known only when the program runs."""
+    if not failures.is_users(error) or failures.is_awaited() or config.jax_rules():
+        return False
+    return type(error) is failures.Chosen or any(map(is_late, error.args))
 
 
 class Sifted:

@@ -23,10 +23,11 @@ import numpy as np
 
 from ms_func.ir.primitive import current
 from ms_func.source.hooks.calls import numbers as numbers
-from ms_func.source.hooks.calls.builtins import decide
+from ms_func.source.hooks.calls.builtins import decide, sorted_
 from ms_func.source.hooks.calls.call import LATE, call, watched
 from ms_func.source.hooks.containers import running, uneven
 from ms_func.source.hooks.containers.comparisons import eq_, holds_traced
+from ms_func.source.hooks.flow import pushing
 from ms_func.source.hooks.flow.iterators import Cycle
 from ms_func.source.hooks.handlers import stands_for
 from ms_func.source.hooks.heap.undefined import UNDEFINED
@@ -207,9 +208,9 @@ def _group(given: list[tuple[Any, Any]], starts: list[Any]) -> list[Any]:
 
 @stands_for(itertools.chain)
 def _chain(*iterables: Any) -> Any:
-    if not any(map(uneven.is_uneven, iterables)):
-        return itertools.chain(*iterables)
-    return uneven.laid([pair for x in iterables for pair in uneven.pairs(x)])
+    if any(map(uneven.is_uneven, iterables)):
+        return uneven.laid([pair for x in iterables for pair in uneven.pairs(x)])
+    return pushing.chained(iterables) if _is_staging() else itertools.chain(*iterables)
 
 
 @stands_for(itertools.starmap)
@@ -270,6 +271,10 @@ def _in_python(module: ModuleType) -> ModuleType:
     return made
 
 
+def _merged(*iterables: Any, key: Any = None, reverse: bool = False) -> Any:
+    return _given(sorted_(_chain(*iterables), key=key, reverse=reverse))
+
+
 def _largest(n: int, iterable: Any, key: Any = None) -> list[Any]:
     return uneven.element(uneven.in_order(iterable, key, True), slice(n))
 
@@ -279,7 +284,7 @@ def _smallest(n: int, iterable: Any, key: Any = None) -> list[Any]:
 
 
 _OF_UNEVEN: dict[str, Callable[..., Any]] = {
-    "nlargest": _largest, "nsmallest": _smallest, "merge": uneven.items,
+    "nlargest": _largest, "nsmallest": _smallest, "merge": _merged,
 }  # fmt: skip
 """Functions of `heapq` that take elements one by one, for lists whose length data decide."""
 
@@ -294,7 +299,7 @@ def _compares(module: ModuleType, name: str) -> None:
     def handler(*args: Any, **kwargs: Any) -> Any:
         if not _is_staging():
             return plain(*args, **kwargs)
-        if any(map(uneven.is_uneven, args)):
+        if name == "merge" or any(map(uneven.is_uneven, args)):
             return of_uneven(*args, **kwargs)
         items = [y for x in args for y in (x if isinstance(x, (list, tuple)) else (x,))]
         if any(map(holds_traced, items)) or decide(items) or kwargs.get("key") is not None:

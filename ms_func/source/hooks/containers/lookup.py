@@ -69,8 +69,6 @@ def element(obj: Any, key: Any) -> Any:
         return pick(values, _position(here))
     if not isinstance(obj, (*_SEQUENCES, str, bytes)):
         raise complaints.run_time_index(obj)
-    if key.dtype.kind not in "iub":
-        raise complaints.no_index(obj, key)
     at = _index(obj, key)
     if isinstance(obj, range):
         return add(Literal(obj.start, at.type), mul(at, Literal(obj.step, at.type)))
@@ -116,6 +114,7 @@ def stored(obj: Any, key: Tracer, value: Any) -> list[Any] | dict[Any, Any]:
 
 def inserted(obj: Sequence[Any], key: Tracer, value: Any) -> list[Any]:
     """What a list holds after `obj.insert(key, value)`."""
+    check_index(obj, key)
     n, number = len(obj), key.dtype.type
     at = select(lt(key, number(0)), add(key, number(n)), key)
     at = convert_element_type(clamp(number(0), at, number(n)), np.int32)
@@ -140,6 +139,13 @@ def is_place(key: Any) -> bool:
     if current.interpreter.strict:
         return False
     return type(key) is tuple or key.type.size == 1
+
+
+def check_index(obj: Any, *keys: Any) -> None:
+    """Raise unless traced values are integers, with which a sequence can be indexed."""
+    for key in keys:
+        if type(key) is Tracer and key.dtype.kind not in "iub":
+            raise complaints.no_index(obj, key)
 
 
 def _either(here: Any, value: Any, old: Any) -> Any:
@@ -172,6 +178,7 @@ def pick(values: Sequence[Any], at: Any) -> Any:
 
 def _index(obj: Any, key: Tracer) -> Tracer:
     """The position that a traced index means, counted from the start."""
+    check_index(obj, key)
     n = len(obj)
     wide = key.dtype.itemsize > 4 or (key.dtype.kind == "u" and key.dtype.itemsize == 4)
     at = reshape(convert_element_type(key, np.int64 if wide else np.int32), ())

@@ -124,11 +124,17 @@ def is_(a: Any, b: Any) -> Any:
 
 
 def _is_one(a: Any, b: Any) -> Any:
-    """Whether two objects stand for the same one."""
+    """Whether two objects stand for the same one; there is one True and one False."""
+    if _is_bool(a) and _is_bool(b) and not config.jax_rules():
+        return xp.equal(a, b)
     found: Any = identity.same(a, b)
     for here in same(a, b):
         found = here if found is False else found | here
     return found
+
+
+def _is_bool(x: Any) -> bool:
+    return isinstance(x, bool) or (type(x) is Tracer and x.type.shape == () and x.dtype == np.bool_)
 
 
 def equal(a: Any, b: Any) -> Any:
@@ -197,6 +203,7 @@ def _is_of_python(x: Tracer, kinds: Any) -> bool:
     """Whether a traced value stands for an array of NumPy's, or a number of one of some classes.
 
     Numbers without a dtype are Python's, and those of double precision of NumPy derive from these.
+    What comparisons give is a bool of Python.
     """
     t = x.type
     if config.jax_rules():
@@ -205,13 +212,14 @@ def _is_of_python(x: Tracer, kinds: Any) -> bool:
         return any(_is_of_python(x, k) for k in getattr(kinds, "__args__", kinds))
     if t.shape:
         return kinds is np.ndarray
-    if t.weak_type or t.dtype.name in ("float64", "complex128"):
-        return kinds in (int, float, complex, *_ABSTRACT) and isinstance(_OF[t.dtype.kind], kinds)
+    if t.weak_type or t.dtype.name in ("float64", "complex128", "bool"):
+        return kinds in (*_CONCRETE, *_ABSTRACT) and isinstance(_OF[t.dtype.kind], kinds)
     return kinds in _ABSTRACT and isinstance(_OF.get(t.dtype.kind), kinds)
 
 
+_CONCRETE = (bool, int, float, complex)
 _ABSTRACT = (Number, Complex, Real, Rational, Integral)
-_OF = {"i": 0, "u": 0, "f": 0.0, "c": 0j}
+_OF = {"b": False, "i": 0, "u": 0, "f": 0.0, "c": 0j}
 
 
 def issubclass_(x: Any, kinds: Any) -> Any:

@@ -289,7 +289,8 @@ def folded(x: Any, step: Callable[[Any, Any], Any], none: Callable[[], Any]) -> 
 
 def element(x: Any, place: Any) -> Any:
     """`x[place]`."""
-    given = pairs(x)
+    given, ends = pairs(x), [getattr(place, a, None) for a in ("start", "stop")]
+    lookup.check_index(x, place, *ends)
     if isinstance(place, slice):
         return cut(given, place)
     if isinstance(place, (int, np.integer)):

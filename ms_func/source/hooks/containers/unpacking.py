@@ -26,9 +26,10 @@ from ms_func.source.hooks.heap.aliases import changed
 from ms_func.source.hooks.heap.journal import Contents
 from ms_func.source.hooks.joining.branch import ifexp, switch
 from ms_func.source.hooks.values import failures
+from ms_func.source.hooks.values.elements import Elements, Once
 from ms_func.source.hooks.values.growing import Growing, grown, is_growing
 from ms_func.source.hooks.values.perhaps import Perhaps
-from ms_func.tracing.tracer import Staging
+from ms_func.tracing.tracer import Staging, Tracer
 
 SPREAD = frozenset((Perhaps, Growing))
 """What stands among the arguments of `f(*x)` where data decide the length of `x`."""
@@ -38,7 +39,15 @@ _MOST = 16
 
 def spread(x: Any) -> Any:
     """What `*x` takes its elements from."""
-    return above.call(list, x) if type(current.interpreter) is Staging and is_folded(x) else x
+    if type(current.interpreter) is not Staging or not (is_folded(x) or _is_counted(x)):
+        return x
+    return above.call(list, x)
+
+
+def _is_counted(x: Any) -> bool:
+    """Whether these are elements whose number is known only at run time."""
+    part = x.part if type(x) is Once else x
+    return isinstance(part, Elements) and type(part.length) is Tracer
 
 
 def has_own_length(x: Any) -> bool:
@@ -48,7 +57,7 @@ def has_own_length(x: Any) -> bool:
 
 def unpacked(x: Any, star: int, count: int) -> Any:
     """What `a, *b, c = x` takes apart: `count` targets beside the star, which is -1 for none."""
-    x = spread(x)
+    x = spread(above.listed(x, None if star >= 0 else count + 1))
     if not has_own_length(x):
         return x
     _, front, middle, back = divided(x, count if star < 0 else star, count)

@@ -75,6 +75,7 @@ def _window(s: slice, n: int) -> Any:
 
 def part(obj: Any, s: slice) -> Any:
     """`obj[s]` of a list or tuple, for a slice with a traced bound."""
+    lookup.check_index(obj, s.start, s.stop)
     n = len(obj)
     low, high = _clamped(s.start, 0, n), _clamped(s.stop, n, n)
     given = [

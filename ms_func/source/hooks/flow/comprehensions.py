@@ -25,9 +25,12 @@ from ms_func.tracing.tracer import Staging, Tracer
 
 
 def comprehension(
-    is_list: bool, iterable: Any, element: Callable[[Any], Any], condition: Any
+    is_list: bool | None, iterable: Any, element: Callable[[Any], Any], condition: Any
 ) -> Any:
-    """`[element(x) for x in iterable if condition(x)]`, or the generator of the same."""
+    """`[element(x) for x in iterable if condition(x)]`, or the generator of the same.
+
+    `is_list` is None for a generator that may be used up later.
+    """
     if type(current.interpreter) is not Staging:
         if condition is None:
             return [element(x) for x in iterable] if is_list else (element(x) for x in iterable)
@@ -35,6 +38,8 @@ def comprehension(
             return [element(x) for x in iterable if condition(x)]
         return (element(x) for x in iterable if condition(x))
     iterable = begun(iterable)
+    if is_list is None:
+        return pushing.expression(element, iterable, condition, False)
     if is_list:
         iterable = _listed(iterable)
     asks = (lambda x: True) if condition is None else condition
@@ -97,11 +102,13 @@ def _decided(x: Any) -> Any:
     return known
 
 
-def nested(is_list: bool, iterable: Any, inner: Callable[[Any], Any], condition: Any) -> Any:
+def nested(is_list: bool | None, iterable: Any, inner: Callable[[Any], Any], condition: Any) -> Any:
     """`[y for x in iterable if condition(x) for y in inner(x)]`, or the generator of the same."""
     if type(current.interpreter) is not Staging:
         found = (y for x in iterable if condition is None or condition(x) for y in inner(x))
         return list(found) if is_list else found
+    if is_list is None:
+        return pushing.expression(inner, begun(iterable), condition, True)
     asks = (lambda x: True) if condition is None else condition
     iterable = _listed(iterable) if type(iterable) is Portion else iterable
     if not is_list and not is_uneven(iterable):

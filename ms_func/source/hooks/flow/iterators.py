@@ -358,7 +358,8 @@ def given(condition: Any, value: Any) -> Any:
 
 def each(items: Any, f: Any) -> Any:
     """`f` of each of some items, those that may not be there included."""
-    return (_of(x, f) for x in items)
+    for x in items:  # not asked for before the first is wanted: their number may be traced
+        yield _of(x, f)
 
 
 def _of(x: Any, f: Any) -> Any:

@@ -104,7 +104,7 @@ def is_left(taker: Taker) -> Any:
 def delegated(taker: Taker, x: Any) -> Any:
     """What `yield from x` gives in a generator turned inside out."""
     if type(x) is not GeneratorType:
-        above.for_(x, lambda item, _: (taker.take(item),), (False,), ("<break>",), 0)
+        _all_of(taker, x)
         return None
     call = call_of(x)
     made = above.variant(call[0], "from") if isinstance(call, tuple) else None
@@ -219,8 +219,12 @@ def given(f: Any, x: Any) -> Any:
     return listed(x) if any(f is g for g in _COLLECTIONS) else x
 
 
-def listed(x: Any) -> Any:
-    """The elements of a new generator as a list, whose length data may decide; else `x`."""
+@above.enter
+def listed(x: Any, most: int | None = None) -> Any:
+    """The elements of a new generator as a list, whose length data may decide; else `x`.
+
+    No more of them are asked for than `most`.
+    """
     if type(x) is Generated:
         kept, made = x, x.iterable
     elif can_turn(x):
@@ -229,24 +233,27 @@ def listed(x: Any) -> Any:
         return x
     out: list[Any] = []
 
-    def body(item: Any) -> tuple[()]:
-        if_(kept.condition(item), lambda: add(item), None, (), ())
-        return ()
+    def body(item: Any, n: Any, _: Any) -> State:
+        (n,) = if_(kept.condition(item), functools.partial(add, item), None, (n,), ())
+        return n, False if most is None else n >= most
 
-    def add(item: Any) -> tuple[()]:
+    def add(item: Any, n: Any) -> State:
         above.call(out.append, kept.element(item))
-        return ()
+        return (n + 1,)
 
-    return x if over(made, body, (), (), None, lambda: None) is None else out
+    stop, names = None if most is None else 1, ("<number>", "<break>")
+    return x if over(made, body, (0, False), names, stop, lambda: None) is None else out
 
 
-def handed_on(x: Any, made: Any, step: Callable[[Taker, Any, Any], Any]) -> Any:
+def handed_on(
+    x: Any, made: Any, step: Callable[[Taker, Any, Any], Any], turns: bool = False
+) -> Any:
     """`made`, a generator of what is to be had of each value of the iterable `x`.
 
     In a loop over it that is turned inside out, `step(taker, value, position)` gives that to the
-    taker, and whether the loop is left.
+    taker, and whether the loop is left. Unless it `turns`, `x` has to be a generator for that.
     """
-    if not can_turn(x):
+    if not turns and not can_turn(x):
         return generator(made)
 
     def run(taker: Taker) -> None:
@@ -257,6 +264,29 @@ def handed_on(x: Any, made: Any, step: Callable[[Taker, Any, Any], Any]) -> Any:
         taker.is_endless = left is True
 
     return generator(made, run)
+
+
+def expression(element: Any, x: Any, condition: Any, is_nested: bool) -> Any:
+    """`(element(v) for v in x if condition(v))`; or the elements of these, one after another."""
+    made = each(x if condition is None else kept(x, condition), element)
+    take = _all_of if is_nested else Taker.take
+
+    def step(taker: Taker, item: Any, i: Any) -> Any:
+        if condition is None:
+            return take(taker, element(item))
+        return and_(truth_of(condition(item)), lambda: take(taker, element(item)))
+
+    return handed_on(x, _in_turn(made) if is_nested else made, step, True)
+
+
+def _in_turn(parts: Any) -> Iterator[Any]:
+    for part in parts:
+        yield from part
+
+
+def _all_of(taker: Taker, x: Any) -> Any:
+    """A round of the loop for each element of `x`; whether it is left."""
+    return above.for_(x, lambda item, _: (taker.take(item),), (False,), ("<break>",), 0)[0]
 
 
 def numbered(x: Any, start: Any) -> Any:
@@ -277,6 +307,18 @@ def sifted(asks: Any, x: Any) -> Any:
         return and_(truth_of(asks(item)), lambda: taker.take(item))
 
     return handed_on(x, kept(x, asks), step)
+
+
+def chained(iterables: Sequence[Any]) -> Any:
+    """`itertools.chain`."""
+
+    def run(taker: Taker) -> None:
+        left: Any = False
+        for x in iterables:  # each is recorded once, which `or_` would not do
+            rest = lambda _, x=x: (_all_of(taker, x),)  # noqa: E731
+            (left,) = if_(not_(left), rest, None, (left,), ("<break>",))
+
+    return generator(_in_turn(iterables), run)
 
 
 def zipped(x: Any, place: int, others: Sequence[Elements]) -> Any:

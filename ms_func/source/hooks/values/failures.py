@@ -9,13 +9,14 @@ recording itself, which have classes of their own, and errors of array operation
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
-from ms_func import tree
+from ms_func import config, tree
 from ms_func.errors import LocatedError, StagingError, UnsupportedError
 from ms_func.execution.array import Array
 from ms_func.ir.host import identity_of
@@ -81,6 +82,34 @@ def may_catch() -> bool:
     """Whether a `try` around this line may catch what data raise."""
     around = _raised.catchers
     return bool(around) and around[-1] is not border
+
+
+def is_awaited() -> bool:
+    """Whether a `try` around this line, or around a transform that is at work, has handlers."""
+    return any(c.kinds is not None for c in _raised.catchers)
+
+
+def is_wanted(error: Exception) -> bool:
+    """Whether a `try` around this line catches an exception that arithmetic raises in Python.
+
+    Elsewhere arithmetic raises nothing, as in NumPy. Not what the user's lines compute counts.
+    """
+    if not _raised.catchers or config.jax_rules() or not _is_on_users_line():
+        return False
+    for catcher in reversed(_raised.catchers):
+        if catcher.native or catcher is border:
+            return False
+        if catcher.catches(error):
+            return True
+    return False
+
+
+def _is_on_users_line() -> bool:
+    """Whether it is a line of the user's that calls the hook, and not the library."""
+    frame: Any = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename.startswith(_HOOKS):
+        frame = frame.f_back
+    return frame is not None and not is_internal(frame.f_code.co_filename)
 
 
 def is_caught(error: Exception) -> bool:
