@@ -416,12 +416,13 @@ class Expressions:
         return node
 
     def _comprehension(self, node: Any) -> ast.expr:
-        deferred = type(node) is ast.GeneratorExp and node not in self.names.immediate
+        kind: type = type(node)
+        deferred = kind is ast.GeneratorExp and node not in self.names.immediate
         if self._decides(node):
-            if type(node) in (ast.ListComp, ast.GeneratorExp):
-                is_list = None if deferred else type(node) is ast.ListComp
+            if kind in (ast.ListComp, ast.GeneratorExp):
+                is_list = None if deferred else kind is ast.ListComp
                 return self._sifted(node, node.generators, is_list)
-            is_set = type(node) is ast.SetComp
+            is_set = kind is ast.SetComp
             one = node.elt if is_set else placed(ast.Tuple([node.key, node.value], LOAD), node)
             listed = placed(ast.ListComp(one, node.generators), node)
             name = "set_of" if is_set else "dict_of"
