@@ -35,7 +35,7 @@ full pytree has a subtree of the same type but of length 1.
 
 
 def no_prefix(
-    what: str, prefix: Any, full: Any, whose: str, is_leaf: Callable[[Any], bool] | None = None
+    what: str, prefix: Any, full: Any, whose: str, is_leaf: Callable[[Any], bool]
 ) -> Exception:
     """The error of `what`, a tree that is given for the parts of another and does not fit it.
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -128,15 +129,15 @@ def _ratio(
 ) -> Iterator[Update]:  # fmt: skip
     """A ratio as (m' / c1) / (sqrt(v' / c2) + eps)."""
     (top, bottom), (rate, decay) = ratio, numbers
-    if _alone(bottom, uses):
-        for root, epsilon in _ordered(bottom.node) if bottom.node.op == "Add" else []:
-            if root.node.op != "Sqrt" or not _scalar(epsilon) or not _alone(root, uses):
-                continue
-            square = _without_zero(root.node.inputs[0])
-            for m, c1 in _corrected(top):
-                for v, c2 in _corrected(square):
-                    for first, second, g in _moments(m, v):
-                        yield Update(p, first, second, g, rate, negative, epsilon, (c1, c2), decay)
+    if bottom.node.op != "Add" or not _alone(bottom, uses):
+        return
+    for root, epsilon in _ordered(bottom.node):
+        if root.node.op != "Sqrt" or not _scalar(epsilon) or not _alone(root, uses):
+            continue
+        square = _without_zero(root.node.inputs[0])
+        for (m, c1), (v, c2) in product(_corrected(top), _corrected(square)):
+            for first, second, g in _moments(m, v):
+                yield Update(p, first, second, g, rate, negative, epsilon, (c1, c2), decay)
 
 
 def _moments(m: Tensor, v: Tensor) -> Iterator[tuple[Moment, Moment, Tensor]]:

@@ -36,6 +36,12 @@ def to_bytes(graph: Graph) -> bytes:
     Raises:
         GraphError: the graph breaks a rule, or the file would reach 2 GiB, which no
             protobuf reader accepts.
+
+    Example:
+        >>> from ms_func_ascend import translate
+        >>> graph = translate(ms.jit(np.tanh).lower(np.ones(3)).as_text())
+        >>> [node.op for node in from_bytes(to_bytes(graph)).nodes]
+        ['Data', 'Tanh']
     """
     check_graph(graph)
     data = encode("ModelDef", {"name": graph.name, "graph": _graphs(graph)})
@@ -48,7 +54,7 @@ def to_bytes(graph: Graph) -> bytes:
 
 
 def write(graph: Graph, path: str | Path) -> Path:
-    """Write `graph` to an AIR file and return its path."""
+    """Write `graph` to an AIR file and return its path; errors as for `to_bytes`."""
     path = Path(path)
     path.write_bytes(to_bytes(graph))
     return path
@@ -190,7 +196,7 @@ def _plain(kind: str, value: Any) -> Any:
 
 
 def read(path: str | Path) -> Graph:
-    """Graph of an AIR file, checked as when it was made."""
+    """Graph of an AIR file, checked as when it was made; errors as for `from_bytes`."""
     return from_bytes(Path(path).read_bytes())
 
 
@@ -371,7 +377,16 @@ def _read_tensor(message: Message) -> np.ndarray:
 
 
 def describe(source: str | Path | Graph) -> str:
-    """Readable listing of an AIR file or of a graph: one line per node."""
+    """Readable listing of an AIR file or of a graph: one line per node.
+
+    Example:
+        >>> from ms_func_ascend import translate
+        >>> print(describe(translate(ms.jit(np.tanh).lower(np.ones(3)).as_text())))
+        graph tanh
+          arg0 = Data() index=0 -> float32[3]
+          tanh = Tanh(arg0:0) -> float32[3]...
+          return tanh:0 float32[3]
+    """
     graph = source if isinstance(source, Graph) else read(source)
     lines: list[str] = []
     for one in graph.walk():

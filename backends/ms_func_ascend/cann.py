@@ -14,7 +14,9 @@ import os
 import shlex
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -161,17 +163,19 @@ def _compiled(data: bytes, name: str, settings: dict[str, Any]) -> Path:
         return found
     air = folder / f"{stem}.air"
     air.write_bytes(data)
+    with tempfile.TemporaryDirectory(dir=folder) as work:  # what fails leaves nothing to be found
+        command = atc_command(air, Path(work, stem), soc, precision, atc, more)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        found = _om_file(Path(work), stem)
+        if done.returncode == 0 and found is not None:
+            return found.replace(folder / found.name)
+    tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-30:])
     command = atc_command(air, folder / stem, soc, precision, atc, more)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    found = _om_file(folder, stem)
-    if done.returncode or found is None:
-        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-30:])
-        raise AscendError(
-            f"atc failed on `{name}` (exit status {done.returncode}):\n{tail}\n"
-            f"command: {shlex.join(command)}\n"
-            "fix: details are in ~/ascend/log; ASCEND_SLOG_PRINT_TO_STDOUT=1 prints them"
-        )
-    return found
+    raise AscendError(
+        f"atc failed on `{name}` (exit status {done.returncode}):\n{tail}\n"
+        f"command: {shlex.join(command)}\n"
+        "fix: details are in ~/ascend/log; ASCEND_SLOG_PRINT_TO_STDOUT=1 prints them"
+    )
 
 
 def _om_file(folder: Path, stem: str) -> Path | None:
@@ -220,12 +224,17 @@ class OmExecutable:
         if status not in (0, _REPEATED_INIT):
             raise AscendError(f"acl.init failed with code {status}")
         rt, mdl = self.acl.rt, self.acl.mdl
-        _value(rt.set_device(device), "rt.set_device")
-        self.context = _value(rt.create_context(device), "rt.create_context")
-        self.model = _value(mdl.load_from_file(str(path)), "mdl.load_from_file")
-        self.desc = mdl.create_desc()
-        _value(mdl.get_desc(self.desc, self.model), "mdl.get_desc")
-        self._open = True
+        with ExitStack() as held:
+            _value(rt.set_device(device), "rt.set_device")
+            held.callback(rt.reset_device, device)
+            self.context = _value(rt.create_context(device), "rt.create_context")
+            held.callback(rt.destroy_context, self.context)
+            self.model = _value(mdl.load_from_file(str(path)), "mdl.load_from_file")
+            held.callback(mdl.unload, self.model)
+            self.desc = mdl.create_desc()
+            held.callback(mdl.destroy_desc, self.desc)
+            _value(mdl.get_desc(self.desc, self.model), "mdl.get_desc")
+            self._held = held.pop_all()
         atexit.register(self.close)
 
     def run(self, buffers: Sequence[Any]) -> list[np.ndarray]:
@@ -235,30 +244,26 @@ class OmExecutable:
         count = mdl.get_num_inputs(self.desc)
         if count != len(buffers):
             raise AscendError(f"the compiled program takes {count} arguments, not {len(buffers)}")
-        held: list[Any] = []
-        try:
+        with ExitStack() as held:
             inputs = self._dataset(held, "input", count)
             for (pointer, size), array in zip(inputs[1], buffers, strict=True):
                 self._upload(pointer, size, np.ascontiguousarray(array))
             outputs = self._dataset(held, "output", mdl.get_num_outputs(self.desc))
             _value(mdl.execute(self.model, inputs[0], outputs[0]), "mdl.execute")
             return [self._download(k, *where) for k, where in enumerate(outputs[1])]
-        finally:
-            for free, thing in reversed(held):
-                free(thing)
 
-    def _dataset(self, held: list[Any], side: str, count: int) -> tuple[Any, list[Any]]:
+    def _dataset(self, held: ExitStack, side: str, count: int) -> tuple[Any, list[Any]]:
         """Buffers of the sizes that the model reports, and the set that holds them."""
         acl, mdl = self.acl, self.acl.mdl
         dataset = mdl.create_dataset()
-        held.append((mdl.destroy_dataset, dataset))
+        held.callback(mdl.destroy_dataset, dataset)
         places = []
         for k in range(count):
             size = getattr(mdl, f"get_{side}_size_by_index")(self.desc, k)
             pointer = _value(acl.rt.malloc(size, 0), "rt.malloc")
-            held.append((acl.rt.free, pointer))
+            held.callback(acl.rt.free, pointer)
             buffer = acl.create_data_buffer(pointer, size)
-            held.append((acl.destroy_data_buffer, buffer))
+            held.callback(acl.destroy_data_buffer, buffer)
             _value(mdl.add_dataset_buffer(dataset, buffer), "mdl.add_dataset_buffer")
             places.append((pointer, size))
         return dataset, places
@@ -285,11 +290,4 @@ class OmExecutable:
 
     def close(self) -> None:
         """Unload the program and give the device back."""
-        if not self._open:
-            return
-        self._open = False
-        rt, mdl = self.acl.rt, self.acl.mdl
-        mdl.unload(self.model)
-        mdl.destroy_desc(self.desc)
-        rt.destroy_context(self.context)
-        rt.reset_device(self.device)
+        self._held.close()

@@ -37,6 +37,12 @@ def simulate(graph: Graph, arguments: Sequence[Array]) -> list[Array]:
         SimulationError: an argument does not have the type of its node, an operator is not
             defined for its operands, a result is not what the graph says it is, or the graph
             is that of one device among several.
+
+    Example:
+        >>> from ms_func_ascend import translate
+        >>> graph = translate(ms.jit(lambda x: x * x).lower(np.ones(3)).as_text())
+        >>> [x.tolist() for x in simulate(graph, [np.arange(3.0)])]
+        [[0.0, 1.0, 4.0]]
     """
     return simulate_ranks([graph], [arguments])[0]
 

@@ -82,6 +82,13 @@ def translate(module: Any, options: Options | None = None) -> Graph:
 
     Raises:
         UnsupportedOnAscend: operations without a translation, all of them.
+
+    Example:
+        >>> text = ms.jit(lambda x: ms.nn.softmax(x)).lower(np.ones((2, 3))).as_text()
+        >>> [node.op for node in translate(text).nodes]
+        ['Data', 'SoftmaxV2']
+        >>> "SoftmaxV2" in [node.op for node in translate(text, Options(fusions=False)).nodes]
+        False
     """
     options = options or Options()
     program = module if isinstance(module, Program) else partition(module).program

@@ -37,7 +37,7 @@ def available() -> bool:
     return _plugin() is not None and bool(glob.glob("/dev/nvidia[0-9]*"))
 
 
-def make_client(group: Group | None = None) -> Any:
+def make_client(group: Group | None) -> Any:
     """PJRT client for CUDA, of a group of processes where there is one.
 
     Raises:

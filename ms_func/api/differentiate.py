@@ -73,7 +73,10 @@ def grad(
                            convert)  # fmt: skip
 
     @user_traceback
-    @wraps(fun)
+    @wraps(
+        fun,
+        f"Gradient of {{fun}} by argument(s) {argnums}; takes the arguments of {{fun}}.",
+    )
     def gradient(*args: Any, **kwargs: Any) -> Any:
         value, g = both(*args, **kwargs)
         return (g, value[1]) if has_aux else g
@@ -137,7 +140,10 @@ def _value_and_grad(
     name = function_name(fun)
 
     @user_traceback
-    @wraps(fun)
+    @wraps(
+        fun,
+        f"Value and gradient of {{fun}} by argument(s) {argnums}; takes the arguments of {{fun}}.",
+    )
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         numbers = normalize_argnums(argnums, len(args), f"{what} of `{name}`")
         leaves, in_tree, rebuild = split_arguments(args, numbers)

@@ -74,7 +74,10 @@ def jacfwd(
     name = function_name(fun)
 
     @user_traceback
-    @wraps(fun)
+    @wraps(
+        fun,
+        f"Jacobian of {{fun}} by argument(s) {argnums}; takes the arguments of {{fun}}.",
+    )
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         numbers = normalize_argnums(argnums, len(args), f"jacfwd of `{name}`",
                                     ArgumentValueError)  # fmt: skip
@@ -180,7 +183,10 @@ def jacrev(
     name = function_name(fun)
 
     @user_traceback
-    @wraps(fun)
+    @wraps(
+        fun,
+        f"Jacobian of {{fun}} by argument(s) {argnums}; takes the arguments of {{fun}}.",
+    )
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         numbers = normalize_argnums(argnums, len(args), f"jacrev of `{name}`",
                                     ArgumentValueError)  # fmt: skip

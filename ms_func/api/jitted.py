@@ -48,7 +48,14 @@ from ms_func.ir.references import discharge
 from ms_func.ir.types import TYPES, ArrayType, RefType, ShapeDtypeStruct, typeof
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.sharding import constrained
-from ms_func.tracing.arguments import DOUBLE, beside_doubles, classes, function_name
+from ms_func.tracing.arguments import (
+    DOUBLE,
+    beside_doubles,
+    classes,
+    completed,
+    function_name,
+    others,
+)
 from ms_func.tracing.origins import Source
 from ms_func.tracing.policy import user_function
 from ms_func.tracing.reference import Ref, swap
@@ -410,7 +417,7 @@ class Jitted:
         if not o.static_argnums and not o.static_argnames:
             leaves, in_tree = tree.flatten((args, kwargs))
             return leaves, in_tree, ()
-        dynamic = tuple(a for i, a in enumerate(args) if i not in o.static_argnums)
+        dynamic = others(args, o.static_argnums)
         named = {k: v for k, v in kwargs.items() if k not in o.static_argnames}
         statics = (
             *(args[i] for i in o.static_argnums if i < len(args)),
@@ -433,8 +440,7 @@ class Jitted:
             for i, tracer in zip(places, tracers, strict=True):
                 full[i] = tracer
             dynamic, named = tree.unflatten(in_tree, full)
-            rest = iter(dynamic)
-            positional = [a if i in o.static_argnums else next(rest) for i, a in enumerate(args)]
+            positional = completed(args, o.static_argnums, dynamic)
             static = {k: v for k, v in kwargs.items() if k in o.static_argnames}
             return fun(*positional, **named, **static)
 
@@ -455,7 +461,7 @@ class Jitted:
         """Layouts of parameters and results, as far as the user gave any."""
         o, ins, outs = self.options, None, None
         if o.in_shardings is not UNSPECIFIED:
-            dynamic = [a for i, a in enumerate(args) if i not in o.static_argnums]
+            dynamic = others(args, o.static_argnums)
             named = {k: v for k, v in kwargs.items() if k not in o.static_argnames}
             found = argument_layouts(self.name, o.in_shardings, dynamic, named)
             free = [None] * len(staged.captured)

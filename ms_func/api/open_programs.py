@@ -28,7 +28,7 @@ from ms_func.ir.types import ShapeDtypeStruct
 __all__ = ["OpenProgram", "open_program"]
 
 _TOKEN = re.compile(
-    r'"(?:[^"\\]|\\.)*"|[%@]?[A-Za-z_][\w.\-]*|[%@]\d+|-?\d+(?:\.\d+)?(?:e[-+]?\d+)?|\s+|.'
+    r'@?"(?:[^"\\]|\\.)*"|[%@]?[A-Za-z_][\w.\-]*|[%@]\d+|-?\d+(?:\.\d+)?(?:e[-+]?\d+)?|\s+|.'
 )
 _NUMBER = re.compile(r"-?\d")
 
@@ -102,6 +102,7 @@ def open_program(
         trials = Trials(names, small=True, floors=floors)
         programs = [_recorded(record, at) for at in trials.numbers]
         rows = [_TOKEN.findall(to_text(fn, locs="none")) for fn in programs]
+        rows = [_renamed(row, rows[0]) for row in rows]
         made = [_piece(column, i, rows[0], trials) for i, column in
                 enumerate(zip(*rows, strict=False))]  # fmt: skip
         if None not in made and len({len(row) for row in rows}) == 1:
@@ -110,6 +111,16 @@ def open_program(
         _refuse(rows, made, trials, what)
     ins, outs = ([fn.free_types for fn in programs], [fn.out_types for fn in programs])
     return OpenProgram(tuple(_joined(made))), _structs(ins, trials), _structs(outs, trials)
+
+
+def _renamed(row: Sequence[str], first: Sequence[str]) -> list[str]:
+    """A text with the names that functions have in another one.
+
+    The same program may have been recorded before, under another name, for some sizes.
+    """
+    own, wanted = ([*dict.fromkeys(t for t in r if t[0] == "@")] for r in (row, first))
+    names = dict(zip(own, wanted, strict=False))
+    return [names.get(token, token) for token in row]
 
 
 def _structs(types: Sequence[Sequence[Any]], trials: Trials) -> tuple[ShapeDtypeStruct, ...]:

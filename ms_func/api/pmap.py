@@ -22,9 +22,11 @@ from ms_func.primitives.shape import expand_dims, squeeze
 from ms_func.tracing.arguments import (
     check_callable,
     classes,
+    completed,
     function_name,
     leaf_types,
     normalize_argnums,
+    others,
     wraps,
 )
 from ms_func.tracing.policy import user_function
@@ -137,15 +139,8 @@ class _Mapped:
         self.lock = Lock()
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if any(n >= len(args) for n in self.statics):
-            raise ArgumentValueError(
-                f"pmapped function has static_broadcasted_argnums={self.statics} but was called "
-                f"with only {len(args)} positional arguments. All static broadcasted arguments "
-                f"must be passed positionally. It is `{self.label}`"
-            )
-        statics = normalize_argnums(self.statics, len(args), "pmap static_broadcasted_argnums")
-        fixed = tuple(args[i] for i in statics)
-        moving = tuple(a for i, a in enumerate(args) if i not in statics)
+        statics = self._statics(args)
+        moving = others(args, statics)
         if any(a.mesh is not None for a in environment()):
             return self._inside(args, statics, kwargs)
         axes = self._axes(moving, kwargs, statics, len(args))
@@ -158,24 +153,43 @@ class _Mapped:
             )
         types = leaf_types(leaves, "pmap", self.label)
         size, dims = axis_size_of("pmap", self.fun, moving, kwargs, axes, self.size)
+        fixed = tuple(args[i] for i in statics)
         state = environment(), config.recording(), config.searching()
         key = (in_tree, tuple(types), tuple(dims), size, fixed, classes(fixed), state)
+        found = self._known(key, fixed)
+        if found is None:
+            found = self._record(args, statics, in_tree, types, dims, size)
+            self._remember(key, found)
+        donate = self._donated(moving, statics, len(args))
+        return found.region.apply(found.recorded, leaves, donate)
+
+    def _statics(self, args: Sequence[Any]) -> tuple[int, ...]:
+        """Positions of the static arguments from the front."""
+        if any(n >= len(args) for n in self.statics):
+            raise ArgumentValueError(
+                f"pmapped function has static_broadcasted_argnums={self.statics} but was called "
+                f"with only {len(args)} positional arguments. All static broadcasted arguments "
+                f"must be passed positionally. It is `{self.label}`"
+            )
+        return normalize_argnums(self.statics, len(args), "pmap static_broadcasted_argnums")
+
+    def _known(self, key: Any, fixed: Sequence[Any]) -> _Program | None:
         try:
-            found = self.recorded.get(key)
+            return self.recorded.get(key)
         except TypeError:
             raise ArgumentValueError(
                 "Non-hashable static arguments are not supported, as this can lead to unexpected "
                 f"cache-misses: pmap of `{self.label}` got {[type(x).__name__ for x in fixed]}"
             ) from None
-        if found is None:
-            found = self._record(args, statics, in_tree, types, dims, size)
-            if not any(type(x) is Tracer for x in found.recorded.captured):
-                with self.lock:
-                    if len(self.recorded) > _LIMIT:
-                        self.recorded.clear()
-                    self.recorded[key] = found
-        donate = self._donated(moving, statics, len(args))
-        return found.region.apply(found.recorded, leaves, donate)
+
+    def _remember(self, key: Any, made: _Program) -> None:
+        """Keep a recording, unless it has captured what another recording is about."""
+        if any(type(x) is Tracer for x in made.recorded.captured):
+            return
+        with self.lock:
+            if len(self.recorded) > _LIMIT:
+                self.recorded.clear()
+            self.recorded[key] = made
 
     def _axes(
         self, moving: tuple[Any, ...], kwargs: Any, statics: Sequence[int], count: int
@@ -183,7 +197,7 @@ class _Mapped:
         in_axes = self.in_axes
         if isinstance(in_axes, tuple):
             if len(in_axes) == count:
-                in_axes = tuple(a for i, a in enumerate(in_axes) if i not in statics)
+                in_axes = others(in_axes, statics)
             if len(in_axes) != len(moving):
                 raise ArgumentValueError(
                     f"pmap in_axes must match the positional arguments of `{self.label}`: in_axes "
@@ -202,7 +216,7 @@ class _Mapped:
         def call(pieces: Sequence[Any]) -> Any:
             own = [x if d is None else squeeze(x, (d,)) for x, d in zip(pieces, dims, strict=True)]
             moving, named = tree.unflatten(in_tree, own)
-            result = user_function(self.fun)(*_merged(args, statics, moving), **named)
+            result = user_function(self.fun)(*completed(args, statics, moving), **named)
             leaves, out_tree = tree.flatten(result)
             outs.extend(self._out_dims(leaves, out_tree))
             return tree.unflatten(out_tree, [
@@ -263,20 +277,13 @@ class _Mapped:
 
     def _inside(self, args: tuple[Any, ...], statics: Sequence[int], kwargs: Any) -> Any:
         """On one device of several already: its own lanes, one after the other at once."""
-        moving = [a for i, a in enumerate(args) if i not in statics]
         in_axes = self.in_axes
         if isinstance(in_axes, tuple) and len(in_axes) == len(args):
-            in_axes = tuple(a for i, a in enumerate(in_axes) if i not in statics)
+            in_axes = others(in_axes, statics)
         return vmap(
-            lambda *xs, **named: user_function(self.fun)(*_merged(args, statics, xs), **named),
+            lambda *xs, **named: user_function(self.fun)(*completed(args, statics, xs), **named),
             in_axes, self.out_axes, self.name, self.size,
-        )(*moving, **kwargs)  # fmt: skip
-
-
-def _merged(args: Sequence[Any], statics: Sequence[int], moving: Sequence[Any]) -> list[Any]:
-    """All positional arguments with others in place of those that are not static."""
-    rest = iter(moving)
-    return [a if i in statics else next(rest) for i, a in enumerate(args)]
+        )(*others(args, statics), **kwargs)  # fmt: skip
 
 
 def _spec(dim: int | None, axis: Any) -> PartitionSpec:

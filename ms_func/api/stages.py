@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ms_func import config, tree
+from ms_func.api.jit_options import PLATFORMS
 from ms_func.api.reasons import argument_names
 from ms_func.control_flow.bodies import cost_of
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
@@ -21,7 +22,7 @@ from ms_func.ir.function import Function
 from ms_func.ir.layout import Format, read_layout
 from ms_func.ir.types import ArrayType, ShapeDtypeStruct, typeof
 from ms_func.lowering.hlo import hlo_computation
-from ms_func.tracing.arguments import classes
+from ms_func.tracing.arguments import classes, completed
 from ms_func.tracing.tracer import Tracer
 from ms_func.tree_mismatch import mismatches
 
@@ -183,7 +184,7 @@ class Traced(_Stage):
         n = len(captured)
         arrays = [on_host(x) for x in captured]
         whole = Function(fn.name, [*fn.params[n:], *fn.params[:n]], fn.eqns, fn.results, arrays)
-        return Lowered(self, whole, (), portable=True)
+        return Lowered(self, whole, (), platforms=())
 
     @property
     def out_tree(self) -> Any:
@@ -194,9 +195,26 @@ class Traced(_Stage):
         """StableHLO of the program.
 
         Args:
-            lowering_platforms: names of platforms; StableHLO is the same for all of them.
+            lowering_platforms: kinds of devices it is for, of "cpu", "cuda", "rocm" and "tpu"; by
+                default the kind it is placed on. Only a program for that can be compiled here.
+
+        Raises:
+            ValueError: there is no such platform.
+            NotImplementedError: an operation has no kernel there, or none that all of them have.
         """
-        return Lowered(self, self.ir, self._recorded.donate)
+        return Lowered(self, self.ir, self._recorded.donate, _platforms(lowering_platforms))
+
+
+def _platforms(names: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Kinds of devices by their names."""
+    if names is None:
+        return None
+    known = PLATFORMS - {"gpu"}
+    if isinstance(names, str) or not names or not known.issuperset(names):
+        raise ArgumentValueError(
+            f"lowering_platforms is a sequence of platforms, of {sorted(known)}, got {names!r}"
+        )
+    return tuple(dict.fromkeys(names))
 
 
 class Lowered(_Stage):
@@ -209,9 +227,11 @@ class Lowered(_Stage):
     """
 
     def __init__(
-        self, traced: Traced, fn: Function, donate: tuple[int, ...], portable: bool = False
-    ) -> None:
+        self, traced: Traced, fn: Function, donate: tuple[int, ...],
+        platforms: tuple[str, ...] | None = None,
+    ) -> None:  # fmt: skip
         self._traced = traced
+        self._platforms = platforms
         recorded = traced._recorded
         self._job = recorded.job(fn)
         # Captured values that are constants of the program have no say in where it runs.
@@ -223,7 +243,7 @@ class Lowered(_Stage):
             self._placement,
             name=traced._jitted.module_name,
             donate=donate,
-            portable=portable,
+            platforms=platforms,
         )
         self.out_tree = traced._recorded.staged.out_tree
 
@@ -265,7 +285,16 @@ class Lowered(_Stage):
 
         Args:
             compiler_options: options of XLA by name, beside those given to `jit`.
+
+        Raises:
+            ValueError: it was lowered for another kind of device.
         """
+        here = self._placement.devices[0].platform
+        if self._platforms and here not in self._platforms:
+            raise ArgumentValueError(
+                f"`{self._traced._jitted.name}` was lowered for {', '.join(self._platforms)}, and "
+                f"would run on {here}\nfix: lower it without lowering_platforms"
+            )
         own = dict(self._traced._jitted.options.compiler_options)
         return Compiled(self, option_items({**own, **(compiler_options or {})}))
 
@@ -314,7 +343,8 @@ class Compiled(_Stage):
         """Arrays among the arguments.
 
         Raises:
-            TypeError: they are of other structure or types than the program was made for.
+            TypeError: they are of other structure or types than the program was made for, or
+                static ones have other values.
             ValueError: by JAX's rules, one lies elsewhere.
         """
         jitted, what = self._traced._jitted, self._traced._arguments
@@ -330,8 +360,13 @@ class Compiled(_Stage):
         types = iter(self._argument_types)
         pairs = [(x, next(types)) if _is_array(was) else (x, was)
                  for x, was in zip(given, made, strict=True)]  # fmt: skip
-        alike = statics == fixed and classes(statics) == classes(fixed)
-        if not (alike and all(_same(x, t) for x, t in pairs)):
+        if statics != fixed or classes(statics) != classes(fixed):
+            raise ArgumentTypeError(
+                "Static arguments differ from those for which this computation was compiled: they "
+                f"were {fixed} and are {statics}\n"
+                "fix: leave them out of the call, or compile the function for the new ones"
+            )
+        if not all(_same(x, t) for x, t in pairs):
             names = argument_names(jitted.fun, args, kwargs, jitted.options)[0]
             raise ArgumentTypeError(
                 "Argument types differ from the types for which this computation was compiled. The "
@@ -373,8 +408,7 @@ class Compiled(_Stage):
         options, (given, named) = self._traced._jitted.options, self._traced._arguments
         missing = [i for i in options.static_argnums if i < len(given)]
         if missing and len(args) == len(given) - len(missing):
-            rest = iter(args)
-            args = tuple(a if i in missing else next(rest) for i, a in enumerate(given))
+            args = tuple(completed(given, missing, args))
         static = {k: v for k, v in named.items() if k in options.static_argnames}
         return args, {**static, **kwargs}
 

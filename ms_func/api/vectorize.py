@@ -81,7 +81,7 @@ def vmap(
     hash(axis_name)  # raises TypeError on what cannot be a name
 
     @user_traceback
-    @wraps(fun)
+    @wraps(fun, "Vectorized version of {fun}, over an axis of its arguments.\n\n{doc}")
     def mapped(*args: Any, **kwargs: Any) -> Any:
         if isinstance(in_axes, tuple) and len(in_axes) != len(args):
             raise ArgumentValueError(
@@ -161,16 +161,16 @@ def axis_size_of(
         dims.append(axis % t.ndim)
         sizes.setdefault(t.shape[axis], []).append(i)
     if not sizes:
+        missing = (
+            f"{what} must have at least one non-None value in in_axes or axis_size must be "
+            f"specified, in a call of `{name}`"
+            if leaves
+            else f"{what} wrapped function must be passed at least one argument containing "
+            f"an array or axis_size must be specified, got empty *args={args} and "
+            f"**kwargs={kwargs} in a call of `{name}`"
+        )
         raise ArgumentValueError(
-            (
-                f"{what} must have at least one non-None value in in_axes or axis_size must be "
-                f"specified, in a call of `{name}`\n"
-                if leaves
-                else f"{what} wrapped function must be passed at least one argument containing "
-                f"an array or axis_size must be specified, got empty *args={args} and "
-                f"**kwargs={kwargs} in a call of `{name}`\n"
-            )
-            + "fix: give an argument a batch dimension in in_axes, or pass axis_size"
+            f"{missing}\nfix: give an argument a batch dimension in in_axes, or pass axis_size"
         )
     if len(sizes) > 1:
         paths = argument_paths(fun, args, kwargs)

@@ -18,7 +18,7 @@ from ms_func.errors import UnsupportedError
 from ms_func.ir.axes import BATCH_AXIS, Axes, eqn_names, names_of
 from ms_func.ir.function import Function, Literal, Var
 from ms_func.ir.loc import user_loc
-from ms_func.ir.primitive import Cost, Primitive, Zero, current
+from ms_func.ir.primitive import Cost, Primitive, current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.batching import move_batch
 from ms_func.primitives.cast import convert_element_type
@@ -202,11 +202,6 @@ def merged(mask: Sequence[bool], on_true: Sequence[Any], on_false: Sequence[Any]
     return [next(yes) if m else next(no) for m in mask]
 
 
-def is_live(tangents: Sequence[Any]) -> Mask:
-    """Which tangents or cotangents are not symbolic zeros."""
-    return tuple(type(t) is not Zero for t in tangents)
-
-
 # --- transforms with fixed result lists -----------------------------------------------------------
 
 
@@ -363,18 +358,23 @@ def batch_to(
     return fn.memo[key]
 
 
-def same_in_all_lanes(fns: Sequence[Function], what: str, decides: str) -> None:
+def same_in_all_lanes(fns: Sequence[Function], what: str, decides: str, apart: bool) -> None:
     """Raise where lanes that part ways would have to communicate on the way.
+
+    By JAX's rules all lanes take part, those whose results are thrown away as well.
 
     Args:
         fns: branches or bodies that some lanes run and others do not.
         what: the operation.
         decides: what differs between the lanes.
+        apart: whether the lanes are computed one after the other.
 
     Raises:
         UnsupportedError: a function has a collective over the lanes.
     """
-    if any(_communicates(fn, frozenset({BATCH_AXIS})) for fn in fns):
+    if config.jax_rules() and not apart:
+        return
+    if any(communicates(fn, frozenset({BATCH_AXIS})) for fn in fns):
         raise UnsupportedError(
             f"{what} has a collective over the lanes of a vmap inside, but its {decides} differs "
             "between these lanes, so that some would wait for others that never come\n"
@@ -391,7 +391,7 @@ def same_on_all_devices(
     Raises:
         UnsupportedError: a function has a collective along one of the axes.
     """
-    if any(_communicates(fn, axes) for fn in fns):
+    if any(communicates(fn, axes) for fn in fns):
         raise UnsupportedError(
             f"{what} has a collective along {', '.join(sorted(map(str, axes)))} inside, but its "
             f"{decides} may differ between the devices there, so that some would wait for others "
@@ -401,7 +401,7 @@ def same_on_all_devices(
         )
 
 
-def _communicates(fn: Function, axes: frozenset[Any]) -> bool:
+def communicates(fn: Function, axes: frozenset[Any]) -> bool:
     """Whether a program has a collective along any of the axes.
 
     Asking for the own index is none, nor is marking a value.
@@ -412,7 +412,7 @@ def _communicates(fn: Function, axes: frozenset[Any]) -> bool:
         if e.primitive in (axis_index_p, pvary_p) or eqn_names(e).isdisjoint(axes):
             continue
         inner = list(e.functions())
-        if not inner or any(_communicates(f, axes) for f in inner):
+        if not inner or any(communicates(f, axes) for f in inner):
             return True
     return False
 

@@ -14,7 +14,6 @@ from ms_func.control_flow.program_primitive import computed_by
 from ms_func.ir.function import Function
 from ms_func.ir.primitive import (
     Primitive,
-    Zero,
     register,
 )
 from ms_func.primitives.families import is_linear
@@ -25,7 +24,7 @@ from ms_func.transforms.jvp import jvp
 from ms_func.transforms.partial_eval import partial_eval
 from ms_func.transforms.passes import prune
 from ms_func.transforms.transpose import transpose
-from ms_func.transforms.zeros import instantiate
+from ms_func.transforms.zeros import instantiate, is_live, nonzeros, with_zeros
 
 
 def _prune(used: tuple[bool, ...], *, fn: Function, **params: Any) -> Any:
@@ -42,15 +41,10 @@ class _Rules:
     def jvp(
         self, primals: Sequence[Any], tangents: Sequence[Any], *, fn: Function, **params: Any
     ) -> Any:
-        made, nonzero = jvp(fn, tuple(type(t) is not Zero for t in tangents))
-        dots = [t for t in tangents if type(t) is not Zero]
-        outs = self.primitive.bind(*primals, *dots, fn=made, **params)
+        made, nonzero = jvp(fn, is_live(tangents))
+        outs = self.primitive.bind(*primals, *nonzeros(tangents), fn=made, **params)
         n = len(fn.results)
-        rest = iter(outs[n:])
-        return outs[:n], [
-            next(rest) if live else Zero(t.tangent)
-            for live, t in zip(nonzero, fn.out_types, strict=True)
-        ]
+        return outs[:n], with_zeros(nonzero, outs[n:], fn.out_types)
 
     def jet(
         self, primals: Sequence[Any], series: Any, order: int, *, fn: Function, **params: Any

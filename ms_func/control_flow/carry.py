@@ -8,9 +8,9 @@ from typing import Any
 from ms_func.config import jax_rules
 from ms_func.control_flow.bodies import as_type
 from ms_func.control_flow.mismatch import (
-    argument_name,
     carry_tree_differs,
     carry_types_differ,
+    first_parameter,
 )
 from ms_func.dtypes import join
 from ms_func.ir.loc import user_loc
@@ -27,7 +27,6 @@ def common_carry(
     carry_tree: Any,
     record: Callable[[Sequence[ArrayType]], Staged],
     carry_of: Callable[[Staged], tuple[Any, Sequence[ArrayType]]],
-    position: int = 0,
 ) -> tuple[Staged, list[Any]]:
     """The recorded body, and the first carry converted to the types that stay.
 
@@ -41,13 +40,12 @@ def common_carry(
         carry_tree: its structure.
         record: records the body for given carry types.
         carry_of: structure and types of the new carry in a recorded body.
-        position: which argument of `fun` the carry is.
 
     Raises:
         TypeError: the structure of the carry changes, or the type of a leaf that is not weak.
     """
     leaves = list(leaves)
-    name = argument_name(fun, position, "carry")
+    name = first_parameter(fun, "carry")
     rounds = 0
     while True:
         types = [typeof(x) for x in leaves]

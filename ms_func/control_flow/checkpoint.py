@@ -17,7 +17,7 @@ import numpy as np
 
 from ms_func import config, tree
 from ms_func.control_flow import bodies
-from ms_func.control_flow.bodies import Mask, chosen, is_live, merged
+from ms_func.control_flow.bodies import Mask, chosen, merged
 from ms_func.control_flow.call import call_like
 from ms_func.control_flow.identities import name_p
 from ms_func.control_flow.scan_primitive import scan_p, scan_with_kept
@@ -36,9 +36,11 @@ from ms_func.tracing.arguments import (
     argument_paths,
     beside_doubles,
     check_callable,
+    completed,
     function_name,
     leaf_types,
     normalize_argnums,
+    others,
     parameters,
     wraps,
 )
@@ -50,7 +52,7 @@ from ms_func.tracing.tracer import build
 from ms_func.transforms.partial_eval import partial_eval
 from ms_func.transforms.passes import dce, has_effects, inline, prune
 from ms_func.transforms.transpose import transpose
-from ms_func.transforms.zeros import instantiate
+from ms_func.transforms.zeros import instantiate, is_live
 
 Policy = Callable[..., Any]
 
@@ -256,22 +258,19 @@ def checkpoint(
         fixed = _static(static_argnums, len(args), name) | by_name
         free = {k: v for k, v in kwargs.items() if k not in names}
         static = {k: v for k, v in kwargs.items() if k in names}
-        leaves, in_tree = tree.flatten(([a for i, a in enumerate(args) if i not in fixed], free))
+        leaves, in_tree = tree.flatten((others(args, fixed), free))
 
         def call(tracers: list[Any]) -> Any:
-            rest, named = tree.unflatten(in_tree, tracers)
-            dynamic = iter(rest)
-            full = [a if i in fixed else next(dynamic) for i, a in enumerate(args)]
-            return user_function(fun)(*full, **named, **static)
+            moving, named = tree.unflatten(in_tree, tracers)
+            return user_function(fun)(*completed(args, fixed, moving), **named, **static)
 
-        def named() -> list[str]:
-            return argument_paths(
-                fun, [None if i in fixed else a for i, a in enumerate(args)], free
-            )
+        def paths() -> list[str]:
+            moving = [None if i in fixed else a for i, a in enumerate(args)]
+            return argument_paths(fun, moving, free)
 
         leaves = beside_doubles(leaves)
         types = leaf_types(leaves, "checkpoint", name)
-        source = Source("checkpoint / remat", fun, named)
+        source = Source("checkpoint / remat", fun, paths)
         values = None if config.jax_rules() and config.convert.value is False else leaves
         staged = stage(call, types, name=name, values=values, refs="write", operands=leaves,
                        source=source)  # fmt: skip

@@ -15,13 +15,14 @@ import numpy as np
 
 from ms_func import config, tree
 from ms_func.control_flow import bodies
-from ms_func.control_flow.bodies import Mask, chosen, is_live, merged
+from ms_func.control_flow.bodies import Mask, chosen, merged
 from ms_func.control_flow.branch_halves import Branches, split_branches
 from ms_func.control_flow.identities import stop_gradient
 from ms_func.control_flow.lanes import one_by_one, with_mask
 from ms_func.control_flow.mismatch import Side, branches_differ, trees_differ
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ArgumentTypeError, ArgumentValueError, ShapeError
+from ms_func.ir.axes import names_of
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function, Literal, Var
 from ms_func.ir.loc import user_loc
@@ -30,7 +31,6 @@ from ms_func.ir.primitive import (
     UNFOLDED,
     Cost,
     Primitive,
-    Zero,
     current,
     fitting,
     register,
@@ -55,7 +55,7 @@ from ms_func.transforms.jet import in_rows, jet, wanted_series
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.passes import prune
 from ms_func.transforms.transpose import transpose
-from ms_func.transforms.zeros import zeros
+from ms_func.transforms.zeros import is_live, nonzeros, with_zeros, zeros
 
 # --- types, meaning, lowering ---------------------------------------------------------------
 
@@ -87,8 +87,14 @@ def _clamped(index: int, branches: Branches) -> int:
 
 
 def _lower(b: Any, eqn: Any, index: Any, *values: Any) -> list[Any]:
-    """`if` on a boolean, whose first region is the true branch, else `case`."""
+    """`if` on a boolean, whose first region is the true branch, else `case`.
+
+    Where the index is known by now, only its branch.
+    """
     branches, kind = eqn.params["branches"], eqn.inputs[0].type
+    known = b.known(index)
+    if known is not None:
+        return b.inline(branches[_clamped(known, branches)], values)
     boolean = kind.dtype == np.bool_
     if not boolean:  # `case` takes the last branch for any index outside, negative ones too
         index = b.op("stablehlo.maximum", [kind], [index, b.constant(0, kind)])
@@ -114,14 +120,9 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, branches: Branches)
     found = [jvp(fn, active)[1] for fn in branches]
     wanted = tuple(any(column) for column in zip(*found, strict=True))
     made = tuple(bodies.dual(fn, active, wanted) for fn in branches)
-    dots = [t for t in tangents[1:] if type(t) is not Zero]
-    outs = cond_p.bind(*primals, *dots, branches=made)
+    outs = cond_p.bind(*primals, *nonzeros(tangents[1:]), branches=made)
     n = len(wanted)
-    rest = iter(outs[n:])
-    types = branches[0].out_types
-    return outs[:n], [
-        next(rest) if w else Zero(t.tangent) for w, t in zip(wanted, types, strict=True)
-    ]
+    return outs[:n], with_zeros(wanted, outs[n:], branches[0].out_types)
 
 
 def _jet(primals: Sequence[Any], series: Any, order: int, *, branches: Branches) -> Any:
@@ -183,9 +184,10 @@ def _batch(size: int, args: Any, dims: Any, *, branches: Branches) -> Any:
         wanted = [_common(column) for column in zip(*found, strict=True)]
         made = tuple(bodies.batch_to(fn, size, lane_dims, wanted)[0] for fn in branches)
         return cond_p.bind(index, *operands, branches=made), wanted
-    bodies.same_in_all_lanes(branches, "cond", "predicate")
     masked = [with_mask(fn) if fn.effects else None for fn in branches]
-    if any(fn.effects and m is None for fn, m in zip(branches, masked, strict=True)):
+    apart = any(fn.effects and m is None for fn, m in zip(branches, masked, strict=True))
+    bodies.same_in_all_lanes(branches, "cond", "predicate", apart)
+    if apart:
         return one_by_one(size, cond_p, args, dims, branches=branches)
     outs = [
         _masked_branch(size, fn, _taken(index, i, branches), operands, lane_dims, masked[i])
@@ -236,28 +238,27 @@ def _masked_branch(
     meet a singularity or an endless loop of its own, and it sends no cotangent back. An
     operand that all lanes share stays shared; it sends a cotangent back if any lane took
     the branch. A branch with a loop or a call of Python is skipped if no lane takes it.
+    A branch with a collective is computed as it is: what others get from a lane is its own.
     `masked` is a branch with checks that takes the mask as well.
     """
-    if not fn.eqns or size == 0:
-        made, _ = bodies.batch_to(fn, size, dims, (0,) * len(fn.results))
-        return current.interpreter.apply(made, operands)
-    some = reduce_or(mask, axes=(0,))
-    lane = argmax(mask, 0, np.int32)
-    guarded = [
-        x if d is None and _is_scalar_constant(x) else _guard(x, d, mask, some, lane)
-        for x, d in zip(operands, dims, strict=True)
-    ]
+    own = not fn.eqns or size == 0 or bodies.communicates(fn, names_of(fn))
+    some = None if own else reduce_or(mask, axes=(0,))
+    guarded = list(operands) if own else _guarded(operands, dims, mask, some)
     if masked is not None:
         guarded, dims = [mask, *guarded], (0, *dims)
     made, _ = bodies.batch_to(masked or fn, size, dims, (0,) * len(fn.results))
-    if not _must_skip(fn):
+    if own or not _must_skip(fn):
         return current.interpreter.apply(made, guarded)
     skip = build(f"skip_{fn.name}", made.in_types, lambda *_: [zeros(t) for t in made.out_types])
     return cond_p.bind(some, *guarded, branches=(skip, made))
 
 
-def _is_scalar_constant(x: Any) -> bool:
-    return type(x) is Literal
+def _guarded(operands: Sequence[Any], dims: Sequence[int | None], mask: Any, some: Any) -> Any:
+    lane = argmax(mask, 0, np.int32)
+    return [
+        x if d is None and type(x) is Literal else _guard(x, d, mask, some, lane)
+        for x, d in zip(operands, dims, strict=True)
+    ]
 
 
 def _guard(x: Any, dim: int | None, mask: Any, some: Any, lane: Any) -> Any:
@@ -389,7 +390,7 @@ def _cond(
     index = _predicate(pred)
     names = ("false_fun", "true_fun")
     funs = user_function(false_fun), user_function(true_fun)
-    return _choose_branch("cond", index, funs, names, operands)
+    return choose_branch("cond", index, funs, names, operands)
 
 
 def _predicate(pred: Any) -> Any:
@@ -455,7 +456,7 @@ def switch(
     if len(branches) == 1:
         return branches[0](*operands)
     names = tuple(f"branch {i}" for i in range(len(branches)))
-    return _choose_branch("switch", checked, branches, names, operands)
+    return choose_branch("switch", checked, branches, names, operands)
 
 
 def _branch_index(index: Any, count: int) -> Any:
@@ -475,7 +476,7 @@ def _branch_index(index: Any, count: int) -> Any:
     return convert_element_type(clamp(0, index, count - 1), np.int32)
 
 
-def _choose_branch(
+def choose_branch(
     what: str, index: Any, funs: Sequence[Any], names: Sequence[str], operands: Any
 ) -> Any:
     """Record all branches, give their results common types, and apply the one chosen."""
@@ -494,7 +495,7 @@ def _choose_branch(
             recorded[id(f)] = bodies.stage_on_tree(f, in_tree, types, refs="keep", decided=decided,
                                                   what=what)  # fmt: skip
     staged = [recorded[id(f)] for f in funs]
-    order = range(len(funs)) if what == "switch" else (1, 0)  # true_fun is spoken of first
+    order = (1, 0) if what == "cond" else range(len(funs))  # true_fun is spoken of first
     sides = [Side(names[i], funs[i], staged[i]) for i in order]
     joined = _joined_types(what, sides)
     fns, captured = bodies.share_captured(staged)

@@ -13,7 +13,7 @@ from typing import Any
 
 from ms_func import tree
 from ms_func.control_flow import bodies
-from ms_func.control_flow.bodies import is_live, split_list
+from ms_func.control_flow.bodies import split_list
 from ms_func.control_flow.program_primitive import computed_by
 from ms_func.control_flow.rules import (
     Call,
@@ -50,7 +50,7 @@ from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp_walk
 from ms_func.transforms.passes import prune
 from ms_func.transforms.transpose import transpose
-from ms_func.transforms.zeros import add, instantiate, zeros
+from ms_func.transforms.zeros import add, instantiate, is_live, nonzeros, with_zeros, zeros
 
 # --- rules --------------------------------------------------------------------------------------
 
@@ -63,18 +63,16 @@ def _jvp(
     if not any(is_live(dots)):  # what is closed over is differentiated as it is written
         return jvp_walk(fn, primals, tangents)
     if isinstance(rule, Deferred):
-        live = is_live(dots)
-        recorded = rule.recorded(live)
+        recorded = rule.recorded(is_live(dots))
         made, lead = recorded.fn, list(recorded.consts)
-        dots = [t for t in dots if type(t) is not Zero]
+        dots = nonzeros(dots)
     else:
         made, lead = rule, captured
         dots = [instantiate(t) for t in dots if is_inexact(t.type.dtype)]
     outs = current.interpreter.apply(made, [*lead, *args, *dots])
-    n, rest = len(fn.results), iter(outs[len(fn.results) :])
-    out_dots: list[Any] = [
-        next(rest) if is_inexact(t.dtype) else Zero(t.tangent) for t in fn.out_types
-    ]
+    n = len(fn.results)
+    inexact = [is_inexact(t.dtype) for t in fn.out_types]
+    out_dots = with_zeros(inexact, outs[n:], fn.out_types)
     if any(is_live(captured_dots)):
         more = _captured_tangents(fn, rule, captured, captured_dots, args, dots)
         out_dots = [

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ms_func.control_flow import bodies
-from ms_func.control_flow.bodies import is_live, split_list
+from ms_func.control_flow.bodies import split_list
 from ms_func.control_flow.program_primitive import by_program, computed_by
 from ms_func.control_flow.rules import (
     Deferred,
@@ -36,7 +36,7 @@ from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.physical import physical
 from ms_func.transforms.transpose import transpose
-from ms_func.transforms.zeros import instantiate
+from ms_func.transforms.zeros import instantiate, is_live, nonzeros
 
 
 class Rules(NamedTuple):
@@ -86,7 +86,7 @@ def _reads(fn: Function, mask: Mask) -> bool:
 
 
 def _closed_over(name: str, dots: Sequence[Any]) -> Exception:
-    kinds = ", ".join(str(t.type) for t in dots if type(t) is not Zero)
+    kinds = ", ".join(str(t.type) for t in nonzeros(dots))
     return UnsupportedError(
         f"custom_vjp function `{name}` was differentiated with respect to a value it closes over "
         f"({kinds}); its rule covers the arguments alone\n"

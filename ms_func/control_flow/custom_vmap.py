@@ -10,7 +10,7 @@ import numpy as np
 
 from ms_func import tree
 from ms_func.control_flow import bodies
-from ms_func.control_flow.bodies import Mask, is_live, split_list
+from ms_func.control_flow.bodies import Mask, split_list
 from ms_func.control_flow.program_primitive import computed_by
 from ms_func.control_flow.rules import (
     Deferred,
@@ -27,7 +27,6 @@ from ms_func.ir.function import Function
 from ms_func.ir.loc import user_loc
 from ms_func.ir.primitive import (
     Primitive,
-    Zero,
     current,
     register,
 )
@@ -44,6 +43,7 @@ from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.passes import simplify
 from ms_func.transforms.transpose import transpose
+from ms_func.transforms.zeros import is_live, nonzeros, with_zeros
 
 
 class Vectorised(NamedTuple):
@@ -91,11 +91,11 @@ def _jvp(
     They are two applications, so that reverse mode can run the first and transpose the second.
     """
     active = is_live(tangents)
-    dots = [t for t in tangents if type(t) is not Zero]
+    dots = nonzeros(tangents)
     if any(active[:num_captured]):
         made, nonzero = jvp(fn, active)
         both = current.interpreter.apply(made, [*primals, *dots])
-        outs, rest = both[: len(fn.results)], iter(both[len(fn.results) :])
+        outs, found = both[: len(fn.results)], both[len(fn.results) :]
     else:
         tangent, nonzero = _tangent(fn, active)
         later = _tangent_rule(rule, active[num_captured:], nonzero, fn.in_types[num_captured:])
@@ -103,10 +103,7 @@ def _jvp(
         found = custom_vmap_p.bind(
             *primals, *dots, fn=tangent, rule=later, num_captured=num_captured
         )
-        rest = iter(found)
-    return outs, [
-        next(rest) if nz else Zero(t.tangent) for nz, t in zip(nonzero, fn.out_types, strict=True)
-    ]
+    return outs, with_zeros(nonzero, found, fn.out_types)
 
 
 def _tangent(fn: Function, active: Mask) -> tuple[Function, Mask]:

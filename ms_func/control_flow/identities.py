@@ -16,11 +16,10 @@ from ms_func.ir.primitive import (
     PIECEWISE_LINEAR,
     ZERO,
     Primitive,
-    Zero,
     register,
 )
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.transforms.zeros import instantiate
+from ms_func.transforms.zeros import instantiate, is_live, nonzeros, with_zeros
 
 # --- stop_gradient ----------------------------------------------------------------------------
 
@@ -113,9 +112,8 @@ def _barrier_lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
 
 def _barrier_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     outs = optimization_barrier_p.bind(*primals)
-    live = [t for t in tangents if type(t) is not Zero]
-    dots = iter(optimization_barrier_p.bind(*live))
-    return outs, [t if type(t) is Zero else next(dots) for t in tangents]
+    dots = optimization_barrier_p.bind(*nonzeros(tangents))
+    return outs, with_zeros(is_live(tangents), dots, [typeof(x) for x in primals])
 
 
 def _barrier_transpose(cts: Sequence[Any], *operands: Any) -> list[Any]:

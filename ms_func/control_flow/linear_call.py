@@ -7,7 +7,7 @@ from typing import Any
 
 from ms_func import tree
 from ms_func.control_flow import bodies
-from ms_func.control_flow.bodies import is_live, split_list
+from ms_func.control_flow.bodies import split_list
 from ms_func.control_flow.program_primitive import computed_by
 from ms_func.errors import ArgumentTypeError, ShapeError
 from ms_func.ir.loc import user_loc
@@ -22,7 +22,7 @@ from ms_func.tracing.arguments import function_name, leaf_types
 from ms_func.tracing.policy import user_function
 from ms_func.transforms.jet import jet_walk
 from ms_func.transforms.jvp import jvp_walk
-from ms_func.transforms.zeros import add, instantiate
+from ms_func.transforms.zeros import add, instantiate, is_live
 
 # --- the primitive ----------------------------------------------------------------------------
 

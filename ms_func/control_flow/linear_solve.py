@@ -13,7 +13,7 @@ from typing import Any
 
 from ms_func import tree
 from ms_func.control_flow import bodies
-from ms_func.control_flow.bodies import is_live, split_list
+from ms_func.control_flow.bodies import split_list
 from ms_func.control_flow.custom_jvp import custom_jvp_p
 from ms_func.control_flow.program_primitive import computed_by
 from ms_func.control_flow.rules import Deferred, Mask, Recorded
@@ -43,7 +43,7 @@ from ms_func.transforms.jet import jet_walk
 from ms_func.transforms.jvp import jvp_walk
 from ms_func.transforms.transpose import transpose
 from ms_func.transforms.zeros import add as add_tangents
-from ms_func.transforms.zeros import instantiate, zeros
+from ms_func.transforms.zeros import instantiate, is_live, with_zeros, zeros
 
 # --- the primitive ----------------------------------------------------------------------------
 
@@ -321,11 +321,9 @@ class _RootRule:
         k = len(types) - n
 
         def body(*args: Any) -> list[Any]:
-            values, rest = args[: len(types)], iter(args[len(types) :])
-            outs = self.bind(values)
-            x = outs[:n]
-            given = [next(rest) if m else Zero(t.tangent) for t, m in zip(types, mask, strict=True)]
-            tangents = self._tangents(values[:k], given[:k], x)
+            outs = self.bind(args[: len(types)])
+            given = with_zeros(mask, args[len(types) :], types)
+            tangents = self._tangents(args[:k], given[:k], outs[:n])
             found = iter(tangents)
             return [
                 *outs,

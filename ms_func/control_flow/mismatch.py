@@ -127,10 +127,10 @@ def leaf_paths(treedef: Any) -> list[str]:
     return [tree.keystr(path) for path, _ in tree.leaves_with_path(numbered)]
 
 
-def argument_name(fun: Any, position: int, default: str) -> str:
-    """Name of a parameter of a user function."""
+def first_parameter(fun: Any, default: str) -> str:
+    """Name of the first parameter of a user function."""
     known = parameters(fun)
-    return known[position].name if position < len(known) else default
+    return known[0].name if known else default
 
 
 def carry_tree_differs(what: str, name: str, tree_in: Any, tree_out: Any, loc: Any) -> Exception:

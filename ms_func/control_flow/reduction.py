@@ -20,7 +20,7 @@ from ms_func import tree
 from ms_func.errors import ArgumentValueError, ShapeError, SizeError, UnsupportedError
 from ms_func.ir.evaluate import evaluate
 from ms_func.ir.function import Function, Literal
-from ms_func.ir.primitive import NotSupported, Primitive, Zero, current, register
+from ms_func.ir.primitive import NotSupported, Primitive, current, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives import arithmetic, bits
@@ -44,6 +44,7 @@ from ms_func.tracing.stage import stage
 from ms_func.tracing.tracer import Tracer, build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
+from ms_func.transforms.zeros import is_live, nonzeros, with_zeros
 
 # --- known functions --------------------------------------------------------------------------
 
@@ -226,13 +227,9 @@ def _jvp_of(
     made: Function, outs: Sequence[Any], primals: Sequence[Any], tangents: Sequence[Any]
 ) -> Any:
     """Tangents of a program that computes what a primitive does; `outs` are its results."""
-    derived, nonzero = jvp(made, tuple(type(t) is not Zero for t in tangents))
-    live = [t for t in tangents if type(t) is not Zero]
-    found = iter(current.interpreter.apply(derived, [*primals, *live])[len(outs) :])
-    return outs, [
-        next(found) if on else Zero(typeof(y).tangent)
-        for on, y in zip(nonzero, outs, strict=True)
-    ]  # fmt: skip
+    derived, nonzero = jvp(made, is_live(tangents))
+    found = current.interpreter.apply(derived, [*primals, *nonzeros(tangents)])
+    return outs, with_zeros(nonzero, found[len(outs) :], [typeof(y) for y in outs])
 
 
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:

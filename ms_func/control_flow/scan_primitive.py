@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.control_flow import bodies
-from ms_func.control_flow.bodies import Mask, chosen, is_live, merged, split_list
+from ms_func.control_flow.bodies import Mask, chosen, merged, split_list
 from ms_func.control_flow.scan_bodies import (
     backward_body,
     dual_body,
@@ -30,7 +30,6 @@ from ms_func.ir.primitive import (
     UNFOLDED,
     Cost,
     Primitive,
-    Zero,
     current,
     fitting,
     register,
@@ -44,7 +43,7 @@ from ms_func.transforms.batch import batch
 from ms_func.transforms.discharge import Uses, discharged
 from ms_func.transforms.jet import in_rows
 from ms_func.transforms.passes import prune, without_invariants
-from ms_func.transforms.zeros import instantiate, zeros
+from ms_func.transforms.zeros import instantiate, is_live, nonzeros, with_zeros, zeros
 
 INDEX = ArrayType((), np.dtype(np.int32))
 
@@ -207,9 +206,8 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
     made, carry_active, y_active = dual_body(body, parts, active)
     consts, init, xs = parts.cut(primals)
     const_dots, init_dots, x_dots = parts.cut(tangents)
-    const_dots = [t for t in const_dots if type(t) is not Zero]
+    const_dots, x_dots = nonzeros(const_dots), nonzeros(x_dots)
     init_dots = [instantiate(t) for t in chosen(init_dots, carry_active)]
-    x_dots = [t for t in x_dots if type(t) is not Zero]
     outs = scan_p.bind(
         *consts, *const_dots, *init, *init_dots, *xs, *x_dots,
         **{**params, "body": made, "num_consts": len(consts) + len(const_dots),
@@ -218,12 +216,9 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
     carry, carry_dots, ys, y_dots = split_list(
         outs, n_carry, len(init_dots), len(body.results) - n_carry
     )
-    dots, mask = iter([*carry_dots, *y_dots]), (*carry_active, *y_active)
     values = [*carry, *ys]
-    return values, [
-        next(dots) if live else Zero(typeof(v).tangent)
-        for live, v in zip(mask, values, strict=True)
-    ]
+    types = [typeof(v) for v in values]
+    return values, with_zeros((*carry_active, *y_active), [*carry_dots, *y_dots], types)
 
 
 def _jet(primals: Sequence[Any], series: Any, order: int, **params: Any) -> Any:

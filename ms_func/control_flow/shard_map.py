@@ -25,7 +25,6 @@ from ms_func.ir.primitive import (
     Cost,
     NotSupported,
     Primitive,
-    Zero,
     current,
     register,
 )
@@ -46,6 +45,7 @@ from ms_func.transforms.partial_eval import evaluate as walk
 from ms_func.transforms.partial_eval import partial_eval
 from ms_func.transforms.passes import prune, with_functions
 from ms_func.transforms.transpose import transpose
+from ms_func.transforms.zeros import is_live, nonzeros, with_zeros
 
 Specs = tuple[PartitionSpec, ...]
 Mask = tuple[bool, ...]
@@ -299,22 +299,17 @@ def _jvp(
     out_specs: Specs,
     **params: Any,
 ) -> Any:
-    mask = tuple(type(t) is not Zero for t in tangents)
+    mask = is_live(tangents)
     made, nonzero = jvp(fn, mask)
-    dots = [t for t in tangents if type(t) is not Zero]
     found = bind_shard_map(
-        [*primals, *dots],
+        [*primals, *nonzeros(tangents)],
         made,
         in_specs=(*in_specs, *chosen(in_specs, mask)),
         out_specs=(*out_specs, *chosen(out_specs, nonzero)),
         **params,
     )
     n = len(fn.results)
-    rest = iter(found[n:])
-    types = [typeof(x).tangent for x in found[:n]]
-    return found[:n], [
-        next(rest) if live else Zero(t) for live, t in zip(nonzero, types, strict=True)
-    ]
+    return found[:n], with_zeros(nonzero, found[n:], [typeof(x) for x in found[:n]])
 
 
 def _partial(split: Any, args: Any, params: dict[str, Any]) -> list[Any]:
@@ -420,7 +415,7 @@ def _transpose(
     **params: Any,
 ) -> list[Any]:
     linear = tuple(is_linear(x) for x in operands)
-    live = tuple(type(ct) is not Zero for ct in cts)
+    live = is_live(cts)
     others = [x for x, lin in zip(operands, linear, strict=True) if not lin]
     ct_ins, ct_outs = tuple(chosen(out_specs, live)), tuple(chosen(in_specs, linear))
     kept = keep_results(fn, live)

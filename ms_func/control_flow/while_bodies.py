@@ -175,7 +175,7 @@ def batched_carry(
         carry = grown
 
 
-def freezing(test: Function, body: Function, loop: Loop, checks: bool = False) -> Loop:
+def freezing(test: Function, body: Function, loop: Loop, checks: bool) -> Loop:
     """The loop over (which lanes go on, their carries); a lane that is done keeps its carry.
 
     With `checks` the body takes which lanes go on before its other operands.

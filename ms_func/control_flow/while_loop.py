@@ -169,7 +169,7 @@ def fori_loop(
     others make it a `while_loop`.
 
     Args:
-        lower: first index.
+        lower: first index, an integer or a float; those of floats are floats, one apart.
         upper: index behind the last one; no step is made if it is not above `lower`.
         body_fun: function of an index and the carry giving the new carry. The index is weakly
             typed where both bounds are.
@@ -218,30 +218,29 @@ def fori_loop(
 
 
 def _static(bound: Any) -> int | None:
-    """Python int of a bound that is known while tracing."""
+    """Python int of a bound that is known while tracing; JAX counts known floats in integers."""
     try:
-        return operator.index(bound)
+        return int(bound) if config.jax_rules() else operator.index(bound)
     except (TypeError, ConcretizationTypeError):
         return None
 
 
 def _index_dtype(lower: Any, upper: Any) -> np.dtype:
-    """The one integer dtype of both bounds; a Python int takes that of the other.
+    """The one real dtype of both bounds; a Python number takes that of the other.
 
     Raises:
-        TypeError: a bound is no integer, or their dtypes differ.
+        TypeError: a bound is no real scalar, or their dtypes differ.
     """
     low, high = typeof(lower), typeof(upper)
-    for t in (low, high):
-        if not issubdtype(t.dtype, np.integer) or t.shape != ():
-            raise ArgumentTypeError(
-                "lower and upper arguments to fori_loop must have equal types, those of scalar "
-                f"integers, got {low.dtype.name}{list(low.shape)} and "
-                f"{high.dtype.name}{list(high.shape)}"
-            )
-    if low.dtype != high.dtype and not (low.weak_type or high.weak_type):
+    whole = [issubdtype(t.dtype, np.integer) for t in (low, high)]
+    scalars = all(
+        t.shape == () and (w or issubdtype(t.dtype, np.floating))
+        for t, w in zip((low, high), whole, strict=True)
+    )
+    weak = (low.weak_type or high.weak_type) and whole[0] == whole[1]
+    if not scalars or (low.dtype != high.dtype and not weak):
         raise ArgumentTypeError(
-            "lower and upper arguments to fori_loop must have equal types, got "
-            f"{low.dtype.name} and {high.dtype.name}"
+            "lower and upper arguments to fori_loop must have equal types, those of real scalars, "
+            f"got {low.dtype.name}{list(low.shape)} and {high.dtype.name}{list(high.shape)}"
         )
     return high.dtype if low.weak_type else low.dtype

@@ -17,7 +17,7 @@ import numpy as np
 
 from ms_func.control_flow import bodies
 from ms_func.control_flow import while_reverse_twice as while_reverse_twice  # higher derivatives
-from ms_func.control_flow.bodies import chosen, is_live
+from ms_func.control_flow.bodies import chosen
 from ms_func.control_flow.lanes import one_by_one, with_mask
 from ms_func.control_flow.while_bodies import (
     Loop,
@@ -37,7 +37,6 @@ from ms_func.ir.primitive import (
     UNFOLDED,
     Cost,
     Primitive,
-    Zero,
     current,
     fitting,
     register,
@@ -47,7 +46,7 @@ from ms_func.lowering.emit import TOKEN
 from ms_func.primitives.batching import to_front
 from ms_func.transforms.discharge import Uses, discharged
 from ms_func.transforms.jet import in_rows
-from ms_func.transforms.zeros import instantiate, zeros
+from ms_func.transforms.zeros import instantiate, is_live, nonzeros, with_zeros, zeros
 
 _BOOL = ArrayType((), np.dtype(np.bool_))
 
@@ -132,13 +131,10 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
     _, const_dots, init_dots = loop.cut(tangents)
     made, active = dual_loop(loop, is_live(const_dots), is_live(init_dots))
     dots = [instantiate(t) for t in chosen(init_dots, active)]
-    const_dots = [t for t in const_dots if type(t) is not Zero]
-    outs = while_p.bind(*test_consts, *body_consts, *const_dots, *init, *dots, **made._asdict())
-    n, rest = len(init), iter(outs[len(init) :])
-    return outs[:n], [
-        next(rest) if live else Zero(typeof(x).tangent)
-        for live, x in zip(active, outs[:n], strict=True)
-    ]
+    operands = (*test_consts, *body_consts, *nonzeros(const_dots), *init, *dots)
+    outs = while_p.bind(*operands, **made._asdict())
+    n = len(init)
+    return outs[:n], with_zeros(active, outs[n:], [typeof(x) for x in outs[:n]])
 
 
 def _jet(primals: Sequence[Any], series: Any, order: int, **params: Any) -> Any:
@@ -168,7 +164,9 @@ def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     checks = None
     if pred_dim is not None:
         checks = None if loop.cond.effects or not loop.body.effects else with_mask(loop.body)
-        if loop.has_effects and checks is None:
+        apart = loop.has_effects and checks is None
+        bodies.same_in_all_lanes((loop.cond, loop.body), "while_loop", "test", apart)
+        if apart:
             return one_by_one(size, while_p, args, dims, **params)
         carry = (0,) * len(carry)
     start = [
@@ -180,7 +178,6 @@ def _batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
     if pred_dim is None:
         made = loop._replace(cond=test, body=body)
         return while_p.bind(*test_consts, *body_consts, *start, **made._asdict()), list(carry)
-    bodies.same_in_all_lanes((loop.cond, loop.body), "while_loop", "test")
     test = bodies.batch_to(loop.cond, size, (*test_dims, *carry), (0,))[0]
     (active,) = current.interpreter.apply(test, [*test_consts, *start])
     made = freezing(test, body, loop, checks is not None)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func.control_flow import bodies
-from ms_func.control_flow.bodies import Mask, chosen, is_live, merged, split_list
+from ms_func.control_flow.bodies import Mask, chosen, merged, split_list
 from ms_func.control_flow.lanes import one_by_one
 from ms_func.control_flow.loop_checkpoint import (
     Leaf,
@@ -61,7 +61,7 @@ from ms_func.transforms.partial_eval import partial_eval
 from ms_func.transforms.passes import simplify, without_effects
 from ms_func.transforms.transpose import transpose
 from ms_func.transforms.zeros import add as add_tangents
-from ms_func.transforms.zeros import instantiate, zeros
+from ms_func.transforms.zeros import instantiate, is_live, nonzeros, with_zeros, zeros
 
 INDEX = ArrayType((), np.dtype(np.int32))
 
@@ -259,16 +259,15 @@ def _walk_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) ->
     _, const_dots, init_dots = loop.cut(tangents)
     made, active = dual_loop(loop, is_live(const_dots), is_live(init_dots))
     dots = [instantiate(t) for t in chosen(init_dots, active)]
-    const_dots = [t for t in const_dots if type(t) is not Zero]
-    outs = while_walk_p.bind(*test_consts, *consts, *const_dots, *init, *dots, **made._asdict())
+    outs = while_walk_p.bind(
+        *test_consts, *consts, *nonzeros(const_dots), *init, *dots, **made._asdict()
+    )
     n, d = len(init), len(dots)
     counts, final, final_dots, tables, table_dots = split_list(outs, 3, n, d, n)
     values = [*counts, *final, *tables]
-    rest = iter([*final_dots, *table_dots])
     mask = (False, False, False, *active, *active)
-    return values, [
-        next(rest) if m else Zero(typeof(x).tangent) for m, x in zip(mask, values, strict=True)
-    ]
+    types = [typeof(x) for x in values]
+    return values, with_zeros(mask, [*final_dots, *table_dots], types)
 
 
 while_walk_p = register_program(

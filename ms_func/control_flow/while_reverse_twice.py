@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ms_func.control_flow import bodies
-from ms_func.control_flow.bodies import Mask, chosen, is_live, split_list
+from ms_func.control_flow.bodies import Mask, chosen, split_list
 from ms_func.control_flow.loop_checkpoint import (
     write,
 )
@@ -38,7 +38,7 @@ from ms_func.primitives.arithmetic import add
 from ms_func.primitives.compare import lt
 from ms_func.primitives.families import is_linear
 from ms_func.tracing.tracer import build
-from ms_func.transforms.zeros import instantiate, zeros
+from ms_func.transforms.zeros import instantiate, is_live, zeros
 
 
 def _back_dot(

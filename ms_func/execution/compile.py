@@ -297,7 +297,7 @@ def lower_program(
     name: str,
     donate: tuple[int, ...] = (),
     entries: list[Any] | None = None,
-    portable: bool = False,
+    platforms: Sequence[str] | None = None,
 ) -> Any:
     """StableHLO module of a program at `placement`.
 
@@ -307,7 +307,8 @@ def lower_program(
         name: name of the module.
         donate: positions of parameters whose buffers the program may overwrite.
         entries: gets what it calls in Python.
-        portable: use no form that is only better on the kind of device it is placed on.
+        platforms: kinds of devices it is for, where these are not those it is placed on; with
+            none named, or several, it has no form that is only better on one.
     """
     ins: list[Any] | None = None
     outs: list[Any] | None = None
@@ -324,9 +325,17 @@ def lower_program(
         in_shardings=ins,
         out_shardings=outs,
         devices=placement.devices,
-        platform=None if portable else placement.devices[0].platform,
+        platform=_platform(placement, platforms),
         host=entries,
     )
+
+
+def _platform(placement: Placement, platforms: Sequence[str] | None) -> str | None:
+    if platforms is None:
+        return placement.devices[0].platform
+    if len(platforms) > 1:
+        return "/".join(platforms)  # no kind of its own, so that none has kernels for it
+    return platforms[0] if platforms else None
 
 
 class Prepared(NamedTuple):
@@ -492,7 +501,7 @@ def compiled_elsewhere(
     placement = program_placement(job, operands)
     key = ("host", backend_name, placement, job.outs, flags)
     if key not in job.fn.memo:
-        module = lower_program(job, placement, name=name, portable=True)
+        module = lower_program(job, placement, name=name, platforms=())
         options = CompileOptions(name, (), len(placement.devices), dict(flags))
         made = backend.get(backend_name).compile(module, options)
         job.fn.memo[key] = HostProgram(made, job.types or job.fn.out_types)

@@ -38,6 +38,7 @@ from ms_func.tracing.reference import Ref, operands, swap
 from ms_func.tracing.tracer import Tracer, outlived
 
 _CONSTANTS = 4096
+_OPERATIONS = 2048
 
 
 def dispatcher(
@@ -109,6 +110,9 @@ class Eager:
         key = (primitive, *params.items()) if params else primitive
         run = self.operations.get(key)
         if run is None:
+            if len(self.operations) > _OPERATIONS:  # loops of new functions are such keys, too
+                for old in list(self.operations)[: _OPERATIONS // 2]:
+                    self.operations.pop(old, None)
             run = self.operations[key] = _operation(primitive, params)
         return run(*args)
 
@@ -154,7 +158,7 @@ class Eager:
 
 
 def apply_placed(
-    fn: Function, args: Sequence[Any], layouts: tuple[Any, ...], donate: tuple[int, ...] = ()
+    fn: Function, args: Sequence[Any], layouts: tuple[Any, ...], donate: tuple[int, ...]
 ) -> list[Any]:
     """Run a whole function with its operands laid out over devices as given, moved if need be.
 

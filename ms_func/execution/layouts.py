@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import permutations
+from itertools import chain, permutations
 from typing import Any
 
 import numpy as np
@@ -82,12 +82,10 @@ def _axes_of(mesh: Any, count: int, place: np.ndarray, axes: Sequence[Any]) -> A
     where = dict(
         zip(mesh.axis_names, np.indices(mesh.axis_sizes).reshape(len(mesh.shape), -1), strict=True)
     )
-    for n in range(1, len(axes) + 1):
-        for order in permutations(axes, n):
-            if math.prod(mesh.shape[a] for a in order) == count:
-                tile = np.zeros(mesh.size, np.int64)
-                for a in order:
-                    tile = tile * mesh.shape[a] + where[a]
-                if np.array_equal(tile, place):
-                    return order
+    for order in chain.from_iterable(permutations(axes, n + 1) for n in range(len(axes))):
+        sizes = [mesh.shape[a] for a in order]
+        if math.prod(sizes) == count:
+            tile = np.ravel_multi_index([where[a] for a in order], sizes)
+            if np.array_equal(tile, place):
+                return order
     return None

@@ -1,8 +1,10 @@
 """The compiled programs of this process, and the dispatcher's fast paths to them.
 
-There is a bound on their number, and one on the memory maps of the process: a program of the
-CPU holds from 3 maps to a few dozen, Linux grants a process 65,530, and the compiler kills the
-process that asks for more. A program that was dropped is compiled again when it is called.
+There is a bound on their number, since one takes from 0.2 MB to a dozen, and one on the memory
+maps of the process: a program of the CPU holds from 3 maps to a few dozen, Linux grants a process
+65,530 or more, and the compiler kills the process that asks for too many. A program that was
+dropped is compiled again when it is called; those that live functions have called before are with
+the dispatcher too, and go only where maps run short.
 """
 
 from __future__ import annotations
@@ -14,12 +16,12 @@ from typing import Any
 
 from ms_func.runtime import extension
 
-fast_paths = extension.PjitFunctionCache(65536)
+fast_paths = extension.PjitFunctionCache(4096)
 """What the dispatcher knows of the signatures it has seen."""
 
 _programs: OrderedDict[Any, Any] = OrderedDict()
 _lock = Lock()
-_LIMIT = 8192
+_LIMIT = 1024
 _MAPS_OF_A_PROGRAM = 128
 """Most that one is expected to hold."""
 _LEAST = 8
@@ -28,11 +30,15 @@ _LEAST = 8
 
 def find(key: Any) -> Any:
     """The program of a key, or None."""
-    return _programs.get(key)
+    with _lock:
+        program = _programs.get(key)
+        if program is not None:
+            _programs.move_to_end(key)
+    return program
 
 
 def keep(key: Any, program: Any) -> None:
-    """Remember a program that was just compiled, and forget old ones where there are too many."""
+    """Remember a program that was just compiled; forget what was not asked for the longest."""
     with _lock:
         _programs[key] = program
         if len(_programs) > _LIMIT:

@@ -113,7 +113,7 @@ class Reference:
         taken = tuple(typeof(a) for a in args)
         types = primitive.result_types(taken, params)
         arrays = [
-            np.asarray(a.value if type(a) is Literal else a, t.dtype)
+            a.array if type(a) is Literal else np.asarray(a, t.dtype)
             for a, t in zip(args, taken, strict=True)
         ]
         out = _call(primitive, arrays, params, types, self.loc)

@@ -67,7 +67,7 @@ class Literal:
     @property
     def array(self) -> np.ndarray:
         """The value in its dtype; what that is too narrow for is infinite there."""
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore"):  # -1e9 in float16
             return np.asarray(self.value, self.type.dtype)
 
     @property

@@ -95,8 +95,8 @@ class AbstractMesh:
         links: `Link` by axis name; the others get the default.
 
     Raises:
-        ShardingError: sizes and names differ in number, a name stands twice, or a size is not
-            positive.
+        ShardingError: sizes and names differ in number, a name is None or stands twice, or a size
+            is not positive.
 
     Example:
         >>> AbstractMesh((2, 4), ("data", "model")).size
@@ -117,6 +117,8 @@ class AbstractMesh:
     ) -> None:
         names = (axis_names,) if isinstance(axis_names, str) else tuple(axis_names)
         sizes = tuple(int(n) for n in axis_sizes)
+        if None in names:
+            raise ShardingError(f"Mesh axis names cannot be None. Got: {names}")
         if len(names) != len(sizes):
             raise ShardingError(
                 f"Mesh requires one name for each axis, got sizes {sizes} and names {names}"

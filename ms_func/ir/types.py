@@ -481,6 +481,14 @@ class ShapeDtypeStruct:
         self._asked = typed(ArrayType(sizes, asked, weak_type), sharding)
         self.sharding = sharding
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if hasattr(self, name):
+            raise RuntimeError(
+                f"Cannot reassign attributes ({name}) of immutable ShapeDtypeStruct objects\n"
+                "fix: make another one, with update()"
+            )
+        super().__setattr__(name, value)
+
     shape = property(lambda self: self._asked.shape if self._open is None else self._open)
     dtype = property(lambda self: self._asked.face)
     ndim = property(lambda self: self._asked.ndim)

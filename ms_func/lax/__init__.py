@@ -1,4 +1,8 @@
-"""The primitives and control flow under the names of the field; no code of its own."""
+"""The primitives and control flow under the names of the field.
+
+The files of this folder hold what functions of these names do beyond one primitive: results laid
+out over devices, products by prescribed arithmetics, decompositions with all their options.
+"""
 
 from ms_func.control_flow.associative_scan import associative_scan as associative_scan
 from ms_func.control_flow.cond import cond as cond
@@ -7,6 +11,7 @@ from ms_func.control_flow.identities import optimization_barrier as optimization
 from ms_func.control_flow.identities import stop_gradient as stop_gradient
 from ms_func.control_flow.linear_solve import custom_linear_solve as custom_linear_solve
 from ms_func.control_flow.linear_solve import custom_root as custom_root
+from ms_func.control_flow.platforms import platform_dependent as platform_dependent
 from ms_func.control_flow.reduction import reduce as reduce
 from ms_func.control_flow.reduction import reduce_window as reduce_window
 from ms_func.control_flow.scan import map as map
@@ -64,7 +69,6 @@ from ms_func.lax.staging import create_token as create_token
 from ms_func.lax.staging import dce_sink as dce_sink
 from ms_func.lax.staging import dtype as dtype
 from ms_func.lax.staging import index_take as index_take
-from ms_func.lax.staging import platform_dependent as platform_dependent
 from ms_func.lax.staging import precv as precv
 from ms_func.lax.staging import psend as psend
 from ms_func.lax.staging import shape_as_value as shape_as_value

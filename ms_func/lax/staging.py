@@ -1,4 +1,4 @@
-"""Names for parts of programs: tokens, composites, code for one kind of device."""
+"""Names for parts of programs: tokens, composites."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from ms_func.control_flow.identities import optimization_barrier
 from ms_func.dtypes import canonicalize_dtype
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
-from ms_func.execution.buffers import default_backend
 from ms_func.ir.types import typeof
 from ms_func.primitives.basis import broadcast_in_dim
 from ms_func.primitives.cast import convert_element_type
@@ -219,35 +218,6 @@ def index_take(src: Any, idxs: Sequence[Any], axes: Sequence[int]) -> Any:
     offset = tuple(range(1, len(sizes) - len(axes) + 1))
     numbers = GatherDimensionNumbers(offset, tuple(axes), tuple(axes))
     return gather(src, rows, numbers, tuple(sizes), mode=GatherScatterMode.CLIP)
-
-
-def platform_dependent(
-    *args: Any, default: Callable[..., Any] | None = None, **per_platform: Callable[..., Any]
-) -> Any:
-    """Result of the function for the kind of device the program is made for.
-
-    Args:
-        *args: operands of all functions.
-        default: function for kinds that are not named.
-        **per_platform: functions by kind: `cpu`, `cuda`, `rocm`, `tpu`.
-
-    Raises:
-        NotImplementedError: there is no function for this kind and no default.
-
-    Example:
-        >>> f = lambda x: lax.platform_dependent(x, cpu=np.sin, tpu=np.cos, default=np.sin)
-        >>> float(f(0.0))
-        0.0
-    """
-    kind = default_backend().devices()[0].platform
-    found = per_platform.get(kind) or (per_platform.get("gpu") if kind == "cuda" else None)
-    chosen = found or default
-    if chosen is None:
-        raise NotImplementedError(
-            f"platform_dependent has no function for {kind!r}, only for "
-            f"{sorted(per_platform)}, and no default"
-        )
-    return chosen(*args)
 
 
 def composite(decomposition: Callable[..., Any], name: str, version: int = 0) -> Callable[..., Any]:

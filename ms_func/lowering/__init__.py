@@ -1,1 +1,1 @@
-"""ir.Function -> StableHLO module. The only folder that imports `jaxlib.mlir`."""
+"""ir.Function -> StableHLO module. Nothing else in the core imports `jaxlib.mlir`."""

@@ -76,8 +76,7 @@ class Builder:
 
     def constant(self, value: Any, type: ArrayType) -> Value:
         """Scalar `value` repeated over the shape of `type`; one operation per block."""
-        with np.errstate(over="ignore"):  # -1e9 in float16 is minus infinity
-            bits = np.asarray(value, type.dtype).tobytes()
+        bits = Literal(value, type).array.tobytes()
         key = (bits, type.dtype, type.shape)
         found = self._constants.get(key)
         if found is None:
@@ -126,6 +125,13 @@ class Builder:
                 value = self.broadcast(value, ArrayType(shape, atom.type.dtype), ())
             out.append(value)  # the constant of a literal has the full shape already
         return out
+
+    def known(self, value: Value) -> int | None:
+        """A scalar of integers or a boolean that is a constant of the program; else None."""
+        made = value.owner  # a block, if it is one of its arguments
+        if isinstance(made, ir.Block) or made.name != "stablehlo.constant":
+            return None
+        return int(ir.DenseIntElementsAttr(made.attributes["value"])[0])
 
     def region(
         self,

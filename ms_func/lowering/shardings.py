@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ms_func.errors import ShardingError
@@ -98,17 +98,17 @@ def meshes_of(fn: Function) -> tuple[Any, ...]:
     """Meshes that the layouts inside a program are over, in order of appearance."""
     found = fn.memo.get("meshes")
     if found is None:
-        seen: dict[Any, None] = {}
-        for v in fn.params:
-            if v.type.explicit is not None:
-                seen[v.type.explicit.mesh] = None
-        for eqn in fn.eqns:
-            for value in eqn.params.values():
-                if type(value) is NamedSharding:
-                    seen[value.mesh] = None
-                elif type(value) is Mesh:
-                    seen[value] = None
-            for inner in eqn.functions():
-                seen.update(dict.fromkeys(meshes_of(inner)))
-        found = fn.memo["meshes"] = tuple(seen)
+        found = fn.memo["meshes"] = tuple(dict.fromkeys(_meshes(fn)))
     return found
+
+
+def _meshes(fn: Function) -> Iterator[Any]:
+    yield from (v.type.explicit.mesh for v in fn.params if v.type.explicit is not None)
+    for eqn in fn.eqns:
+        for value in eqn.params.values():
+            if type(value) is NamedSharding:
+                yield value.mesh
+            elif type(value) is Mesh:
+                yield value
+        for inner in eqn.functions():
+            yield from meshes_of(inner)

@@ -1,4 +1,8 @@
-"""Neural network functions: activations, normalisation, attention, pooling, losses."""
+"""Neural network functions, pure and without parameters of their own.
+
+Activations, normalisation, attention, pooling, losses; `initializers` make parameters, and
+`scaled_matmul` and its like multiply numbers of few bits.
+"""
 
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any

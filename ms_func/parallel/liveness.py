@@ -279,15 +279,16 @@ class Liveness:
                 last[a] = min(last[a], first[v] - 1)
         for i, at in self.at.items():
             for v in self.eqns[i].outputs:
-                if v not in self.kept:
-                    continue
-                for a in self._candidates(i, v):
-                    mine = a in first or a in lent
-                    if mine and last.get(a) == at and a.type.nbytes == v.type.nbytes:
-                        last[a] = at - 1
-                        if a in lent:
-                            lent.add(v)
-                        break
+                free = (
+                    a
+                    for a in (self._candidates(i, v) if v in self.kept else ())
+                    if last.get(a) == at and (a in first or a in lent)
+                )
+                source = next((a for a in free if a.type.nbytes == v.type.nbytes), None)
+                if source is not None:
+                    last[source] = at - 1
+                if source in lent:
+                    lent.add(v)
 
     def _candidates(self, i: int, v: Any) -> Iterable[Any]:
         """Values whose memory a result may take over if it is the last to read them."""

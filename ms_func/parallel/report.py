@@ -167,10 +167,10 @@ def _arguments(plan: Any) -> list[tuple[str, ...]]:
     return [(_listed(found), *row) for row, found in places.items()]
 
 
-def _listed(names: Sequence[str], most: int = 3) -> str:
+def _listed(names: Sequence[str]) -> str:
     """The first names, and how many there are."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown}, ... ({len(names)})"
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown}, ... ({len(names)})"
 
 
 def _gap(solution: Any) -> float:

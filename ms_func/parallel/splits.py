@@ -89,7 +89,7 @@ def _is_legal(
     )
 
 
-def local_extent(rule: Rule, f: int, ways: int, operand: int = 0) -> int:
+def local_extent(rule: Rule, f: int, ways: int, operand: int) -> int:
     """Elements of an operand on each device along the dimension that has index `f`."""
     (dim,) = [d for d in rule.ins[operand] if f in d]
     return math.prod(rule.sizes[g] for g in dim) // ways

@@ -51,7 +51,17 @@ class DotAlgorithm(NamedTuple):
     allow_imprecise_accumulation: bool = False
 
 
-class DotAlgorithmPreset(enum.Enum):
+class NamedEnum(enum.Enum):
+    """An enumeration whose members are written by their names."""
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}.{self.name}"
+
+
+class DotAlgorithmPreset(NamedEnum):
     """Arithmetics of products by name: dtypes of the factors, then that of the sum.
 
     `X3`, `X6` and `X9` split float32 factors into several of the shorter type, to come near to

@@ -213,7 +213,7 @@ def conv_shape_tuple(
         >>> lax.conv_shape_tuple((8, 3, 32, 32), (16, 3, 5, 5), (2, 2), "VALID")
         (8, 16, 14, 14)
     """
-    return _shape(lhs_shape, rhs_shape, strides, pads, None, None, None, batch_group_count)
+    return _shape(lhs_shape, rhs_shape, strides, pads, None, None, batch_group_count)
 
 
 def conv_general_shape_tuple(
@@ -243,7 +243,7 @@ def conv_general_shape_tuple(
         >>> lax.conv_general_shape_tuple((8, 32, 32, 3), (5, 5, 3, 16), (2, 2), "SAME", layout)
         (8, 16, 16, 16)
     """
-    return _shape(lhs_shape, rhs_shape, window_strides, padding, None, None, dimension_numbers)
+    return _shape(lhs_shape, rhs_shape, window_strides, padding, None, dimension_numbers)
 
 
 def conv_transpose_shape_tuple(
@@ -280,17 +280,17 @@ def conv_transpose_shape_tuple(
             _transposed_pads(k, s, padding) for k, s in zip(window, window_strides, strict=True)
         ]
     ones = (1,) * len(window)
-    return _shape(lhs_shape, rhs_shape, ones, padding, window_strides, None, numbers)
+    return _shape(lhs_shape, rhs_shape, ones, padding, window_strides, numbers)
 
 
 def _shape(
     lhs: Sequence[int], rhs: Sequence[int], strides: Sequence[int], padding: Any, spread: Any,
-    holes: Any, numbers: Any, lots: int = 1,
+    numbers: Any, lots: int = 1,
 ) -> tuple[int, ...]:  # fmt: skip
     geometry = geometry_of(
         tuple(lhs), tuple(rhs), tuple(strides),
         padding if isinstance(padding, str) else tuple(map(tuple, padding)),
-        None if spread is None else tuple(spread), holes, numbers,
+        None if spread is None else tuple(spread), None, numbers,
     )  # fmt: skip
     conv = Conv(
         **geometry, feature_group_count=1, batch_group_count=lots, precision=None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import math
 import operator
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from ms_func.ir.primitive import MADE, Cost, Multilinear, Primitive, register
 from ms_func.ir.text import register_param_type
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
-from ms_func.primitives.algorithms import algorithm_of, by_algorithm
+from ms_func.primitives.algorithms import NamedEnum, algorithm_of, by_algorithm
 from ms_func.primitives.basis import sum_dtype, transpose_p
 from ms_func.primitives.families import is_linear
 
@@ -31,7 +30,7 @@ Numbers = tuple[tuple[Axes, Axes], tuple[Axes, Axes]]
 
 
 @register_param_type
-class Precision(enum.Enum):
+class Precision(NamedEnum):
     """How exactly a product of floats is computed, where the hardware leaves a choice.
 
     `DEFAULT` is the fastest, `HIGHEST` computes as the dtype promises. CPUs always do.
@@ -40,7 +39,7 @@ class Precision(enum.Enum):
 
     Example:
         >>> lax.Precision("float32")
-        HIGHEST
+        Precision.HIGHEST
         >>> lax.dot(np.array([1.0, 2.0]), np.array([3.0, 4.0]), precision=lax.Precision.HIGHEST)
         Array(11., dtype=float32)
     """
@@ -51,16 +50,12 @@ class Precision(enum.Enum):
 
     @classmethod
     def _missing_(cls, value: object) -> Any:
-        return _PRECISIONS.get(value) if isinstance(value, str) else None
-
-    def __str__(self) -> str:
-        return self.name
-
-    __repr__ = __str__
+        return _PRECISIONS.get(value) if value is None or isinstance(value, str) else None
 
 
-_PRECISIONS = {
-    "default": Precision.DEFAULT, "fastest": Precision.DEFAULT, "bfloat16": Precision.DEFAULT,
+_PRECISIONS: dict[str | None, Precision] = {
+    None: Precision.DEFAULT, "default": Precision.DEFAULT, "fastest": Precision.DEFAULT,
+    "bfloat16": Precision.DEFAULT,
     "high": Precision.HIGH, "bfloat16_3x": Precision.HIGH, "tensorfloat32": Precision.HIGH,
     "highest": Precision.HIGHEST, "float32": Precision.HIGHEST,
 }  # fmt: skip
@@ -84,11 +79,12 @@ def canonical_precision(precision: Any) -> PrecisionPair:
             return None
     pair = tuple(precision) if isinstance(precision, (tuple, list)) else (precision, precision)
     try:
-        lhs, rhs = (Precision.DEFAULT if p is None else Precision(p) for p in pair)
+        lhs, rhs = map(Precision, pair)
     except ValueError:
         raise ArgumentValueError(
-            f"Precision argument must be one of: None, a string in {sorted(_PRECISIONS)}, a "
-            f"lax.Precision value, a pair of these, or a lax.DotAlgorithmPreset; got {precision!r}"
+            "Precision argument must be one of: None, a string in "
+            f"{sorted(filter(None, _PRECISIONS))}, a lax.Precision value, a pair of these, or a "
+            f"lax.DotAlgorithmPreset; got {precision!r}"
         ) from None
     return lhs, rhs
 

@@ -163,9 +163,9 @@ def reduction_cost(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params
 
 def _reduction(
     name: str, *, ref: Any, operation: str, identity: Any, jvp: Any, kind: str,
-    transpose: Any = None, accepts: str = "any",
+    accepts: str = "any",
 ) -> Primitive:  # fmt: skip
-    """Make and register a reduction with parameter `axes`.
+    """Make and register a reduction with parameter `axes`, which is not linear.
 
     Args:
         name: name in the IR.
@@ -174,7 +174,6 @@ def _reduction(
         identity: function from the dtype to the result for no elements.
         jvp: derivative rule.
         kind: how parts of a cut axis are joined.
-        transpose: rule, for a linear reduction.
         accepts: category of dtypes.
     """
 
@@ -190,7 +189,7 @@ def _reduction(
             ref=reference,
             lower=_lower(operation, identity),
             jvp=jvp,
-            transpose=transpose or NONLINEAR,
+            transpose=NONLINEAR,
             batch=_batch(lambda: primitive),
             shard=reduction_shard(kind),
             cost=reduction_cost,

@@ -90,24 +90,24 @@ def reshape_terms(old: tuple[int, ...], new: tuple[int, ...]) -> tuple[str, str]
     divide one another, each interval between boundaries is one factor; else the group stays
     whole.
     """
-    tokens: tuple[list[str], list[str]] = ([], [])
+    terms: tuple[list[str], list[str]] = ([], [])
     count = 0
-    for a, b in _groups(old, new):
-        bounds = sorted({1, *_prefixes(a), *_prefixes(b)})
+    for group in _groups(old, new):
+        bounds = sorted({1, *_prefixes(group[0]), *_prefixes(group[1])})
         nested = 0 not in bounds and all(n % m == 0 for m, n in pairwise(bounds))
-        for sizes, out in zip((a, b), tokens, strict=True):
-            below = 1
-            for n in sizes:
-                names = [
-                    f"i{count + k}" for k, m in enumerate(bounds[1:]) if below < m <= below * n
-                ]
-                below *= n
-                if not nested or not names:
-                    out.append(".")
-                else:
-                    out.append(names[0] if len(names) == 1 else f"({' '.join(names)})")
+        factors = {m: f"i{count + k}" for k, m in enumerate(bounds[1:])} if nested else {}
+        for sizes, out in zip(group, terms, strict=True):
+            for a, b in pairwise((1, *_prefixes(sizes))):
+                out.append(_term([name for m, name in factors.items() if a < m <= b]))
         count += len(bounds) - 1
-    return " ".join(tokens[0]), " ".join(tokens[1])
+    return " ".join(terms[0]), " ".join(terms[1])
+
+
+def _term(factors: Sequence[str]) -> str:
+    """Index of a dimension that is composed of these; one of none is whole."""
+    if not factors:
+        return "."
+    return factors[0] if len(factors) == 1 else f"({' '.join(factors)})"
 
 
 def _prefixes(sizes: Sequence[int]) -> list[int]:

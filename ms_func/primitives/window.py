@@ -81,7 +81,7 @@ def _shard(ins: Sequence[ArrayType], outs: Sequence[ArrayType], **params: Any) -
 
 def _reduction(
     name: str, *, combine: Any, ufunc: np.ufunc, operation: str,
-    identity: Callable[[np.dtype], Any], jvp: Any, transpose: Any = None, accepts: str = "any",
+    identity: Callable[[np.dtype], Any], jvp: Any, accepts: str, transpose: Any = NONLINEAR,
 ) -> Primitive:  # fmt: skip
     """Make and register a reduction over windows."""
     primitive = register(
@@ -92,7 +92,7 @@ def _reduction(
             ref=_ref(ufunc, identity, exactly=combine is not add),
             lower=_lower(name, combine, operation, identity),
             jvp=jvp,
-            transpose=transpose or NONLINEAR,
+            transpose=transpose,
             batch=_batch(lambda: primitive),
             shard=_shard,
             cost=cost,

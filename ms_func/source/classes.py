@@ -39,16 +39,13 @@ SPECIAL = frozenset(
 """Methods that Python calls by itself; `__bool__` is asked for by the hooks."""
 _COMPARISONS = ("__eq__", "__lt__", "__le__", "__gt__", "__ge__")
 _seen: WeakSet[type] = WeakSet()
-_modules: dict[int, int] = {}
 
 
 def prepare_module(namespace: dict[str, Any]) -> None:
     """Prepare the user's classes among the globals of a module, those that are new."""
-    if _modules.get(id(namespace)) != len(namespace):
-        _modules[id(namespace)] = len(namespace)
-        for value in list(namespace.values()):
-            if isinstance(value, type):
-                prepare(value)
+    for value in list(namespace.values()):
+        if isinstance(value, type):
+            prepare(value)
 
 
 def prepare(cls: type) -> None:

@@ -39,16 +39,17 @@ class Entry(NamedTuple):
     """What is known of a code object.
 
     Attributes:
-        original: the code object, kept alive so that nobody else gets its id.
         code: converted code; None where the function runs as it is.
         reason: why it could not be converted; None if it could, or need not be.
         places: where each cell of the converted code comes from.
     """
 
-    original: CodeType
     code: CodeType | None = None
     reason: str | None = None
     places: tuple[int, ...] = ()
+
+
+_AS_IT_IS = Entry()
 
 
 class Refused(Exception):
@@ -56,7 +57,9 @@ class Refused(Exception):
 
 
 _known: dict[int, Entry] = {}
-_LIMIT = 1 << 16
+"""By the id of the code object, as long as that lives: equal codes may mean different things."""
+_variants: dict[int, dict[Turn, Entry]] = {}
+_alive: dict[int, weakref.KeyedRef[int, CodeType]] = {}
 _lock = RLock()
 
 
@@ -205,7 +208,7 @@ def _attempt(f: FunctionType, /, *args: Any, **kwargs: Any) -> Any:
         if config.convert.value is False:
             raise
         with _lock:
-            entry = _remember(_entry(f))
+            entry = _remember(f.__code__, _entry(f))
         if entry.code is None:
             raise
     return _made(entry, f)(*args, **kwargs)
@@ -270,7 +273,7 @@ def convert(f: Any) -> Any:
     with _lock:
         found = _known.get(id(f.__code__))
         if found is None or (found.code is None and found.reason is not None):
-            found = _remember(_entry(f))
+            found = _remember(f.__code__, _entry(f))
     if found.reason is not None:
         raise UnsupportedError(f"MS104 `{f.__name__}` cannot be converted: {found.reason}")
     return f if found.code is None else dress(instantiate(found.code, found.places, f, _hooks), f)
@@ -294,7 +297,7 @@ def no_convert(f: Any) -> Any:
         for value in vars(f).values():
             _in_class(value, no_convert)
     elif type(f) is FunctionType:
-        _remember(Entry(f.__code__, None, _MARKED))
+        _remember(f.__code__, Entry(None, _MARKED))
     return f
 
 
@@ -356,24 +359,33 @@ def _learn(f: FunctionType) -> Entry:
         found = _known.get(id(f.__code__))
         if found is not None:
             return found
-        return _remember(_verdict(f))
+        return _remember(f.__code__, _verdict(f))
 
 
-def _remember(entry: Entry) -> Entry:
-    if len(_known) > _LIMIT:
-        _known.clear()
-    _known[id(entry.original)] = entry
+def _remember(code: CodeType, entry: Entry) -> Entry:
+    """Keep what is known of a code object until it is gone, and its id may be another's."""
+    key = id(code)
+    _known[key] = entry
+    _alive[key] = weakref.KeyedRef(code, _forget, key)
     if entry.code is not None:
-        _settle(entry.code, Entry(entry.code))
+        _settle(entry.code)
     return entry
 
 
-def _settle(code: CodeType, done: Entry) -> None:
+def _forget(
+    gone: weakref.KeyedRef[int, CodeType],
+    tables: tuple[dict[int, Any], ...] = (_known, _variants, _alive),
+) -> None:
+    for table in tables:  # no global names: they may be gone when the process ends
+        table.pop(gone.key, None)
+
+
+def _settle(code: CodeType) -> None:
     """Code that is converted already, and functions inside it, stay as they are."""
-    _known[id(code)] = done
+    _remember(code, _AS_IT_IS)
     for inner in code.co_consts:
         if type(inner) is CodeType:
-            _settle(inner, done)
+            _settle(inner)
 
 
 _MARKED = "it is marked no_convert\nfix: take the mark away"
@@ -384,23 +396,23 @@ def _verdict(f: FunctionType) -> Entry:
     """What the policy says about a function."""
     code, opinion = f.__code__, f.__globals__.get("__ms_convert__")
     if opinion is False:
-        return Entry(code, None, "its module sets __ms_convert__ = False\nfix: set it to True")
+        return Entry(None, "its module sets __ms_convert__ = False\nfix: set it to True")
     kind = kind_of(code.co_filename)
     module = f.__globals__.get("__name__")
     if kind == "standard" and module not in CONTAINERS and "__wrapped__" not in f.__dict__:
-        return Entry(code)  # others are decorators around functions of the user's
+        return _AS_IT_IS  # others are decorators around functions of the user's
     if kind == "never" or f.__globals__.get("__name__", "").partition(".")[0] in NEVER:
-        return Entry(code)
+        return _AS_IT_IS
     if kind == "library" and opinion is not True:
-        return Entry(code, None, _LIBRARY)
+        return Entry(None, _LIBRARY)
     classes.prepare_module(f.__globals__)
-    return _entry(f) if may_decide(code) else Entry(code)
+    return _entry(f) if may_decide(code) else _AS_IT_IS
 
 
 def learn_anyway(f: FunctionType) -> None:
     """Convert a function of a library."""
     with _lock:
-        _remember(_entry(f))
+        _remember(f.__code__, _entry(f))
 
 
 def _entry(f: FunctionType, turn: Turn = None) -> Entry:
@@ -410,15 +422,15 @@ def _entry(f: FunctionType, turn: Turn = None) -> Entry:
         with _quietly():
             found, shown, changed = _rewritten(f, turn)
             if not changed:
-                return Entry(code)
+                return _AS_IT_IS
             made = compile_function(found.node, code, found.class_name, shown, found.shift)
     except (SourceMissing, Refused) as error:
-        return Entry(code, None, str(error))
+        return Entry(None, str(error))
     except Exception as error:  # a fault of the converter must not stop what traces without it
-        return Entry(code, None, f"the converter failed with {type(error).__name__}: {error}")
+        return Entry(None, f"the converter failed with {type(error).__name__}: {error}")
     if HOOKS not in made.co_freevars:
-        return Entry(code)
-    return Entry(code, made, None, cell_places(made, code))
+        return _AS_IT_IS
+    return Entry(made, None, cell_places(made, code))
 
 
 _ASYNC = 0x80 | 0x200  # CO_COROUTINE, CO_ASYNC_GENERATOR
@@ -433,15 +445,15 @@ def variant(f: FunctionType, turn: Turn = "loop") -> FunctionType | None:
     if entry.code is None and kind_of(code.co_filename) != "user":
         return None
     with _lock:
-        made = _variants.get((id(code), turn))
+        known = _variants.setdefault(id(code), {})
+        made = known.get(turn)
         if made is None:
-            made = _variants[id(code), turn] = _entry(f, turn)
+            made = known[turn] = _entry(f, turn)
             if made.code is not None:
-                _settle(made.code, Entry(made.code))
+                _settle(made.code)
     return None if made.code is None else instantiate(made.code, made.places, f, _hooks)
 
 
-_variants: dict[tuple[int, Turn], Entry] = {}
 _INSIDE_OUT = ("loop", "with", "from")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import operator
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import WRAPPER_ASSIGNMENTS
 from typing import Any
@@ -26,16 +26,21 @@ def function_name(fun: Any) -> str:
     return name if isinstance(name, str) else type(fun).__name__
 
 
-def wraps(fun: Any) -> Callable[[Any], Any]:
+def wraps(fun: Any, doc: str | None = None) -> Callable[[Any], Any]:
     """Decorator that gives a function name, text and module of `fun`, as far as `fun` has them.
 
-    Attributes of a callable object are not copied, nor a name that is no text.
+    Attributes of a callable object are not copied, nor a name that is no text; the name of its
+    class stands in. `doc` is a text of its own, in which `{fun}` and `{doc}` are name and
+    text of `fun`.
     """
 
     def named(call: Any) -> Any:
+        call.__name__ = call.__qualname__ = function_name(fun)
         for attribute in WRAPPER_ASSIGNMENTS:
             with suppress(AttributeError, TypeError):
                 setattr(call, attribute, getattr(fun, attribute))
+        if doc is not None:
+            call.__doc__ = doc.format(fun=call.__name__, doc=fun.__doc__ or "").rstrip()
         call.__wrapped__ = fun
         return call
 
@@ -157,6 +162,17 @@ def split_arguments(
         return full
 
     return leaves, in_tree, rebuild
+
+
+def others(args: Sequence[Any], fixed: Collection[int]) -> tuple[Any, ...]:
+    """Arguments at positions that are not among the fixed ones."""
+    return tuple([a for i, a in enumerate(args) if i not in fixed])
+
+
+def completed(args: Sequence[Any], fixed: Collection[int], moving: Iterable[Any]) -> list[Any]:
+    """Inverse of `others`: fixed arguments as they are in `args`, and others between them."""
+    rest = iter(moving)
+    return [a if i in fixed else next(rest) for i, a in enumerate(args)]
 
 
 DOUBLE = {float: np.dtype(np.float64), complex: np.dtype(np.complex128)}

@@ -32,35 +32,35 @@ class Source:
         if (getattr(self.fun, "__module__", None) or "").startswith("ms_func."):
             return ""  # a body that a function of the library made around the user's
         used = _ancestors(eqns, var)
-        names = [
-            name
-            for name, v in zip(self.names(), self.parameters, strict=False)
-            if v is var or v in used
-        ]
+        named = zip(self.names(), self.parameters, strict=False)
+        names = [name for name, v in named if v in used]
         where = (
             f"\nThe error occurred while tracing the function {_place(self.fun)} for {self.what}."
         )
         if names:
-            many = "s" if len(names) > 1 else ""
-            listed = names[0] if not many else f"{', '.join(names[:-1])} and {names[-1]}"
-            return (
-                f"{where} This concrete value was not available in Python because it depends on "
-                f"the value{many} of the argument{many} {listed}."
-            )
-        made = [e for e in eqns if any(v is var or v in used for v in e.outputs)]
-        if not made:
-            return where
-        lines = "".join(
-            f"\n\n  operation {e.primitive.name} gives {', '.join(str(v.type) for v in e.outputs)}"
-            f"\n    from line {e.loc}"
-            for e in made[:_MOST_LINES]
-        )
-        kind = "JAX " if config.jax_rules() else ""
-        more = "\n\nAdditional originating lines are not shown." if made[_MOST_LINES:] else ""
-        return (
-            f"{where} This value became a tracer due to {kind}operations on these lines:"
-            f"{lines}{more}"
-        )
+            return f"{where} {_depends(names)}"
+        made = [e for e in eqns if any(v in used for v in e.outputs)]
+        return f"{where} {_became(made)}" if made else where
+
+
+def _depends(names: Sequence[str]) -> str:
+    many = "s" if len(names) > 1 else ""
+    listed = names[0] if not many else f"{', '.join(names[:-1])} and {names[-1]}"
+    return (
+        "This concrete value was not available in Python because it depends on the "
+        f"value{many} of the argument{many} {listed}."
+    )
+
+
+def _became(made: Sequence[Eqn]) -> str:
+    lines = "".join(
+        f"\n\n  operation {e.primitive.name} gives {', '.join(str(v.type) for v in e.outputs)}"
+        f"\n    from line {e.loc}"
+        for e in made[:_MOST_LINES]
+    )
+    kind = "JAX " if config.jax_rules() else ""
+    more = "\n\nAdditional originating lines are not shown." if made[_MOST_LINES:] else ""
+    return f"This value became a tracer due to {kind}operations on these lines:{lines}{more}"
 
 
 def _ancestors(eqns: Sequence[Eqn], var: Var) -> set[Any]:

@@ -172,7 +172,7 @@ def _constants(leaves: Sequence[Any], out_tree: Any, name: str, keep: bool) -> d
 
 _programs: OrderedDict[FunctionKey, Function] = OrderedDict()
 _lock = Lock()
-_LIMIT = 4096
+_LIMIT = 1024
 
 
 def forget_structures() -> None:
@@ -188,11 +188,9 @@ def canonical(fn: Function) -> Function:
     """
     if config.searching() or watched():
         return fn
-    key = fn.key
-    found = _programs.get(key)
-    if found is None:
-        with _lock:
-            found = _programs.setdefault(key, fn)
-            if len(_programs) > _LIMIT:
-                _programs.popitem(last=False)
+    with _lock:
+        found = _programs.setdefault(fn.key, fn)
+        _programs.move_to_end(found.key)  # the same object: equal keys are slower to find
+        if len(_programs) > _LIMIT:
+            _programs.popitem(last=False)
     return found

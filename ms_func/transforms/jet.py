@@ -48,7 +48,7 @@ from ms_func.tracing.tracer import build
 from ms_func.transforms.jvp import apply_rule
 from ms_func.transforms.passes import dce, without_effects
 from ms_func.transforms.recorded import Code, worked_out
-from ms_func.transforms.zeros import add, instantiate
+from ms_func.transforms.zeros import add, instantiate, is_live, nonzeros, with_zeros
 
 Terms = Sequence[Any] | None
 """Coefficients 1 to K of a value, any of which may be `Zero`; None where all are."""
@@ -361,15 +361,12 @@ class _Application:
     def _tangents(self, n: int) -> list[Any]:
         """Tangents in the direction of the terms n."""
         dots = [x.term(n) for x in self.operands]
-        moving = tuple(type(t) is not Zero for t in dots)
+        moving = is_live(dots)
         types = tuple(typeof(x.first) for x in self.operands)
         program, nonzero = _jvp_program(self.eqn, types, moving)
-        live = [t for t in dots if type(t) is not Zero]
-        found = iter(current.interpreter.apply(program, [*(x.first for x in self.operands), *live]))
-        return [
-            next(found) if nz else Zero(v.type.tangent)
-            for nz, v in zip(nonzero, self.eqn.outputs, strict=True)
-        ]
+        operands = [*(x.first for x in self.operands), *nonzeros(dots)]
+        found = current.interpreter.apply(program, operands)
+        return with_zeros(nonzero, found, [v.type for v in self.eqn.outputs])
 
     def _by_jvp(self, n: int) -> list[Any]:
         """From coefficient n - 1 of the derivative."""
@@ -427,12 +424,11 @@ def _jvp_program(
     many = eqn.primitive.multiple_results
 
     def body(*args: Any) -> list[Any]:
-        rest = iter(args[len(types) :])
-        dots = [next(rest) if m else Zero(t.tangent) for t, m in zip(types, moving, strict=True)]
+        dots = with_zeros(moving, args[len(types) :], types)
         tangent = apply_rule(eqn, args[: len(types)], dots)[1]
         tangents = tangent if many else [tangent]
-        nonzero.extend(type(t) is not Zero for t in tangents)
-        return [t for t in tangents if type(t) is not Zero]
+        nonzero.extend(is_live(tangents))
+        return nonzeros(tangents)
 
     tangents = [t.tangent for t, m in zip(types, moving, strict=True) if m]
     made = dce(build(eqn.primitive.name, [*types, *tangents], body))

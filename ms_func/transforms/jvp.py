@@ -17,7 +17,7 @@ from ms_func.ir.walk import walk
 from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import build
 from ms_func.transforms.recorded import Code, worked_out
-from ms_func.transforms.zeros import add, instantiate
+from ms_func.transforms.zeros import add, instantiate, is_live, nonzeros, with_zeros
 
 
 @timed("transform")
@@ -43,14 +43,11 @@ def jvp(fn: Function, active: tuple[bool, ...]) -> tuple[Function, tuple[bool, .
         tangents = [t.tangent for t, a in zip(fn.in_types, active, strict=True) if a]
 
         def body(*args: Any) -> list[Any]:
-            primals, rest = args[: len(fn.params)], iter(args[len(fn.params) :])
-            dots = [
-                next(rest) if a else Zero(t.tangent)
-                for t, a in zip(fn.in_types, active, strict=True)
-            ]
-            outs, out_dots = jvp_walk(fn, primals, dots)
-            nonzero.extend(type(t) is not Zero for t in out_dots)
-            return [*outs, *(t for t in out_dots if type(t) is not Zero)]
+            n = len(fn.params)
+            dots = with_zeros(active, args[n:], fn.in_types)
+            outs, out_dots = jvp_walk(fn, args[:n], dots)
+            nonzero.extend(is_live(out_dots))
+            return [*outs, *nonzeros(out_dots)]
 
         made = build(f"jvp_{fn.name}", [*fn.in_types, *tangents], body)
         fn.memo[key] = made, tuple(nonzero)
@@ -100,8 +97,8 @@ def _code(
         rest = iter(args[n:])
         dots = [None if t is None else next(rest) for t in dot_types]
         outs, tangents = _run(eqn, list(args[:n]), dots)
-        nonzero.extend(type(t) is not Zero for t in tangents)
-        return [*outs, *[t for t in tangents if type(t) is not Zero]]
+        nonzero.extend(is_live(tangents))
+        return [*outs, *nonzeros(tangents)]
 
     params = [*types, *[t for t in dot_types if t is not None]]
     return Code(build(eqn.primitive.name, params, body)), tuple(nonzero)

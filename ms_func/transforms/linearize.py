@@ -26,7 +26,7 @@ from ms_func.transforms.jvp import apply_rule
 from ms_func.transforms.partial_eval import Splitting
 from ms_func.transforms.recorded import Code, worked_out
 from ms_func.transforms.transpose import backward
-from ms_func.transforms.zeros import add, instantiate, zeros
+from ms_func.transforms.zeros import add, instantiate, is_live, nonzeros, zeros
 
 Mask = tuple[bool, ...]
 Types = tuple[ArrayType | None, ...]
@@ -111,11 +111,8 @@ def _split(
         outs, tangents = apply_rule(eqn, ins, dots)
     if not eqn.primitive.multiple_results:
         outs, tangents = (outs,), (tangents,)
-    nonzero = tuple([type(t) is not Zero for t in tangents])
-    live = [t for t in tangents if type(t) is not Zero]
-    params = [d for d in dots if not isinstance(d, Zero)]
-    linear, residuals = split.unknown.finish(params, live)
-    return outs, linear, residuals, nonzero
+    linear, residuals = split.unknown.finish(nonzeros(dots), nonzeros(tangents))
+    return outs, linear, residuals, is_live(tangents)
 
 
 def _derivative(eqn: Eqn, types: tuple[ArrayType, ...], active: Mask) -> _Derivative:

@@ -216,7 +216,7 @@ def transpose(fn: Function, linear: tuple[bool, ...], integers: bool = False) ->
 
 def transpose_walk(
     fn: Function, linear: Sequence[bool], others: Sequence[Any], cotangents: Sequence[Any],
-    integers: bool = False,
+    integers: bool,
 ) -> list[Any]:  # fmt: skip
     """Transpose `fn` under the interpreter in force; zeros are materialised."""
     rest = iter(others)

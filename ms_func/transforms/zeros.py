@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,22 @@ def zeros(type: ArrayType) -> Any:
     if type.explicit is not None:
         full = constrained(full, type.explicit)
     return pvary_p.bind(full, axes=Axes(sorted(type.vma, key=str))) if type.vma else full
+
+
+def is_live(xs: Iterable[Any]) -> tuple[bool, ...]:
+    """Which tangents or cotangents are not symbolic zeros."""
+    return tuple([type(x) is not Zero for x in xs])
+
+
+def nonzeros(xs: Iterable[Any]) -> list[Any]:
+    """Those that are not symbolic zeros: the operands of a program that is only given these."""
+    return [x for x in xs if type(x) is not Zero]
+
+
+def with_zeros(mask: Sequence[bool], given: Iterable[Any], types: Sequence[ArrayType]) -> list[Any]:
+    """Inverse of `nonzeros`: a tangent for each type of a value, zero where the mask is false."""
+    rest = iter(given)
+    return [next(rest) if m else Zero(t.tangent) for m, t in zip(mask, types, strict=True)]
 
 
 def instantiate(x: Any) -> Any:

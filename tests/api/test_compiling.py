@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import logging
+import re
 
 import numpy
 import pytest
@@ -261,3 +262,29 @@ def test_numbers_beside_doubles_under_other_transforms(call):
     assert call(x.astype(numpy.float32), 0.1).dtype == numpy.float32
     out = lax.fori_loop(0, 2, lambda i, s: (s[0] * s[1], 2.0), (x, 0.5))  # a number in its place
     assert out[0].tolist() == [1.0, 1.0]
+
+
+def test_programs_are_lowered_for_the_platforms_that_are_named():
+    def kernels(f, *platforms):
+        traced = ms.jit(f).trace(np.eye(3))
+        text = traced.lower(lowering_platforms=platforms or None).as_text()
+        return set(re.findall(r"custom_call @(\w+)", text))
+
+    root, values = np.linalg.cholesky, lambda x: np.linalg.svd(x, compute_uv=False)
+    assert kernels(root) == kernels(root, "cpu") == {"lapack_spotrf_ffi"}
+    assert kernels(root, "cuda") == {"cusolver_potrf_ffi"}
+    assert kernels(root, "tpu") == kernels(root, "cpu", "cuda") == set()  # what XLA has itself
+    for platforms in (("tpu",), ("cpu", "cuda")):
+        with pytest.raises(NotImplementedError, match=f"does not run on {'/'.join(platforms)}"):
+            kernels(values, *platforms)
+
+
+def test_what_is_lowered_for_other_platforms_is_not_compiled():
+    traced = ms.jit(lambda x: x * 2).trace(1.0)
+    for platforms in (("cuda", "cpu"), ("cpu", "cpu")):
+        assert traced.lower(lowering_platforms=platforms).compile()(3.0) == 6
+    with pytest.raises(ValueError, match="was lowered for cuda, tpu, and would run on cpu"):
+        traced.lower(lowering_platforms=("cuda", "tpu")).compile()
+    for unknown in (("gpu",), "cpu", ()):
+        with pytest.raises(ValueError, match="lowering_platforms is a sequence of platforms"):
+            traced.lower(lowering_platforms=unknown)

@@ -43,10 +43,11 @@ def ranks_of(text: str, count: int, **options: Any) -> list[Graph]:
     return [read_back(to_bytes(g)) for g in each]
 
 
-def per_device(op: str, x: np.ndarray, shape: tuple[int, ...], region: str = "", count: int = 4,
-               dtype: Any = None) -> str:  # fmt: skip
+def per_device(
+    op: str, x: np.ndarray, shape: tuple[int, ...], region: str = "", count: int = 4
+) -> str:
     """A module that is already the program of each of `count` devices."""
-    out = tensor(shape, x.dtype if dtype is None else dtype)
+    out = tensor(shape, x.dtype)
     body = ""
     if region:
         e = f"tensor<{element(x.dtype)}>"

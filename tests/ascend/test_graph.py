@@ -58,8 +58,8 @@ def change(op: str, /, **fields: Any) -> Callable[[Graph], None]:
     return apply
 
 
-def _retype(op: str, k: int, dtype: np.dtype) -> Callable[[Graph], None]:
-    return lambda graph: setattr(node(graph, op).outputs[k], "dtype", dtype)
+def _retype(op: str, dtype: np.dtype) -> Callable[[Graph], None]:
+    return lambda graph: setattr(node(graph, op).outputs[0], "dtype", dtype)
 
 
 def _later(graph: Graph) -> None:
@@ -92,8 +92,8 @@ BREAKS: dict[str, tuple[Callable[[Graph], None], str]] = {
     "dynamic ports not counted from 0": (
         change("Pack", input_names=["x1", "x2"]), "no port 'x1'"),
     "N is not the count": (lambda g: node(g, "Pack").attrs.update(N=3), "N is not the number"),
-    "input dtype": (_retype("MatMulV2", 0, np.dtype(np.int64)), "does not take int64"),
-    "output dtype": (_retype("Exp", 0, I64), "'y' does not take int64"),
+    "input dtype": (_retype("MatMulV2", np.dtype(np.int64)), "does not take int64"),
+    "output dtype": (_retype("Exp", I64), "'y' does not take int64"),
     "output misnamed": (change("Tanh", output_names=["z"]), "port 'y' expected"),
     "attribute missing": (lambda g: node(g, "Cast").attrs.clear(), "'dst_type' is missing"),
     "attribute unknown": (lambda g: node(g, "Tanh").attrs.update(speed=1), "no attribute 'speed'"),

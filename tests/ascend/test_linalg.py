@@ -143,19 +143,24 @@ def test_lu_of_a_singular_matrix_names_the_pivot() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [(2, 4, 4), (2, 5, 3), (2, 3, 5), (1, 1, 1)])
-def test_qr_is_lapacks(dtype: str, shape: tuple[int, ...]) -> None:
-    a = values(dtype, shape, 1, special=False)
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [((2, 4, 4), 1), ((2, 5, 3), 1), ((2, 3, 5), 1), ((1, 1, 1), 1), ((1, 4, 3), 1e-23),
+     ((1, 4, 3), 1e25)],
+)  # fmt: skip
+def test_qr_is_lapacks(dtype: str, shape: tuple[int, ...], size: float) -> None:
+    a = (values(dtype, shape, 1, special=False) * size).astype(dtype)
     k = min(shape[1:])
     packed, taus = call("geqrf", [a], [(shape, dtype), ((shape[0], k), dtype)])
     driver = getattr(lapack, f"{LETTER[dtype]}geqrf")
     want, want_taus = each(lambda x: driver(x)[:2], a)
-    close(packed, want)
+    upper = np.where(np.arange(shape[1])[:, None] <= np.arange(shape[2]), size, 1)
+    close((packed / upper).astype(dtype), (want / upper).astype(dtype))
     close(taus, want_taus)
     left = np.ascontiguousarray(packed[..., :k])
     name = "orgqr" if dtype[0] == "f" else "ungqr"
     (q,) = call(name, [left, taus], [(left.shape, dtype)])
-    close(q @ np.triu(packed[:, :k]), a)
+    close(q @ np.triu((packed / upper).astype(dtype)[:, :k]), (a / size).astype(dtype))
     close(np.conj(np.swapaxes(q, -1, -2)) @ q, np.broadcast_to(np.eye(k), (shape[0], k, k)))
 
 

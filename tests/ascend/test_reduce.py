@@ -229,7 +229,7 @@ def test_a_running_sum_has_its_operator() -> None:
         assert node.attr("reverse") is reverse
 
 
-def scatter_text(dtype: str, x: np.ndarray, u: np.ndarray, window: Any) -> str:
+def scatter_text(dtype: str, x: np.ndarray, u: np.ndarray, window: Any, order: str = "GE") -> str:
     size, steps, pads = window
     e = element(dtype)
     rows = commas(f"[{a}, {b}]" for a, b in pads)
@@ -237,7 +237,7 @@ def scatter_text(dtype: str, x: np.ndarray, u: np.ndarray, window: Any) -> str:
     body = f"""  %i = stablehlo.constant dense<{zero}> : tensor<{e}>
   %r = "stablehlo.select_and_scatter"(%arg0, %arg1, %i) ({{
     ^bb0(%a: tensor<{e}>, %b: tensor<{e}>):
-    %c = stablehlo.compare GE, %a, %b : (tensor<{e}>, tensor<{e}>) -> tensor<i1>
+    %c = stablehlo.compare {order}, %a, %b : (tensor<{e}>, tensor<{e}>) -> tensor<i1>
     stablehlo.return %c : tensor<i1> }}, {reducer("add", dtype)[1:]}
     {{window_dimensions = array<i64: {commas(size)}>, window_strides = array<i64: {commas(steps)}>,
     padding = dense<[{rows}]> : tensor<{len(size)}x2xi64>}}
@@ -283,6 +283,14 @@ def test_the_first_of_equal_elements_gets_the_gradient() -> None:
         want[best] += u[at]
     _, got, _ = both(scatter_text("int32", x, u, window), x, u)
     np.testing.assert_array_equal(got[0], want)
+
+
+@pytest.mark.parametrize("order", ["GE", "GT"])
+def test_the_comparator_decides_between_equal_elements(order: str) -> None:
+    """One that is not content with an equal element goes on to the last."""
+    x = values("int32", (2, 8, 6, 3), 1, special=False).astype(np.float32) // 50
+    u = values("float32", (2, 4, 3, 3), 2, special=False)
+    check(scatter_text("float32", x, u, POOLS[0], order), x, u)
 
 
 def test_reductions_of_nothing_give_the_start() -> None:

@@ -22,7 +22,7 @@ _SHAPES = (
 )
 
 
-def _each(domain: Any = (-2.0, 2.0), operands: int = 1, **fields: Any) -> list[Case]:
+def _each(domain: Any, operands: int = 1, **fields: Any) -> list[Case]:
     plain = [
         Case((Arg(s, domain),) * operands, {"axis": axis, "reverse": reverse}, **fields)
         for s, axis in _SHAPES

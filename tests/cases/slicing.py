@@ -7,7 +7,7 @@ from typing import Any
 from tests.cases.case import ANY, Arg, Case
 
 
-def _starts(n: int, lo: int, hi: int, dtype: str = "int32") -> tuple[Arg, ...]:
+def _starts(n: int, lo: int, hi: int, dtype: str) -> tuple[Arg, ...]:
     return (Arg((), lambda rng, shape: rng.integers(lo, hi, shape), dtype),) * n
 
 

@@ -32,7 +32,7 @@ WINDOWS: tuple[tuple[tuple[int, ...], Window], ...] = (
 )
 
 
-def _each(domain: Any = (-2.0, 2.0), **fields: Any) -> list[Case]:
+def _each(domain: Any, **fields: Any) -> list[Case]:
     return vary([Case((Arg(s, domain),), w._asdict(), **fields) for s, w in WINDOWS])
 
 

@@ -368,6 +368,18 @@ def test_names_of_private_modules_are_no_modules():
         from jax._src.literals import LiteralArray  # noqa: F401
 
 
+def test_trees_are_compared_as_libraries_ask_for():
+    with as_jax() as jax:
+        from jax._src.public_test_util import check_close
+
+        x = jax.numpy.ones(3, "bfloat16")
+        check_close((x, 1), (x * 1.01, 1))
+        check_close(np.ones(2), np.ones(2) + 1e-3, atol={"float32": 0.0, "float64": 1e-3})
+        for other in ((x[:2], 1), (x * 1.1, 1), (x, 2)):
+            with pytest.raises(AssertionError):
+                check_close((x, 1), other)
+
+
 def test_metadata_of_the_package_are_found():
     from importlib import metadata
 

@@ -396,7 +396,12 @@ def test_results_of_loops_and_branches_are_weak_where_all_are():
 
 
 @pytest.mark.parametrize(
-    ("bounds", "traced"), [((0, 3), ("int32", True)), ((np.int8(0), np.int8(3)), ("int8", False))]
+    ("bounds", "traced"),
+    [
+        ((0, 3), ("int32", True)),
+        ((np.int8(0), np.int8(3)), ("int8", False)),
+        ((np.float32(0.5), np.float32(3)), ("float32", False)),
+    ],
 )
 def test_places_of_loops_between_known_bounds_are_weak(bounds, traced):
     """As in JAX: of bounds that are operands a place has the dtype, and is weak where both are."""

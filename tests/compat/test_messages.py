@@ -216,6 +216,17 @@ MESSAGES = {
         ValueError, "Number of axis names should match the number of axis_types. Got axis_names=",
     ),
     "set_mesh": (lambda j: j.set_mesh("x"), ValueError, "Expected mesh of type"),
+    "set_mesh in jit": (
+        lambda j: j.jit(lambda x: j.set_mesh(None))(X), ValueError,
+        "`set_mesh` can only be used outside of `jax.jit`.",
+    ),
+    "no name": (
+        lambda j: j.sharding.Mesh(j.devices()[:1], (None,)), ValueError, "names cannot be None",
+    ),
+    "fields": (
+        lambda j: setattr(j.ShapeDtypeStruct((), "int32"), "shape", (2,)), RuntimeError,
+        "Cannot reassign attributes (shape) of immutable ShapeDtypeStruct objects",
+    ),
     "same device": (
         lambda j: j.make_array_from_single_device_arrays((4,), _over(j, "x"),
                                                          [j.numpy.ones(2)] * 2),

@@ -388,7 +388,7 @@ def test_stop_gradient():
     np.testing.assert_allclose(ms.grad(f)(X), X)
     assert float(ms.jvp(stop_gradient, (X,), (X,))[1]) == 0.0
     out = stop_gradient({"a": np.arange(3), "b": (np.ones(2), True)})
-    assert out["a"].dtype == np.int32 or out["a"].dtype == np.int64
+    assert out["a"].dtype == np.arange(3).dtype
     assert out["b"][1] is True
     np.testing.assert_allclose(ms.vmap(ms.grad(f))(np.array([1.0, 2.0])), [1.0, 2.0])
 

@@ -161,6 +161,16 @@ def test_fori_loop_bounds(lower, upper):
     assert int(fori_loop(lower, upper, body, 1, unroll=True)) == want
 
 
+@pytest.mark.parametrize(("lower", "upper"), [(0.0, 3.0), (0.5, 3.2), (2.0, -1.0)])
+def test_fori_loop_between_floats(lower, upper):
+    body = lambda i, c: c * 10 + i  # noqa: E731
+    want = 1.0
+    for i in np.arange(lower, upper):
+        want = want * 10 + i
+    assert float(fori_loop(lower, upper, body, 1.0)) == want
+    assert float(ms.jit(lambda a, b: fori_loop(a, b, body, 1.0))(lower, np.float32(upper))) == want
+
+
 def test_fori_loop_with_a_bound_for_each_lane():
     run = lambda n, x: fori_loop(0, n, lambda i, c: c + i * x, 0.0)  # noqa: E731
     ns, xs = np.array([0, 3, 5], np.int32), np.array([1.0, 2.0, 3.0])
@@ -204,9 +214,10 @@ def test_a_static_bound_that_is_not_reached_through_a_python_int():
         (lambda: while_loop(lambda c: True, lambda c: (np.ones(1, np.float32), c[1]),
                             (np.float32(0), 3.0)), TypeError,
          r"input carry component c\[0\] has type float32\[\] but .* float32\[1\], so the shapes"),
-        (lambda: fori_loop(0.0, 3, lambda i, x: x, 1.0), TypeError, "integers of equal types"),
+        (lambda: fori_loop(0.0, 3, lambda i, x: x, 1.0), TypeError, "must have equal types"),
+        (lambda: fori_loop(0j, 3j, lambda i, x: x, 1.0), TypeError, "those of real scalars"),
         (lambda: fori_loop(np.int8(0), np.int16(3), lambda i, x: x, 1.0), TypeError,
-         "must have equal types, got int8 and int16"),
+         r"must have equal types, .* got int8\[\] and int16\[\]"),
         (lambda: ms.jit(lambda n: fori_loop(0, n, lambda i, x: x, 1.0, unroll=2))(3), ValueError,
          "if the loop bounds are statically known"),
         (lambda: fori_loop(0, 3, 5, 1.0), TypeError, "should be callable"),

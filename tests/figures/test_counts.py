@@ -14,7 +14,7 @@ import pytest
 import ms_func as ms
 import ms_func.numpy as np
 from ms_func import lax
-from ms_func.execution import program_cache
+from ms_func.execution import dispatch, program_cache
 from ms_func.execution.buffers import default_backend
 from ms_func.experimental.jet import jet
 from ms_func.tracing import stage as staging
@@ -244,6 +244,7 @@ def test_two_thousand_different_programs_fill_no_cache_beyond_its_bound(monkeypa
     """With small bounds, more programs than they allow; the newest work, the oldest are gone."""
     monkeypatch.setattr(program_cache, "_LIMIT", 100)
     monkeypatch.setattr(staging, "_LIMIT", 100)
+    monkeypatch.setattr(dispatch, "_OPERATIONS", 100)
     program_cache._programs.clear()
     staging._programs.clear()
     x = numpy.ones(2, numpy.float32)
@@ -251,7 +252,10 @@ def test_two_thousand_different_programs_fill_no_cache_beyond_its_bound(monkeypa
         f = ms.jit(lambda x, k=k: x * (1.0 + k))
         if k % 10 == 0:
             assert f(x).tolist() == [1.0 + k] * 2
+            last, _ = ms.lax.scan(lambda c, _, k=k: (c + k, None), x, None, length=2)
+            assert last.tolist() == [1.0 + 2 * k] * 2
         else:
             f.trace(x)
     assert len(program_cache._programs) <= 101
     assert len(staging._programs) <= 101
+    assert len(dispatch.bottom.operations) <= 101

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import ml_dtypes
@@ -187,6 +188,27 @@ def test_platform_dependent():
                                   lax.cos(X))  # fmt: skip
     with pytest.raises(NotImplementedError, match="no default"):
         lax.platform_dependent(X, other=lax.sin)
+    with pytest.raises(NotImplementedError, match="no function for 'cpu', only for"):
+        ms.jit(lambda x: lax.platform_dependent(x, tpu=lax.sin, cuda=lax.cos))(X)
+
+
+def test_platform_dependent_decides_where_it_is_lowered():
+    def program(x):
+        return lax.platform_dependent(x, cpu=lax.sin, gpu=lax.cos, default=lax.tanh)
+
+    def operations(f, platform):
+        text = ms.jit(f).trace(X).lower(lowering_platforms=(platform,)).as_text()
+        return {"sine", "cosine", "tanh"} & set(re.findall(r"stablehlo\.(\w+)", text))
+
+    twice = ms.vmap(lambda x: program(program(x)))
+    for f in (program, twice):
+        assert operations(f, "cpu") == {"sine"}
+        assert operations(f, "cuda") == operations(f, "rocm") == {"cosine"}
+        assert operations(f, "tpu") == {"tanh"}
+    np.testing.assert_array_equal(ms.jit(program)(X), lax.sin(X))
+    np.testing.assert_array_equal(ms.vmap(ms.vmap(ms.grad(program)))(X), lax.cos(X))
+    with pytest.raises(NotImplementedError, match="one answer for each of cpu/tpu"):
+        ms.jit(program).trace(X).lower(lowering_platforms=("cpu", "tpu"))
 
 
 def test_composite():

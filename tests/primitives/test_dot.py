@@ -48,6 +48,7 @@ def test_batching_keeps_one_product_and_moves_nothing_where_one_operand_is_share
         ("highest", (Precision.HIGHEST,) * 2),
         ("tensorfloat32", (Precision.HIGH,) * 2),
         (Precision.DEFAULT, (Precision.DEFAULT,) * 2),
+        ((None, "high"), (Precision(None), Precision.HIGH)),
         (("float32", None), (Precision.HIGHEST, Precision.DEFAULT)),
         ([Precision.HIGH, "default"], (Precision.HIGH, Precision.DEFAULT)),
     ],

@@ -87,7 +87,7 @@ def _splits(p: Primitive) -> bool:
 
 
 ELSEWHERE = {"callback": "tests/effects", "check": "tests/effects", "recur": "tests/source",
-             "ffi_call": "tests/compat", "rng_uniform": "tests/lax",
+             "ffi_call": "tests/compat", "rng_uniform": "tests/lax", "platform_index": "tests/lax",
              "inspect_sharding": "tests/parallel"}  # fmt: skip
 """Operations that only have a meaning within a run or a recording, and where they are tested."""
 

@@ -40,7 +40,8 @@ def plain(f: Any, x: np.ndarray, n: int) -> list[np.ndarray]:
 
 def total(out: Any) -> Any:
     """One number of everything smooth in a result."""
-    numbers = [v for v in tree.leaves(out) if isinstance(v, float) or _is_float(v)]
+    found = [np.float64(v) if isinstance(v, float) else v for v in tree.leaves(out)]
+    numbers = [v for v in found if _is_float(v)]
     return sum((k + 1) * mnp.sum(v) for k, v in enumerate(numbers)) + 0.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import linecache
@@ -156,6 +157,26 @@ def test_a_cell_run_again_under_another_name_has_its_own_source():
     old = cell("def f(x):\n    return 1.0 if x > 0 else 2.0\n", "/tmp/ipykernel_1/11.py")
     new = cell("def f(x):\n    return 3.0 if x > 0 else 4.0\n", "/tmp/ipykernel_1/22.py")
     assert [float(ms.jit(s["f"])(1.0)) for s in (old, new)] == [1, 3]
+
+
+def test_what_is_known_of_functions_goes_when_they_go():
+    """Nor is it forgotten before, however many there are: it may be that they are marked."""
+
+    def known() -> int:
+        gc.collect()
+        return len(convert._known)
+
+    def use() -> None:
+        f = cell("def f(x):\n    return [v if v > 0 else -v for v in (x, -x)]\n")["f"]
+        converted = ms.convert(f)
+        del f
+        assert [float(v) for v in ms.make_ir(converted)(-1.0) and converted(-1.0)] == [1, 1]
+
+    use()
+    before = known()
+    for _ in range(20):
+        use()
+    assert known() == before
 
 
 def without_source() -> Any:

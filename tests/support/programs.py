@@ -7,7 +7,6 @@ kinks, so that derivatives can be compared with differences.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -339,8 +338,3 @@ def _draw_step(draw: Any, types: list[ArrayType], kinks: bool, control: bool) ->
 def moderate(values: Sequence[np.ndarray], bound: float = 1e3) -> bool:
     """Whether all values are finite and small enough to compare derivatives."""
     return all(np.all(np.isfinite(v)) and np.all(np.abs(v) < bound) for v in values)
-
-
-def relative(shape: tuple[int, ...]) -> int:
-    """Number of elements, for tolerances that grow with sums."""
-    return max(1, math.prod(shape))

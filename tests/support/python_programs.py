@@ -63,10 +63,10 @@ class Blocks:
         lines = [f"if {self.test()}:", *self.indented(depth, loop)]
         for _ in range(self.pick(0, 0, 1)):
             lines += [f"elif {self.test()}:", *self.indented(depth, loop)]
-        return lines + self.perhaps("else:", depth, loop, self.pick(True, False))
+        return lines + self.perhaps_else(depth, loop, self.pick(True, False))
 
-    def perhaps(self, head: str, depth: int, loop: bool, there: bool) -> list[str]:
-        return [head, *self.indented(depth, loop)] if there else []
+    def perhaps_else(self, depth: int, loop: bool, there: bool) -> list[str]:
+        return ["else:", *self.indented(depth, loop)] if there else []
 
 
 class Writer(Blocks):
@@ -176,12 +176,12 @@ class Writer(Blocks):
         over = self.pick("range(3)", f"(1, {self.atom()}, 3)", "range(see(2))", "enumerate((7, 8))")
         target = "i, " + self.name() if "enumerate" in over else self.name()
         lines = [f"for {target} in {over}:", "    spend()", *self.indented(depth, True)]
-        return lines + self.perhaps("else:", depth, loop, self.pick(True, False, False))
+        return lines + self.perhaps_else(depth, loop, self.pick(True, False, False))
 
     def while_loop(self, depth: int, loop: bool) -> list[str]:
         test = self.pick(self.test(), self.test(), "True", f"({self.name()} := see({self.atom()}))")
         lines = [f"while {test}:", "    spend()", *self.indented(depth, True)]
-        return lines + self.perhaps("else:", depth, loop, self.pick(True, False, False))
+        return lines + self.perhaps_else(depth, loop, self.pick(True, False, False))
 
     def attempt(self, depth: int, loop: bool) -> list[str]:
         lines = ["try:", *self.indented(depth, loop)]

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ms_func_ascend.graph import Node
+
 Array = np.ndarray
 KERNELS: dict[str, Callable[..., Any]] = {}
 
@@ -20,6 +22,21 @@ def kernel(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         return function
 
     return register
+
+
+def elementwise(name: str, function: Callable[..., Any]) -> None:
+    """Register `function(node, *xs)`; 16-bit floats are computed in float32 and rounded once."""
+
+    @kernel(name)
+    def run(node: Node, *xs: Array) -> Array:
+        same(*xs)
+        wide = [x.astype(np.float32) if half(x) else x for x in xs]
+        return np.asarray(function(node, *wide)).astype(xs[0].dtype, copy=False)
+
+
+def sigmoid(x: Array) -> Array:
+    """The logistic function."""
+    return 1 / (1 + np.exp(-x))
 
 
 def half(x: Array) -> bool:

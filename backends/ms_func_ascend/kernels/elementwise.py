@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from ms_func_ascend.graph import Node
-from ms_func_ascend.kernels.base import KERNELS, Array, half, kernel, same
+from ms_func_ascend.kernels.base import KERNELS, Array, elementwise, kernel, same, sigmoid
 from ms_func_ascend.prototypes import from_attribute_number
-
-
-def _floating(name: str, function: Callable[..., Any]) -> None:
-    """16-bit floats are computed in float32 and rounded once."""
-
-    def run(node: Node, *xs: Array) -> Array:
-        same(*xs)
-        if half(xs[0]):
-            return np.asarray(function(*(x.astype(np.float32) for x in xs))).astype(xs[0].dtype)
-        return np.asarray(function(*xs)).astype(xs[0].dtype, copy=False)
-
-    KERNELS[name] = run
 
 
 def _vectorized(function: Callable[..., float]) -> Callable[..., Array]:
@@ -38,16 +25,16 @@ def _vectorized(function: Callable[..., float]) -> Callable[..., Array]:
     return run
 
 
-def _sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
+def _limit(function: Callable[..., float]) -> Callable[..., float]:
+    """A function of `math` outside of its domain, and where its result is out of range."""
 
-
-def _finite_or_nan(function: Callable[[float], float]) -> Callable[[float], float]:
-    def run(x: float) -> float:
+    def run(*xs: float) -> float:
         try:
-            return function(x)
-        except (ValueError, OverflowError):
+            return function(*xs)
+        except ValueError:
             return math.nan
+        except OverflowError:
+            return math.inf
 
     return run
 
@@ -135,31 +122,29 @@ def _bessel(order: int) -> Callable[[float], float]:
     return run
 
 
-def _unary_functions() -> dict[str, Callable[..., Any]]:
-    vector = {
-        "Erf": math.erf, "Erfc": math.erfc, "Lgamma": _finite_or_nan(_lgamma),
-        "Digamma": _finite_or_nan(_digamma), "Erfinv": _finite_or_nan(_erfinv),
-        "BesselI0e": _bessel(0), "BesselI1e": _bessel(1), "Zeta": _zeta,
-    }  # fmt: skip
-    return {
-        "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Neg": np.negative,
-        "Abs": np.abs, "Exp": np.exp, "Expm1": np.expm1, "Log": np.log, "Log1p": np.log1p,
-        "Sqrt": np.sqrt, "Rsqrt": lambda x: 1 / np.sqrt(x), "Tanh": np.tanh,
-        "Sigmoid": _sigmoid, "Sin": np.sin, "Cos": np.cos, "Tan": np.tan, "Asin": np.arcsin,
-        "Acos": np.arccos, "Atan": np.arctan, "Sinh": np.sinh, "Cosh": np.cosh,
-        "Asinh": np.arcsinh, "Acosh": np.arccosh, "Atanh": np.arctanh, "Atan2": np.arctan2,
-        "Floor": np.floor, "Ceil": np.ceil, "Rint": np.rint, "Conj": np.conj,
-        "NextAfter": np.nextafter, "Mod": np.fmod, "RealDiv": np.divide,
-        "Maximum": _ignoring_nan(np.fmax), "Minimum": _ignoring_nan(np.fmin),
-    } | {name: _vectorized(function) for name, function in vector.items()}  # fmt: skip
+def _of_arrays(function: Callable[..., Array]) -> Callable[..., Array]:
+    return lambda node, *xs: function(*xs)
 
 
-def _ignoring_nan(function: Callable[..., Array]) -> Callable[..., Array]:
-    return lambda x, y: function(x, y)
-
-
-for _name, _function in _unary_functions().items():
-    _floating(_name, _function)
+_ARRAY_FUNCTIONS = {
+    "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Neg": np.negative, "Abs": np.abs,
+    "Exp": np.exp, "Expm1": np.expm1, "Log": np.log, "Log1p": np.log1p, "Sqrt": np.sqrt,
+    "Rsqrt": lambda x: 1 / np.sqrt(x), "Tanh": np.tanh, "Sigmoid": sigmoid, "Sin": np.sin,
+    "Cos": np.cos, "Tan": np.tan, "Asin": np.arcsin, "Acos": np.arccos, "Atan": np.arctan,
+    "Sinh": np.sinh, "Cosh": np.cosh, "Asinh": np.arcsinh, "Acosh": np.arccosh,
+    "Atanh": np.arctanh, "Atan2": np.arctan2, "Floor": np.floor, "Ceil": np.ceil,
+    "Rint": np.rint, "Conj": np.conj, "NextAfter": np.nextafter, "Mod": np.fmod,
+    "RealDiv": np.divide, "Maximum": np.fmax, "Minimum": np.fmin, "Pow": np.power,
+}  # fmt: skip
+_FLOAT_FUNCTIONS = {
+    "Erf": math.erf, "Erfc": math.erfc, "Lgamma": _lgamma, "Digamma": _digamma, "Erfinv": _erfinv,
+    "BesselI0e": _bessel(0), "BesselI1e": _bessel(1), "Zeta": _zeta,
+}  # fmt: skip
+for _name, _function in {
+    **_ARRAY_FUNCTIONS,
+    **{name: _vectorized(_limit(function)) for name, function in _FLOAT_FUNCTIONS.items()},
+}.items():
+    elementwise(_name, _of_arrays(_function))
 
 
 @kernel("Sign")
@@ -168,14 +153,6 @@ def _sign(node: Node, x: Array) -> Array:
         size = np.abs(x)
         return np.where(size == 0, 0, x / np.where(size == 0, 1, size)).astype(x.dtype)
     return np.where(x > 0, 1, np.where(x < 0, -1, 0)).astype(x.dtype)
-
-
-@kernel("Pow")
-def _pow(node: Node, x: Array, y: Array) -> Array:
-    same(x, y)
-    if half(x):
-        return np.power(x.astype(np.float32), y.astype(np.float32)).astype(x.dtype)
-    return np.power(x, y)
 
 
 @kernel("TruncateDiv")

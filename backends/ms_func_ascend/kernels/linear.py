@@ -76,9 +76,9 @@ def _pool(node: Node, x: Array) -> Array:
     return _own(node, (total / np.array(size[0] * size[1], total.dtype)).astype(x.dtype))
 
 
-def _channels(node: Node, port: str, *xs: Array) -> list[Array]:
+def _channels(node: Node, *xs: Array) -> list[Array]:
     """Images with channels first, in float32."""
-    layout = node.layouts.get(port, "ND")
+    layout = node.layouts.get("x", "ND")
     if layout not in ("NCHW", "NHWC") or any(node.layouts.get(p) != layout for p in node.layouts):
         raise ValueError(f"images have layouts {node.layouts}")
     held = [x.astype(np.float32) for x in xs]
@@ -99,7 +99,7 @@ _IMAGES = (0, 2, 3)
 
 @kernel("BNTrainingReduce")
 def _batch_sums(node: Node, x: Array) -> tuple[Array, Array]:
-    (wide,) = _channels(node, "x", x)
+    (wide,) = _channels(node, x)
     return wide.sum(_IMAGES), np.square(wide).sum(_IMAGES)
 
 
@@ -107,7 +107,7 @@ def _batch_sums(node: Node, x: Array) -> tuple[Array, Array]:
 def _batch_update(
     node: Node, x: Array, total: Array, squares: Array, scale: Array, offset: Array
 ) -> tuple[Array, ...]:
-    (wide,) = _channels(node, "x", x)
+    (wide,) = _channels(node, x)
     count = np.float32(wide.size // wide.shape[1])
     mean = total / count
     variance = np.maximum(squares / count - mean * mean, 0)
@@ -120,7 +120,7 @@ def _batch_slopes(
     node: Node, dy: Array, x: Array, mean: Array, variance: Array
 ) -> tuple[Array, Array]:
     """Of scale and shift."""
-    dy, x = _channels(node, "x", dy, x)
+    dy, x = _channels(node, dy, x)
     normal = (x - _column(mean)) / np.sqrt(_column(variance) + np.float32(node.attr("epsilon")))
     return (dy * normal).sum(_IMAGES), dy.sum(_IMAGES)
 
@@ -131,7 +131,7 @@ def _batch_gradient(
     variance: Array,
 ) -> Array:  # fmt: skip
     dtype = x.dtype
-    dy, x = _channels(node, "x", dy, x)
+    dy, x = _channels(node, dy, x)
     count = np.float32(x.size // x.shape[1])
     rstd = 1 / np.sqrt(_column(variance) + np.float32(node.attr("epsilon")))
     normal = (x - _column(mean)) * rstd
@@ -143,7 +143,7 @@ def _batch_gradient(
 def _batch_inferred(
     node: Node, x: Array, scale: Array, offset: Array, mean: Array, variance: Array
 ) -> Array:
-    (wide,) = _channels(node, "x", x)
+    (wide,) = _channels(node, x)
     rstd = 1 / np.sqrt(_column(variance) + np.float32(node.attr("epsilon")))
     made = (wide - _column(mean)) * rstd * _column(scale) + _column(offset)
     return _channels_back(node, made, x.dtype)

@@ -6,39 +6,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ms_func_ascend.graph import Node
-from ms_func_ascend.kernels.base import KERNELS, Array, half, kernel, same
+from ms_func_ascend.kernels.base import Array, elementwise, half, kernel, same, sigmoid
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
-def _elementwise(name: str, function: Callable[..., Any]) -> None:
-    """Kernel of `function(node, *xs)`."""
-
-    def run(node: Node, *xs: Array) -> Array:
-        same(*xs)
-        wide = [x.astype(np.float32) if half(x) else x for x in xs]
-        return np.asarray(function(node, *wide)).astype(xs[0].dtype)
-
-    KERNELS[name] = run
-
-
-def _sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
-
-
 def _gelu(x: Array) -> Array:
     """The tanh approximation in the form of the public kernel."""
-    return x * _sigmoid(1.5957691216057308 * (x + 0.044715 * x**3))
+    return x * sigmoid(1.5957691216057308 * (x + 0.044715 * x**3))
 
 
 def _gelu_slope(x: Array) -> Array:
-    s = _sigmoid(1.5957691216057308 * (x + 0.044715 * x**3))
+    s = sigmoid(1.5957691216057308 * (x + 0.044715 * x**3))
     return s + x * s * (1 - s) * 1.5957691216057308 * (1 + 0.134145 * x**2)
 
 
@@ -59,7 +44,7 @@ def _gelu_v2_slope(node: Node, g: Array, x: Array) -> Array:
 
 def _swish_slope(node: Node, g: Array, x: Array, y: Array) -> Array:
     scale = node.attr("scale")
-    s = _sigmoid(scale * x)
+    s = sigmoid(scale * x)
     return g * (s + scale * x * s * (1 - s))
 
 
@@ -68,36 +53,36 @@ def _slope(node: Node) -> np.float32:
 
 
 # `Relu` is documented to be TensorFlow's, which carries NaN.
-_elementwise("Relu", lambda node, x: np.maximum(x, np.zeros((), x.dtype)))
-_elementwise("ReluGrad", lambda node, g, x: np.where(x > 0, g, 0))
-_elementwise("LeakyRelu", lambda node, x: np.where(x > 0, x, _slope(node) * x))
-_elementwise("LeakyReluGrad", lambda node, g, x: np.where(x > 0, g, _slope(node) * g))
-_elementwise("Gelu", lambda node, x: _gelu(x))
-_elementwise("GeluGrad", lambda node, g, x, y: g * _gelu_slope(x))
-_elementwise("GeluV2", _gelu_v2)
-_elementwise("GeluGradV2", _gelu_v2_slope)
-_elementwise("Swish", lambda node, x: x * _sigmoid(node.attr("scale") * x))
-_elementwise("SwishGrad", _swish_slope)
-_elementwise("TanhGrad", lambda node, y, g: g * (1 - y * y))
-_elementwise("SigmoidGrad", lambda node, y, g: g * y * (1 - y))
-_elementwise("Softplus", lambda node, x: np.logaddexp(x, np.zeros((), x.dtype)))
-_elementwise("Elu", lambda node, x: np.where(x > 0, x, node.attr("alpha") * np.expm1(x)))
+elementwise("Relu", lambda node, x: np.maximum(x, np.zeros((), x.dtype)))
+elementwise("ReluGrad", lambda node, g, x: np.where(x > 0, g, 0))
+elementwise("LeakyRelu", lambda node, x: np.where(x > 0, x, _slope(node) * x))
+elementwise("LeakyReluGrad", lambda node, g, x: np.where(x > 0, g, _slope(node) * g))
+elementwise("Gelu", lambda node, x: _gelu(x))
+elementwise("GeluGrad", lambda node, g, x, y: g * _gelu_slope(x))
+elementwise("GeluV2", _gelu_v2)
+elementwise("GeluGradV2", _gelu_v2_slope)
+elementwise("Swish", lambda node, x: x * sigmoid(node.attr("scale") * x))
+elementwise("SwishGrad", _swish_slope)
+elementwise("TanhGrad", lambda node, y, g: g * (1 - y * y))
+elementwise("SigmoidGrad", lambda node, y, g: g * y * (1 - y))
+elementwise("Softplus", lambda node, x: np.logaddexp(x, np.zeros((), x.dtype)))
+elementwise("Elu", lambda node, x: np.where(x > 0, x, node.attr("alpha") * np.expm1(x)))
 # TensorFlow's `EluGrad` takes the result of the function: the slope below 0 is y + 1.
-_elementwise("EluGrad", lambda node, g, y: np.where(y > 0, g, g * (y + 1)))
-_elementwise("SoftplusGrad", lambda node, g, x: g / (np.exp(-x) + 1))
-_elementwise("Selu", lambda node, x: 1.0507009873554805 * np.where(
+elementwise("EluGrad", lambda node, g, y: np.where(y > 0, g, g * (y + 1)))
+elementwise("SoftplusGrad", lambda node, g, x: g / (np.exp(-x) + 1))
+elementwise("Selu", lambda node, x: 1.0507009873554805 * np.where(
     x > 0, x, 1.6732632423543772 * np.expm1(x)))  # fmt: skip
-_elementwise("Relu6", lambda node, x: np.minimum(np.maximum(x, 0), 6))
-_elementwise("Relu6Grad", lambda node, g, x: np.where((x > 0) & (x < 6), g, 0))
-_elementwise("HardSwish", lambda node, x: x * np.clip(x + 3, 0, 6) / 6)
-_elementwise("Mish", lambda node, x: x * np.tanh(np.logaddexp(x, np.zeros((), x.dtype))))
-_elementwise("Softsign", lambda node, x: x / (1 + np.abs(x)))
+elementwise("Relu6", lambda node, x: np.minimum(np.maximum(x, 0), 6))
+elementwise("Relu6Grad", lambda node, g, x: np.where((x > 0) & (x < 6), g, 0))
+elementwise("HardSwish", lambda node, x: x * np.clip(x + 3, 0, 6) / 6)
+elementwise("Mish", lambda node, x: x * np.tanh(np.logaddexp(x, np.zeros((), x.dtype))))
+elementwise("Softsign", lambda node, x: x / (1 + np.abs(x)))
 
 
 @kernel("SwiGlu")
 def _swiglu(node: Node, x: Array) -> Array:
     a, b = np.split(x.astype(np.float32), 2, node.attr("dim"))
-    return (a * _sigmoid(a) * b).astype(x.dtype)
+    return (a * sigmoid(a) * b).astype(x.dtype)
 
 
 @kernel("SoftmaxGrad")
@@ -274,7 +259,7 @@ def _flash_attention(node: Node, q: Array, k: Array, v: Array, *more: Any) -> tu
     return *wide, np.zeros((0, 0, 0, 0), dtype), out
 
 
-_elementwise("Axpy", lambda node, x, y: x + np.asarray(node.attr("alpha"), x.dtype) * y)
+elementwise("Axpy", lambda node, x, y: x + np.asarray(node.attr("alpha"), x.dtype) * y)
 
 
 @kernel("AdamApplyOne")

@@ -23,16 +23,17 @@ def _reduction(function: Callable[..., Any]) -> Callable[..., Array]:
     return run
 
 
-def _sum(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
-    return np.sum(x, axis, None if x.dtype.kind in "fcV" else x.dtype, keepdims=keepdims)
+def _total(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A sum or product that stays in the width of integers."""
+
+    def run(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
+        return function(x, axis, None if x.dtype.kind in "fcV" else x.dtype, keepdims=keepdims)
+
+    return run
 
 
-def _prod(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
-    return np.prod(x, axis, None if x.dtype.kind in "fcV" else x.dtype, keepdims=keepdims)
-
-
-KERNELS["ReduceSum"] = _reduction(_sum)
-KERNELS["ReduceProd"] = _reduction(_prod)
+KERNELS["ReduceSum"] = _reduction(_total(np.sum))
+KERNELS["ReduceProd"] = _reduction(_total(np.prod))
 KERNELS["ReduceMax"] = _reduction(np.fmax.reduce)
 KERNELS["ReduceMin"] = _reduction(np.fmin.reduce)
 KERNELS["ReduceAll"] = _reduction(np.all)

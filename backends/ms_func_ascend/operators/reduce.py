@@ -281,11 +281,11 @@ def _select_and_scatter(t: Any, op: Any, x: Tensor, source: Tensor, init: Tensor
     """Gradient of pooling: each window adds its source element where the chosen element is.
 
     Where the pooling operator does not fit the better one and its place are kept, element by
-    element of the window. Among equal elements the first is chosen either way.
+    element of the window. Among equal elements the operator chooses the first.
     """
     e = t.e
     window = Window(op.attrs, len(x.shape))
-    if t.options.fusions and _is_maximum(e, op, init):
+    if t.options.fusions and _gives_first_maximum(op, init):
         fused = maximum_gradient(e, x, source, window)
         if fused is not None:
             return fused
@@ -307,12 +307,12 @@ def _select_and_scatter(t: Any, op: Any, x: Tensor, source: Tensor, init: Tensor
     return e.reshape(made, x.shape)
 
 
-def _is_maximum(e: Emitter, op: Any, init: Tensor) -> bool:
-    """Whether the chosen element is the largest, and what it is given is added to 0."""
+def _gives_first_maximum(op: Any, init: Tensor) -> bool:
+    """Whether the first of the largest elements is chosen, and what it is given is added to 0."""
     select, scatter = op.regions
     made = select.results[0].op
     greater = made is not None and made.name == "stablehlo.compare" and (
-        made.attrs["comparison_direction"] in ("GE", "GT") and made.operands == select.params
+        made.attrs["comparison_direction"] == "GE" and made.operands == select.params
     )  # fmt: skip
     return greater and binary_kind(scatter) == "add" and is_identity("add", init)
 

@@ -25,6 +25,7 @@ from ms_func.api.shard_map import INFER as _INFER
 from ms_func.compat.flags import config
 from ms_func.compat.flags import context as _context
 from ms_func.compat.jax.api_util import debug_info as _debug_info
+from ms_func.compat.jax.sharding import set_mesh as set_mesh
 from ms_func.compat.rules import closed as _closed
 from ms_func.control_flow.custom_gradient import custom_gradient
 from ms_func.dtypes import float0

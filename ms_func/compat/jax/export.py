@@ -126,7 +126,8 @@ class Exported:
 
     def mlir_module(self) -> str:
         """The module as text."""
-        return ms_func.jit(lambda *xs: self._flat(xs)).lower(*self._fixed()).as_text()
+        traced = ms_func.jit(lambda *xs: self._flat(xs)).trace(*self._fixed())
+        return traced.lower(lowering_platforms=self.platforms).as_text()
 
     def _fixed(self) -> list[Any]:
         """Types of the arrays of the arguments, all of whose sizes are numbers."""

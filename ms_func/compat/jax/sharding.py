@@ -6,8 +6,10 @@ from functools import partial, wraps
 from typing import Any
 
 from ms_func import reshard, tree
-from ms_func.errors import ArgumentTypeError
+from ms_func.compat.jax.core import trace_state_clean
+from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.ir.mesh import AxisType, Mesh, current_mesh, use_mesh
+from ms_func.ir.mesh import set_mesh as _set_mesh
 from ms_func.ir.sharding import (
     UNCONSTRAINED,
     NamedSharding,
@@ -18,9 +20,22 @@ from ms_func.ir.types import typeof
 from ms_func.primitives.sharding import constrained
 
 __all__ = ["auto_axes", "explicit_axes", "get_mesh", "make_single_device_sharding", "reshard",
-           "use_abstract_mesh"]  # fmt: skip
+           "set_mesh", "use_abstract_mesh"]  # fmt: skip
 
 use_abstract_mesh = use_mesh
+
+
+class set_mesh(_set_mesh):
+    """`ms_func.set_mesh`, outside of functions that are recorded.
+
+    Raises:
+        ValueError: one is; or `mesh` is no mesh.
+    """
+
+    def __init__(self, mesh: Any) -> None:
+        if not trace_state_clean():
+            raise ArgumentValueError("`set_mesh` can only be used outside of `jax.jit`.")
+        super().__init__(mesh)
 
 
 def get_mesh() -> Mesh:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -52,14 +53,26 @@ def unpacked(x: Any, star: int, count: int) -> Any:
         return x
     _, front, middle, back = divided(x, count if star < 0 else star, count)
     n = above.call(len, x)
-    least = "at least " if star >= 0 else ""
-    few = text_of(f"not enough values to unpack (expected {least}{count}, got ", (n, "", ""), ")")
-    failures.assert_raising(known(xp.greater_equal(n, count)), ValueError(few))
+    failures.assert_raising(known(xp.greater_equal(n, count)), _too_few(n, star, count))
     if star < 0:
-        many = f"too many values to unpack (expected {count})"
-        failures.assert_raising(known(xp.less_equal(n, count)), ValueError(many))
+        failures.assert_raising(known(xp.less_equal(n, count)), _too_many(x, n, count))
         return front
     return [*front, *middle, *back]
+
+
+def _too_few(n: Any, star: int, count: int) -> ValueError:
+    least = "at least " if star >= 0 else ""
+    return ValueError(
+        text_of(f"not enough values to unpack (expected {least}{count}, got ", (n, "", ""), ")")
+    )
+
+
+def _too_many(x: Any, n: Any, count: int) -> ValueError:
+    if sys.version_info < (3, 14) or not isinstance(x, (list, tuple, dict, Growing, Perhaps)):
+        return ValueError(f"too many values to unpack (expected {count})")
+    return ValueError(
+        text_of(f"too many values to unpack (expected {count}, got ", (n, "", ""), ")")
+    )
 
 
 def divided(x: Any, first: int, count: int) -> tuple[Any, list[Any], Any, list[Any]]:
@@ -84,14 +97,12 @@ def gathered(x: Any, star: int, count: int) -> list[Any]:
     """What `for a, *b, c in ...` gives to its targets, the one with the star a list."""
     found = list(unpacked(x, star, count))
     if len(found) < count:
-        least = "at least " if star >= 0 else ""
-        few = f"not enough values to unpack (expected {least}{count}, got {len(found)})"
-        raise failures.raise_(ValueError(few))
+        raise failures.raise_(_too_few(len(found), star, count))
     if star >= 0:
         end = len(found) - (count - star)
         return [*found[:star], found[star:end], *found[end:]]
     if len(found) > count:
-        raise failures.raise_(ValueError(f"too many values to unpack (expected {count})"))
+        raise failures.raise_(_too_many(x, len(found), count))
     return found
 
 
