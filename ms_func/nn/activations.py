@@ -1,6 +1,7 @@
 """Activation functions.
 
-At a kink the derivative is one of the two sides': 0 at 0 for `relu`.
+At a kink the derivative is one of the two sides': 0 at 0 for `relu`. Complex numbers compare by
+real, then by imaginary part.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
-from ms_func.numpy import fusion, joining, searching
+from ms_func.numpy import fusion, joining, logic, searching
 from ms_func.numpy.promotion import ArrayLike, convert, inexact, operand, promote_inexact, strong
 from ms_func.numpy.trigonometry import tanh
 from ms_func.primitives import compare, hyperbolic
@@ -47,10 +48,10 @@ def relu(x: ArrayLike) -> Array:
     """`max(x, 0)`, with derivative 0 at 0.
 
     Args:
-        x: real array; integers stay integers, booleans count as such.
+        x: real or complex array; integers stay integers, booleans count as such.
 
     Raises:
-        TypeError: `x` is complex, or no array.
+        TypeError: `x` is no array.
 
     Example:
         >>> print(relu(np.array([-1.0, 0.0, 2.0])))
@@ -72,7 +73,7 @@ def _number(name: str, x: Any) -> Any:
 
 def _relu(x: Any) -> Any:
     """The other case is 0 or NaN, which has no slope."""
-    return compare.select(compare.gt(x, 0), x, ar.maximum(stop_gradient(x), 0))
+    return compare.select(logic.greater(x, 0), x, ar.maximum(stop_gradient(x), 0))
 
 
 @fusion.whole(1)
@@ -80,10 +81,10 @@ def relu6(x: ArrayLike) -> Array:
     """`min(max(x, 0), 6)`, with derivative 0 at 0 and 6.
 
     Args:
-        x: real array; integers become floats.
+        x: real or complex array; integers become floats.
 
     Raises:
-        TypeError: `x` is complex, or no array.
+        TypeError: `x` is no array.
 
     Example:
         >>> print(relu6(np.array([-1.0, 3.0, 10.0])))
@@ -96,7 +97,7 @@ def relu6(x: ArrayLike) -> Array:
 
 
 def _relu6(x: Any) -> Any:
-    return compare.select(compare.ge(x, 6), 6, _relu(x))
+    return compare.select(logic.greater_equal(x, 6), 6, _relu(x))
 
 
 @fusion.whole(2)
@@ -104,11 +105,11 @@ def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
     """`x` where it is not negative, else `negative_slope * x`.
 
     Args:
-        x: real array; integers become floats.
+        x: real or complex array; integers become floats.
         negative_slope: number, or array that broadcasts with `x`; differentiable.
 
     Raises:
-        TypeError: `x` is complex, or no array.
+        TypeError: `x` is no array.
 
     Example:
         >>> print(leaky_relu(np.array([-4.0, 4.0]), 0.25))
@@ -122,7 +123,7 @@ def leaky_relu(x: ArrayLike, negative_slope: ArrayLike = 0.01) -> Array:
 
 
 def _leaky_relu(x: Any, slope: Any) -> Any:
-    return searching.where(compare.ge(x, 0), x, ar.multiply(slope, x))
+    return searching.where(logic.greater_equal(x, 0), x, ar.multiply(slope, x))
 
 
 @fusion.whole(2)
@@ -130,12 +131,12 @@ def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     """`x` where positive, else `alpha * (exp(x) - 1)`.
 
     Args:
-        x: real array; integers become floats.
+        x: real or complex array; integers become floats.
         alpha: number, or array that broadcasts with `x`: minus the limit at -inf. The derivative
             at 0 is `alpha`.
 
     Raises:
-        TypeError: `x` is complex, or no array.
+        TypeError: `x` is no array.
 
     Example:
         >>> print(elu(np.array([-np.inf, 0.0, 2.0]), 3.0))
@@ -149,7 +150,7 @@ def elu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
 
 
 def _elu(x: Any, alpha: Any) -> Any:
-    positive = compare.gt(x, 0)
+    positive = logic.greater(x, 0)
     safe = compare.select(positive, 0, x)  # the other case must not overflow in the derivative
     return searching.where(positive, x, ar.multiply(alpha, el.expm1(safe)))
 
@@ -159,11 +160,11 @@ def celu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
     """`x` where positive, else `alpha * (exp(x / alpha) - 1)`: smooth for every `alpha`.
 
     Args:
-        x: real array; integers become floats.
+        x: real or complex array; integers become floats.
         alpha: number, or array that broadcasts with `x`; not 0.
 
     Raises:
-        TypeError: `x` is complex, or no array.
+        TypeError: `x` is no array.
 
     Example:
         >>> print(celu(np.array([-np.inf, 0.0, 2.0]), 3.0), ms.grad(celu)(0.0, 3.0))
@@ -176,7 +177,7 @@ def celu(x: ArrayLike, alpha: ArrayLike = 1.0) -> Array:
 
 
 def _celu(x: Any, alpha: Any) -> Any:
-    positive = compare.gt(x, 0)
+    positive = logic.greater(x, 0)
     safe = compare.select(positive, 0, x)
     return searching.where(positive, x, ar.multiply(alpha, el.expm1(ar.divide(safe, alpha))))
 
@@ -188,10 +189,10 @@ def selu(x: ArrayLike) -> Array:
     `1.0507 * elu(x, 1.6733)`: of standard normal numbers, the result has mean 0 and variance 1.
 
     Args:
-        x: real array; integers become floats.
+        x: real or complex array; integers become floats.
 
     Raises:
-        TypeError: `x` is complex, or no array.
+        TypeError: `x` is no array.
 
     Example:
         >>> print(f"{selu(1.0):.4f}", f"{selu(-np.inf):.4f}")
@@ -327,7 +328,7 @@ def gelu(x: ArrayLike, approximate: bool = True) -> Array:
     """`x` times the normal distribution function.
 
     Args:
-        x: real array; integers become floats.
+        x: real or complex array; integers become floats.
         approximate: use `0.5 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))` instead of the
             distribution function; it is off by 5e-4 at most.
 
@@ -358,7 +359,7 @@ def squareplus(x: ArrayLike, b: ArrayLike = 4) -> Array:
     """`(x + sqrt(x**2 + b)) / 2`: `relu` with a round corner, without exponentials.
 
     Args:
-        x: real array; integers become floats.
+        x: real or complex array; integers become floats.
         b: width of the corner, not negative: the value at 0 is `sqrt(b) / 2`.
 
     Raises:
@@ -404,10 +405,10 @@ def hard_tanh(x: ArrayLike) -> Array:
     """`x` limited to `[-1, 1]`.
 
     Args:
-        x: real array; integers stay integers, booleans count as such.
+        x: real or complex array; integers stay integers, booleans count as such.
 
     Raises:
-        TypeError: `x` is complex, or no array.
+        TypeError: `x` is no array.
 
     Example:
         >>> print(hard_tanh(np.array([-2.0, 0.5, 2.0])))
@@ -418,8 +419,8 @@ def hard_tanh(x: ArrayLike) -> Array:
 
 def _hard_tanh(x: Any) -> Any:
     if typeof(x).dtype.kind != "u":
-        x = searching.where(compare.lt(x, -1), -1, x)
-    return searching.where(compare.gt(x, 1), 1, x)
+        x = searching.where(logic.less(x, -1), -1, x)
+    return searching.where(logic.greater(x, 1), 1, x)
 
 
 @fusion.whole(1)
@@ -427,10 +428,10 @@ def hard_sigmoid(x: ArrayLike) -> Array:
     """`relu6(x + 3) / 6`: 0 up to -3, 1 from 3 on, and a line between.
 
     Args:
-        x: real array; integers become floats.
+        x: real or complex array; integers become floats.
 
     Raises:
-        TypeError: `x` is complex, or no array.
+        TypeError: `x` is no array.
 
     Example:
         >>> print(hard_sigmoid(np.array([-3.0, 0.0, 3.0])))
@@ -448,10 +449,10 @@ def hard_silu(x: ArrayLike) -> Array:
     """`x * hard_sigmoid(x)`, also called hard swish.
 
     Args:
-        x: real array; integers become floats.
+        x: real or complex array; integers become floats.
 
     Raises:
-        TypeError: `x` is complex, or no array.
+        TypeError: `x` is no array.
 
     Example:
         >>> print(hard_silu(np.array([-3.0, 0.0, 3.0])))
@@ -474,10 +475,10 @@ def sparse_plus(x: ArrayLike) -> Array:
     """0 up to -1, `(x + 1)**2 / 4` up to 1, `x` above.
 
     Args:
-        x: real array; integers become floats.
+        x: real or complex array; integers become floats.
 
     Raises:
-        TypeError: `x` is complex, or no array.
+        TypeError: `x` is no array.
 
     Example:
         >>> print(sparse_plus(np.array([-1.0, 0.0, 1.0, 2.0])))
@@ -488,8 +489,8 @@ def sparse_plus(x: ArrayLike) -> Array:
 
 def _sparse_plus(x: Any) -> Any:
     middle = ar.divide(ar.square(ar.add(x, 1.0)), 4.0)
-    above = searching.where(compare.ge(x, 1.0), x, middle)
-    return searching.where(compare.le(x, -1.0), 0.0, above)
+    above = searching.where(logic.greater_equal(x, 1.0), x, middle)
+    return searching.where(logic.less_equal(x, -1.0), 0.0, above)
 
 
 def sparse_sigmoid(x: ArrayLike) -> Array:
@@ -518,10 +519,10 @@ def log1mexp(x: ArrayLike) -> Array:
     """`log(1 - exp(-x))` for positive `x`, accurate near 0 and for large `x`.
 
     Args:
-        x: real array; integers become floats. 0 gives -inf, negative ones NaN.
+        x: real or complex array; integers become floats. 0 gives -inf, negative ones NaN.
 
     Raises:
-        TypeError: `x` is complex, or no array.
+        TypeError: `x` is no array.
 
     Reference:
         Maechler, "Accurately computing log(1 - exp(-|a|))", 2012.
@@ -534,7 +535,7 @@ def log1mexp(x: ArrayLike) -> Array:
 
 
 def _log1mexp(x: Any) -> Any:
-    small = compare.le(x, math.log(2))
+    small = logic.less_equal(x, math.log(2))
     near = el.log(ar.negative(el.expm1(ar.negative(compare.select(small, x, 1.0)))))
     far = el.log1p(ar.negative(el.exp(ar.negative(compare.select(small, 1.0, x)))))
     return searching.where(small, near, far)

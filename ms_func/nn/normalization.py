@@ -223,7 +223,7 @@ def standardize(
     """`(x - mean) / sqrt(variance + epsilon)` along dimensions.
 
     Args:
-        x: real or complex array; integers become floats.
+        x: real array, for "two_pass" a complex one too; integers become floats.
         axis: dimensions; a tuple for several.
         mean: mean, computed where None; broadcasts with `x`.
         variance: variance, computed where None.
@@ -233,7 +233,8 @@ def standardize(
             "two_pass" from the distances, which is right where the mean is large.
 
     Raises:
-        ValueError: there is no such dimension, or shapes do not broadcast.
+        ValueError: there is no such dimension, shapes do not broadcast, or `x` is complex where
+            the variance would be that of "fast".
 
     Example:
         >>> x = np.array([10000.0, 10001.0])
@@ -249,7 +250,7 @@ def standardize(
         variance = means.var(x, axis, keepdims=True, where=where, mean=mean)
     elif variance is None:
         squares = means.mean(ar.square(x), axis, keepdims=True, where=where)
-        variance = ar.maximum(ar.subtract(squares, ar.square(mean)), 0)
+        variance = ar.clip(ar.subtract(squares, ar.square(mean)), 0)
     return ar.multiply(ar.subtract(x, mean), pe.rsqrt(ar.add(variance, epsilon)))
 
 

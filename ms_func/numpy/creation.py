@@ -259,7 +259,7 @@ def asarray(
         return a if out_sharding is None else constrained(a, out_sharding)
     if type(a) is np.ndarray and dtype is order is copy is device is out_sharding is None:
         return _from_numpy(a, None)  # what is wanted most, without a look at the rest
-    if copy is False and type(a) not in HANDLES and not jax_rules():  # JAX makes the copy
+    if copy is False and not same and not jax_rules():  # JAX makes the copy
         raise ArgumentValueError(
             "asarray: a copy is needed to make this object an array, but copy=False"
         )

@@ -193,7 +193,7 @@ def vector_norm(
         x: array; integers count as float32.
         axis: dimensions, one or several; the elements along all of them are one vector.
         keepdims: keep the dimensions with size 1.
-        ord: a number, as for `norm`.
+        ord: a number, as for `norm`; None means 2.
 
     Returns:
         Real floats.
@@ -211,7 +211,7 @@ def vector_norm(
         raise ArgumentValueError(f"Invalid order {ord!r} for vector norm.")
     ndim = typeof(x).ndim
     axes = axes_tuple(axis, ndim)
-    return fusion.run(_vector_norm, (x,), axes, bool(keepdims), float(ord))
+    return fusion.run(_vector_norm, (x,), axes, bool(keepdims), 2.0 if ord is None else float(ord))
 
 
 def _vector_norm(x: Any, axes: tuple[int, ...], keepdims: bool, order: float) -> Any:
@@ -245,7 +245,7 @@ def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") ->
     Args:
         x: array of at least two dimensions; integers count as float32.
         keepdims: keep the two dimensions with size 1.
-        ord: "fro", "nuc", 1, -1, 2, -2, inf or -inf, as for `norm`.
+        ord: "fro" (or None), "nuc", 1, -1, 2, -2, inf or -inf, as for `norm`.
 
     Returns:
         Real floats.
@@ -266,7 +266,7 @@ def matrix_norm(x: ArrayLike, /, *, keepdims: bool = False, ord: Any = "fro") ->
 
 def _matrix_norm(x: Any, ord: Any, axes: Sequence[int], keepdims: bool) -> Any:
     row, column = axes
-    if ord in ("fro", "f"):
+    if ord in ("fro", "f", None):
         return el.sqrt(reductions.sum(_squares(x), (row, column), keepdims=keepdims))
     if ord in (1, -1, math.inf, -math.inf):
         summed, other = (row, column) if abs(ord) == 1 else (column, row)

@@ -38,6 +38,18 @@ def _operands(name: str, a: Any, b: Any) -> tuple[Any, Any]:
     return convert(a, dtype, weak), convert(b, dtype, weak)
 
 
+def _cores(name: str, a: Any, b: Any, *ndims: int) -> tuple[Any, Any]:
+    """Operands of one dtype with at least `ndims` dimensions."""
+    a, b = _operands(name, a, b)
+    for i, (x, ndim) in enumerate(zip((a, b), ndims, strict=True)):
+        if typeof(x).ndim < ndim:
+            raise ArgumentValueError(
+                f"{name}: operand {i} must have at least {ndim} dimension{'s' * (ndim > 1)}, got "
+                f"shape {typeof(x).shape}"
+            )
+    return a, b
+
+
 def contract(
     a: Any, b: Any, contracted: Any, batch: Any = ((), ()), precision: Any = None,
     preferred_element_type: Any = None, out_sharding: Any = None,
@@ -103,7 +115,7 @@ def matmul(
             )
     inner = len(right) - 2 if len(right) > 1 else 0
     if left[-1] != right[inner]:
-        raise ShapeError(
+        raise SizeError(
             "matmul requires contracting dimensions to have the same shape, got "
             f"{left} and {right}: {left[-1]} != {right[inner]}\n"
             "fix: transpose or reshape one operand, for example with .T",
@@ -306,9 +318,7 @@ def vecdot(
         >>> np.vecdot(np.array([1j, 0]), np.array([1j, 2]))
         Array(1.+0.j, dtype=complex64)
     """
-    x1, x2 = _operands("vecdot", x1, x2)
-    if not typeof(x1).ndim or not typeof(x2).ndim:
-        raise ArgumentValueError("vecdot requires arrays of at least one dimension")
+    x1, x2 = _cores("vecdot", x1, x2, 1, 1)
     one, two = moveaxis(x1, axis, -1), moveaxis(x2, axis, -1)
     if typeof(one).shape[-1] != typeof(two).shape[-1]:
         raise ArgumentValueError(
@@ -331,14 +341,15 @@ def matvec(x1: ArrayLike, x2: ArrayLike, /) -> Array:
 
     Raises:
         TypeError: the sizes do not fit.
+        ValueError: an operand has too few dimensions.
 
     Example:
         >>> np.matvec(np.array([[1, 2], [3, 4]]), np.array([[1, 0], [0, 1]]))
         Array([[1, 3],
                [2, 4]], dtype=int32)
     """
-    x2 = admit("matvec", x2, 1)
-    out = matmul(x1, reshape(x2, (*np.shape(x2), 1)))
+    x1, x2 = _cores("matvec", x1, x2, 2, 1)
+    out = matmul(x1, reshape(x2, (*typeof(x2).shape, 1)))
     return reshape(out, typeof(out).shape[:-1])
 
 
@@ -352,13 +363,15 @@ def vecmat(x1: ArrayLike, x2: ArrayLike, /) -> Array:
 
     Raises:
         TypeError: the sizes do not fit.
+        ValueError: an operand has too few dimensions.
 
     Example:
         >>> np.vecmat(np.array([1j, 0]), np.array([[1, 2], [3, 4]]))
         Array([0.-1.j, 0.-2.j], dtype=complex64)
     """
-    x1 = conjugate(x1)
-    out = matmul(reshape(x1, (*x1.shape[:-1], 1, x1.shape[-1])), x2)
+    x1, x2 = _cores("vecmat", x1, x2, 1, 2)
+    *batch, k = typeof(x1).shape
+    out = matmul(reshape(conjugate(x1), (*batch, 1, k)), x2)
     return reshape(out, (*typeof(out).shape[:-2], typeof(out).shape[-1]))
 
 

@@ -80,16 +80,25 @@ def solve(a: ArrayLike, b: ArrayLike) -> Array:
     a, b = promote_dtype("solve", square("solve", a), inexact("solve", b))
     a, b = square("solve", a), convert(b, typeof(square("solve", a)).dtype)
     vector = typeof(b).ndim == 1
-    b = manipulation.expand_dims(b, -1) if vector else b
-    lead = manipulation.broadcast_shapes(typeof(a).shape[:-2], typeof(b).shape[:-2])
-    if typeof(b).shape[-2] != typeof(a).shape[-1]:
-        raise ArgumentValueError(
-            f"solve: matrices {typeof(a)} and right sides {typeof(b)} do not fit"
-        )
-    a = manipulation.broadcast_to(a, (*lead, *typeof(a).shape[-2:]))
-    b = manipulation.broadcast_to(b, (*lead, *typeof(b).shape[-2:]))
-    x = fusion.run(_solve, (a, b))
+    x = fusion.run(_solve, sides("solve", a, b, vector))
     return manipulation.squeeze(x, -1) if vector else x
+
+
+def sides(name: str, a: Any, b: Any, vector: bool) -> tuple[Any, Any]:
+    """Matrices and right sides of the same leading dimensions; vectors become columns.
+
+    Raises:
+        ValueError: the sizes do not fit.
+    """
+    b = manipulation.expand_dims(b, -1) if vector else b
+    s, t = typeof(a).shape, typeof(b).shape
+    if t[-2:-1] != s[-1:]:
+        raise ArgumentValueError(
+            f"{name}: matrices {typeof(a)} and right sides {typeof(b)} do not fit"
+        )
+    lead = manipulation.broadcast_shapes(s[:-2], t[:-2])
+    broadcast = manipulation.broadcast_to
+    return broadcast(a, (*lead, *s[-2:])), broadcast(b, (*lead, *t[-2:]))
 
 
 def _solve(a: Any, b: Any) -> Any:

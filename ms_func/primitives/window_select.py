@@ -24,8 +24,8 @@ from ms_func.primitives.across import bordered
 from ms_func.primitives.arithmetic import add
 from ms_func.primitives.basis import full_of, sum_dtype
 from ms_func.primitives.batching import move_batch
-from ms_func.primitives.bits import bitwise_and, bitwise_or
-from ms_func.primitives.compare import eq, gt, lt, ne, select
+from ms_func.primitives.bits import bitwise_and, bitwise_not
+from ms_func.primitives.compare import eq, ge, gt, le, lt, select
 from ms_func.primitives.families import check_dtype, is_linear, literal
 from ms_func.primitives.padding import dilated
 from ms_func.primitives.pieces import pad, slice
@@ -46,10 +46,10 @@ from ms_func.primitives.window_geometry import (
 
 def _better(new: Any, old: Any, which: str) -> Any:
     """Where an element takes the place of the best one so far: larger, or the first NaN."""
-    wins = (gt if which == "max" else lt)(new, old)
     if not is_inexact(typeof(new).dtype):
-        return wins
-    return bitwise_or(wins, bitwise_and(ne(new, new), eq(old, old)))
+        return (gt if which == "max" else lt)(new, old)
+    stays = (le if which == "max" else ge)(new, old)  # false beside NaN, too
+    return bitwise_and(bitwise_not(stays), eq(old, old))
 
 
 def _extreme(which: str, dtype: np.dtype) -> Any:

@@ -275,6 +275,7 @@ REFUSED = {
     "index of float": (TypeError, lambda x: operator.index(xp.asarray(1.0))),
     "a device that is not there": (BufferError, lambda x: x.__dlpack__(dl_device=(2, 0))),
     "asarray without a copy": (ValueError, lambda x: xp.asarray([1, 2], copy=False)),
+    "asarray to another dtype": (ValueError, lambda x: xp.asarray(x, xp.int8, copy=False)),
     "isdtype": (ValueError, lambda x: xp.isdtype(x.dtype, "number")),
 }  # fmt: skip
 

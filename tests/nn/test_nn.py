@@ -66,6 +66,22 @@ def test_derivatives(name):
     np.testing.assert_allclose(np.asarray(ms.grad(total)(X)), columns, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("name", ["relu", "relu6", "leaky_relu", "elu", "celu", "selu",
+                                  "hard_tanh", "hard_sigmoid", "sparse_plus"])  # fmt: skip
+def test_complex_numbers_compare_by_real_then_by_imaginary_part(name):
+    z = np.array([7.5, 2.0, 0.5, 0.0, -0.5, -1.0, -4.0]) + np.array([1, -1, 1, -1, 1, 1, 1]) * 1j
+    elu = lambda a: np.where(z > 0, z, a * np.expm1(z))  # noqa: E731
+    six = np.where(z + 3 > 6, 6, np.where(z + 3 < 0, 0, z + 3))
+    want = {
+        "relu": np.where(z > 0, z, 0), "relu6": np.where(z > 6, 6, np.where(z > 0, z, 0)),
+        "leaky_relu": np.where(z > 0, z, 0.01 * z), "elu": elu(1), "celu": elu(1),
+        "selu": 1.0507009873554805 * elu(1.6732632423543772),
+        "hard_tanh": np.where(z > 1, 1, np.where(z < -1, -1, z)), "hard_sigmoid": six / 6,
+        "sparse_plus": np.where(z <= -1, 0, np.where(z >= 1, z, (z + 1) ** 2 / 4)),
+    }  # fmt: skip
+    np.testing.assert_allclose(np.asarray(getattr(nn, name)(z)), want[name], rtol=1e-12)
+
+
 def test_derivatives_at_kinks():
     assert float(ms.grad(nn.relu)(0.0)) == 0.0
     assert float(ms.grad(nn.relu6)(6.0)) == 0.0

@@ -377,12 +377,14 @@ def test_einsum_diagonals_and_other_forms():
 @pytest.mark.parametrize("order", [None, 1, 2, 3, 0, np.inf, -np.inf])
 def test_vector_norms(order):
     compiled("linalg.norm", X, order, axis=1, tol=1e-4)
+    same(mnp.linalg.vector_norm(X, axis=1, ord=order), np.linalg.norm(X, order, axis=1), 1e-4)
 
 
 @pytest.mark.parametrize("order", [None, "fro", 1, -1, np.inf, -np.inf])
 def test_matrix_norms(order):
     compiled("linalg.norm", X, order, tol=1e-4)
     compiled("linalg.norm", X, order, axis=(1, 0), keepdims=True, tol=1e-4)
+    same(mnp.linalg.matrix_norm(X, ord=order), np.linalg.norm(X, order), 1e-4)
 
 
 def test_matrix_power_and_chains():

@@ -113,5 +113,34 @@ def test_factors_of_batches_are_those_of_the_matrices():
     for f in (ml.polar, lambda a: ml.rsf2csf(*ml.schur(a))):
         for got, *want in zip(f(a), f(a[0]), f(a[1]), strict=True):
             np.testing.assert_allclose(got, want, atol=1e-12)
-    with pytest.raises(ValueError, match="2-D"):
+    with pytest.raises(ValueError, match="2D"):
         ml.polar(a[0, 0])
+    short = ml.polar(SPD.astype(np.float16))
+    assert [v.dtype for v in short] == ["float32", "float32"]
+    close(short[1], sl.polar(SPD)[1], 1e-2)
+
+
+@pytest.mark.parametrize("shapes", [((2, 4, 4), (4,)), ((2, 4, 4), (2, 4)), ((2, 4, 4), (4, 3)),
+                                    ((4, 4), (2, 4, 3)), ((2, 1, 4, 4), (5, 4, 3))])  # fmt: skip
+def test_leading_dimensions_of_systems_broadcast(shapes):
+    a, b = RNG.normal(size=shapes[0]) + 3 * np.eye(4), RNG.normal(size=shapes[1])
+    columns = b if b.ndim > 1 and shapes[1] != (2, 4) else b[..., None]
+    square = np.swapaxes(a, -1, -2) @ a
+    for matrix, got in (
+        (np.tril(a), ml.solve_triangular(a, b, lower=True)),
+        (a, ml.lu_solve(ml.lu_factor(a), b)),
+        (square, ml.cho_solve(ml.cho_factor(square), b)),
+    ):
+        want = np.linalg.solve(matrix, columns)
+        close(got, want if columns is b else want[..., 0])
+
+
+def test_right_sides_may_be_complex_where_the_matrix_is_real():
+    close(ml.lu_solve(ml.lu_factor(A), 1j * B), np.linalg.solve(A, 1j * B))
+    close(ml.cho_solve(ml.cho_factor(SPD), 1j * B), np.linalg.solve(SPD, 1j * B))
+
+
+def test_sylvester_equations_of_batches():
+    a, b, c = RNG.normal(size=(2, 3, 3)), RNG.normal(size=(2, 2)), RNG.normal(size=(5, 1, 3, 2))
+    got = np.asarray(ml.solve_sylvester(a, b, c))
+    close(a @ got + got @ b, np.broadcast_to(c, (5, 2, 3, 2)))

@@ -133,7 +133,7 @@ def solve_triangular(
 
     Args:
         a: matrices `[..., n, n]`; the other triangle is not read.
-        b: right sides `[n]`, `[..., n, k]`.
+        b: right sides `[n]`, `[..., n]` or `[..., n, k]`; leading dimensions broadcast.
         trans: 0 or "N", 1 or "T" (transposed), 2 or "C" (conjugate transposed).
         lower: which triangle is read.
         unit_diagonal: take the diagonal for ones.
@@ -142,7 +142,8 @@ def solve_triangular(
         check_finite: accepted; NaN gives NaN.
 
     Returns:
-        Array of the shape of `b`; infinite or NaN where the diagonal has a zero.
+        Array of the shape of `b`, broadcast with the matrices; infinite or NaN where the diagonal
+        has a zero.
 
     Raises:
         ValueError: there is no such `trans`, or the shapes do not fit.
@@ -158,17 +159,19 @@ def solve_triangular(
     a, b = promote_dtype("solve_triangular", fa.square("solve_triangular", a), b)
     a, b = fa.square("solve_triangular", a), inexact("solve_triangular", b)
     b = convert(b, typeof(a).dtype)
-    vector = typeof(b).ndim == typeof(a).ndim - 1
-    b = manipulation.expand_dims(b, -1) if vector else b
-    if typeof(b).shape[-2:-1] != typeof(a).shape[-1:]:
-        raise ArgumentValueError(
-            f"solve_triangular: matrices {typeof(a)} and right sides {typeof(b)} do not fit"
-        )
+    vector = _vectors(a, b)
+    a, b = sy.sides("solve_triangular", a, b, vector)
     out = linalg.solve_triangular(
         a, b, left_side=True, lower=lower, transpose_a=kinds[trans] > 0,
         conjugate_a=kinds[trans] == 2, unit_diagonal=unit_diagonal,
     )  # fmt: skip
     return manipulation.squeeze(out, -1) if vector else out
+
+
+def _vectors(a: Any, b: Any) -> bool:
+    """Whether `b` holds vectors: one, or one for each matrix of `a`."""
+    s, t = typeof(a).shape, typeof(b).shape
+    return len(t) == 1 or (len(t) == len(s) - 1 and t[-1] == s[-1])
 
 
 @fusion.whole(1)
@@ -208,13 +211,13 @@ def lu_solve(
 
     Args:
         lu_and_piv: factors `[..., n, n]` and pivots `[..., n]`.
-        b: right sides `[n]` or `[..., n, k]`.
+        b: right sides `[n]`, `[..., n]` or `[..., n, k]`; leading dimensions broadcast.
         trans: 0, 1 for the transposed matrices, 2 for the conjugate transposed.
         overwrite_b: accepted, arrays are values.
         check_finite: accepted.
 
     Returns:
-        Array of the shape of `b`.
+        Array of the shape of `b`, broadcast with the matrices.
 
     Raises:
         ValueError: `trans` is none of 0, 1 (transposed), 2 (conjugate transposed).
@@ -227,10 +230,11 @@ def lu_solve(
     if trans not in (0, 1, 2):
         raise ArgumentValueError(f"'trans' value must be 0, 1, or 2, got {trans}")
     factors, pivots = (creation.asarray(v) for v in lu_and_piv)
-    b = convert(inexact("lu_solve", b), factors.dtype)
-    order = _order(pivots, factors.shape[-2])
-    vector = typeof(b).ndim == factors.ndim - 1
-    b = manipulation.expand_dims(b, -1) if vector else b
+    factors, b = promote_dtype("lu_solve", factors, inexact("lu_solve", b))
+    vector = _vectors(factors, b)
+    factors, b = sy.sides("lu_solve", factors, b, vector)
+    n = typeof(factors).shape[-1]
+    order = _order(manipulation.broadcast_to(pivots, (*typeof(b).shape[:-2], n)), n)
     conjugate = trans == 2 and factors.dtype.kind == "c"
     b = el.conjugate(b) if conjugate else b
     out = sy.lu_solved(factors, order, b, transposed=trans > 0)

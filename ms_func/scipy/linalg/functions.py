@@ -237,9 +237,7 @@ def polar(
         )
     if method not in ("qdwh", "svd"):
         raise ArgumentValueError(f"Unknown polar decomposition method {method}.")
-    a = np.asarray(a)
-    if a.ndim < 2:
-        raise ArgumentValueError(f"polar: `a` must be at least a 2-D array, got {a.shape}")
+    a = np.asarray(fa.matrix("polar", a))
     if side == "left":
         u, p = polar(adjoint(a), "right", method=method, eps=eps, max_iterations=max_iterations)
         return adjoint(u), p
@@ -301,15 +299,15 @@ def solve_sylvester(
     """`X` with `A X + X B = C`; NaN where `A` and `-B` have a common eigenvalue.
 
     Args:
-        A: `[m, m]`.
-        B: `[n, n]`.
-        C: `[m, n]`.
+        A: `[..., m, m]`.
+        B: `[..., n, n]`.
+        C: `[..., m, n]`; leading dimensions broadcast.
         method: "schur", or "eigen" for diagonalisable matrices.
         tol: how near to 0 the sum of two eigenvalues counts as 0.
 
     Returns:
-        Array `[m, n]`, complex where an argument is; differentiable by all three, by systems of the
-        same kind.
+        Array `[..., m, n]`, complex where an argument is; differentiable by all three, by systems
+        of the same kind.
 
     Raises:
         ValueError: the shapes do not fit, or there is no such method.
@@ -324,15 +322,16 @@ def solve_sylvester(
          [2. 2.]]
     """
     a, b, c = np.asarray(A), np.asarray(B), np.asarray(C)
-    if a.shape != (c.shape[0],) * 2 or b.shape != (c.shape[1],) * 2:
-        raise ArgumentValueError(f"solve_sylvester: {a.shape}, {b.shape} and {c.shape} do not fit")
     if method not in ("schur", "eigen"):
         raise ArgumentValueError(
             'Unrecognized method. The two valid methods are either "schur" or "eigen".'
         )
     dtype = np.result_type(a, b, c, np.float32)
     a, b, c = (v.astype(dtype) for v in (a, b, c))
-    x = _sylvester(*map(_complex, (a, b, c)), method, tol)
+    solve = vectorize(
+        partial(_sylvester, method=method, tol=tol), signature="(m,m),(n,n),(m,n)->(m,n)"
+    )
+    x = solve(*map(_complex, (a, b, c)))
     return x if dtype.kind == "c" else x.real
 
 

@@ -8,7 +8,6 @@ from ms_func.scipy.special.discrete import bessel_jn as bessel_jn
 from ms_func.scipy.special.discrete import boxcox as boxcox
 from ms_func.scipy.special.discrete import boxcox1p as boxcox1p
 from ms_func.scipy.special.discrete import comb as comb
-from ms_func.scipy.special.discrete import loggamma as loggamma
 from ms_func.scipy.special.discrete import sph_harm_y as sph_harm_y
 from ms_func.scipy.special.error_family import dawsn as dawsn
 from ms_func.scipy.special.error_family import erfcx as erfcx
@@ -28,7 +27,7 @@ from ms_func.scipy.special.integrals import spence as spence
 
 __all__ = [
     "bernoulli", "bessel_jn", "boxcox", "boxcox1p", "comb", "dawsn", "erfcx", "exp1", "expi",
-    "expn", "fresnel", "hyp1f1", "hyp2f1", "log_ndtr", "loggamma", "ndtri", "owens_t", "sici",
+    "expn", "fresnel", "hyp1f1", "hyp2f1", "log_ndtr", "ndtri", "owens_t", "sici",
     "spence", "sph_harm_y", "wofz",
 ]  # fmt: skip
 __all__ += [*basic.__all__, *bessel.__all__, *gamma_family.__all__]

@@ -321,7 +321,9 @@ def kl_div(p: ArrayLike, q: ArrayLike) -> Array:
 def _kl_div(p: Any, q: Any) -> Any:
     entropy = _rel_entr(p, q)
     total = ar.add(ar.subtract(entropy, p), q)
-    return compare.select(compare.eq(entropy, math.inf), entropy, total)
+    outside = logical_or(compare.lt(p, math.inf), compare.le(q, 0))
+    limit = logical_and(compare.eq(entropy, math.inf), outside)
+    return compare.select(limit, entropy, total)
 
 
 def ndtr(x: ArrayLike) -> Array:

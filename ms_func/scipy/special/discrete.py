@@ -13,7 +13,7 @@ from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike, inexact
 from ms_func.scipy.operands import of_numbers, of_reals
 from ms_func.scipy.special import basic
-from ms_func.scipy.special.gamma_family import betaln, gammaln
+from ms_func.scipy.special.gamma_family import betaln
 from ms_func.scipy.special.integrals import _bernoulli_numbers
 
 
@@ -125,62 +125,6 @@ def boxcox1p(x: Any, lmbda: Any) -> Any:
     none = lmbda == 0
     safe = np.where(none, 1, lmbda)
     return np.where(none, np.log1p(np.where(none, x, 0)), np.expm1(basic.xlog1py(safe, x)) / safe)
-
-
-def loggamma(x: ArrayLike) -> Array:
-    """Elementwise logarithm of the gamma function, on the branch that is real above 0.
-
-    Complex arguments give the analytic continuation (not the logarithm of `gamma`); real ones NaN
-    below 0. Stirling's series after ten steps of the recurrence (DLMF 5.11.1, 5.5.1), reflection
-    (5.5.3) for real parts below 1/2.
-
-    Args:
-        x: real or complex array; integers become floats.
-
-    Raises:
-        TypeError: `x` is no array.
-
-    Example:
-        >>> print(f"{loggamma(5.0):.4f}", f"{loggamma(1j):.4f}")
-        3.1781 -0.6509-1.8724j
-    """
-    x = np.asarray(inexact("loggamma", x))
-    if x.dtype.kind != "c":
-        return np.where(x < 0, math.nan, gammaln(x))
-    return _loggamma(x)
-
-
-_STIRLING = [1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156]
-
-
-def _loggamma(z: Array) -> Array:
-    left = z.real < 0.5
-    right = _loggamma_right(np.where(left, 1 - z, z))
-    reflected = math.log(math.pi) - _log_sine(np.where(left, z, 0.25)) - right
-    return np.where(left, reflected, right)
-
-
-def _log_sine(z: Array) -> Array:
-    """`log(sin(pi z))`, continued from (0, 1) into both half planes.
-
-    In the upper one sin(pi z) is exp(-i pi (z - 1/2)) (1 - exp(2i pi z)) / 2, where the real part
-    of the second factor is positive; the lower one is its mirror.
-    """
-    i = np.copysign(1, z.imag) * np.asarray(1j, z.dtype)
-    within = z - np.round(z.real)
-    return np.log(-np.expm1(2 * math.pi * i * within)) - math.pi * i * (z - 0.5) - math.log(2)
-
-
-def _loggamma_right(z: Array) -> Array:
-    total = np.zeros_like(z)
-    for k in range(10):
-        total = total + np.log(z + k)
-    z = z + 10
-    inverse, power = 1 / z, 1 / z
-    series = np.zeros_like(z)
-    for c in _STIRLING:
-        series, power = series + c * power, power * inverse * inverse
-    return (z - 0.5) * np.log(z) - z + 0.5 * math.log(2 * math.pi) + series - total
 
 
 def bessel_jn(z: ArrayLike, *, v: int, n_iter: int = 50) -> Array:
