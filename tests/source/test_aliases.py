@@ -49,6 +49,41 @@ def list_old_or_new(x, n):
 
 
 @case
+def two_choices_among_the_same(x, n):
+    a, b = Acc(), Acc()
+    c = a if x > 0 else b
+    d = a if n > 0 else b
+    c.t = x * 3
+    e = [x, 0.5]
+    f = [2.0, 3.0]
+    g = e if x < 1 else f
+    h = e if n < 2 else f
+    g[1] = 7.0
+    return d.t + 10 * a.t + 100 * h[1] + e[1]
+
+
+@case
+def a_choice_of_a_choice_after_a_store(x, n):
+    a, b = Acc(), Acc()
+    p = a if b.t > x else b
+    c, old, p.t = p, p.t, 0.25
+    p = a if a.t > x else p
+    c.t = old + x
+    return 3 * a.t + 5 * p.t
+
+
+@case
+def chosen_after_a_loop(x, n):
+    o, p = Acc(), Acc()
+    for _ in range(n + 1):
+        p = o if o.t < x else p
+    if x > -1:
+        p = o if n < 2 else p
+    o.t = 9.0
+    return 3 * o.t + 5 * p.t
+
+
+@case
 def origin_mutated_after(x, n):
     a = [1.0, 2.0]
     b = a
@@ -413,5 +448,21 @@ def test_names_that_enter_a_loop_with_one_object_may_stay_one():
             n -= 1
         return e[1], f[1]
 
+    with pytest.raises(StagingError, match="MS102 branches disagree: what this object holds"):
+        ms.jit(f)(1.5, 1)
+
+
+def a_list_that_a_loop_replaced(x, n):
+    o, q = [[x, 1.0]], [[0.0, 1.0]]
+    p = o if n < 3 else q
+    for i in range(n + 1):
+        o[0][0] = 4.0
+        if i > 1:
+            o[0] = [0.25, 1.0]
+    return o[0][0] + 7 * p[0][0]
+
+
+@by_name([a_list_that_a_loop_replaced])
+def test_stores_to_what_a_loop_may_have_chosen_are_not_lost(f):
     with pytest.raises(StagingError, match="MS102 branches disagree: what this object holds"):
         ms.jit(f)(1.5, 1)

@@ -196,15 +196,24 @@ def follow(x: Any) -> None:
 def _ways(x: Any) -> list[_Way]:
     """All ways over links that start at `x` and that their indices do not rule out."""
     found: list[_Way] = []
-    done: set[int] = set()
+    done: set[Any] = set()
     _from(id(x), {}, found, done)
     for w in found:  # which grows
         if None not in w.known:
             _from(id(w.end()), w.known, found, done)
-        elif not w.to_made and _enters(w.link, w.end()):
-            twins = [one for one in linked(w.end()) if _enters(one, w.end())]
-            _from(id(w.end()), w.known, found, done, twins)
+        elif w.to_made or _enters(w.link, w.end()):
+            later = [one for one in linked(w.end()) if _may_be_later(one, w)]
+            _from(id(w.end()), w.known, found, done, later)
     return found
+
+
+def _may_be_later(one: Link, w: _Way) -> bool:
+    """Whether a link may lead on from a way that leads to what only may be the object.
+
+    What was chosen among others and that is known to be it where that is; see `_enters`.
+    """
+    x = w.end()
+    return one.made is not x and (w.to_made or one.index is not None or _enters(one, x))
 
 
 def _enters(link: Link, x: Any) -> bool:
@@ -217,19 +226,24 @@ def _enters(link: Link, x: Any) -> bool:
 
 
 def _from(
-    x: int, known: dict[Any, Any], found: list[_Way], done: set[int], links: Any = None
+    x: int, known: dict[Any, Any], found: list[_Way], done: set[Any], links: Any = None
 ) -> None:
-    """Add the ways over the links, or some of them, of the object with this identity."""
+    """Add the ways over the links, or some of them, of the object with this identity.
+
+    Two ways may end with one link: where the data chose among the same objects twice, both
+    choices may be the first of them, or both the second.
+    """
     for one in _linked(x) if links is None else links:
-        if id(one) in done:
-            continue
-        done.add(id(one))
         index = one.index.variable if type(one.index) is Tracer else None
         made = id(one.made) == x
         for k, y in enumerate(one.origins):
             fits = index is None or index not in known or known[index][1] == k
             if y is not None and (made or id(y) == x) and fits:
-                found.append(_Way(one, k, not made, {**known, index: (one.index, k)}))
+                now = {**known, index: (one.index, k)}
+                step = id(one), k, frozenset((variable, at) for variable, (_, at) in now.items())
+                if step not in done:
+                    done.add(step)
+                    found.append(_Way(one, k, not made, now))
 
 
 def _is_used(w: _Way) -> bool:
