@@ -17,7 +17,8 @@ from ms_func.execution import nonfinite
 from ms_func.execution.array import ARRAYS, on_host, result_tree
 from ms_func.execution.buffers import default_backend, put
 from ms_func.execution.compile import compiled, lower_program, option_items, program_placement
-from ms_func.execution.placement import public
+from ms_func.execution.dispatch import answer, dispatcher
+from ms_func.execution.placement import may_move, public
 from ms_func.ir.function import Function
 from ms_func.ir.layout import Format, read_layout
 from ms_func.ir.types import ArrayType, ShapeDtypeStruct, typeof
@@ -321,21 +322,33 @@ class Compiled(_Stage):
             job.fn, lowered._placement, name=traced._jitted.module_name, donate=donate,
             out_shardings=job.outs, types=job.types, options=options,
         )  # fmt: skip
+        self._dispatch = dispatcher(traced._jitted.name, self._miss)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program; static arguments may be given again or left out."""
+        return self._dispatch(*args, **kwargs)
+
+    def _miss(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, bool]:
+        """Answer the dispatcher, which calls the program by itself for arrays of the same kind."""
         jitted, recorded = self._traced._jitted, self._traced._recorded
-        if any(type(x) is Tracer for x in tree.leaves((args, kwargs))):
+        leaves = tree.leaves((args, kwargs))
+        if any(type(x) is Tracer for x in leaves):
             raise ArgumentTypeError(
                 f"Cannot apply {'JAX ' if config.jax_rules() else ''}transformations to a function "
                 f"lowered and compiled for a particular signature, here `{jitted.name}`. Detected "
                 f"argument of Tracer type {Tracer}\nfix: call the jitted function itself"
             )
         args, kwargs = self._with_statics(args, kwargs)
-        buffers = _buffers(recorded.staged, self._operands(args, kwargs))
-        return result_tree(self.out_tree, self._traced.ir.out_types).unflatten(
-            nonfinite.run(self._program, self._traced.ir, buffers, jitted.name)
-        )
+        operands = self._operands(args, kwargs)
+        buffers = _buffers(recorded.staged, operands)
+        outs = nonfinite.run(self._program, self._traced.ir, buffers, jitted.name)
+        out_tree = result_tree(self.out_tree, self._traced.ir.out_types)
+        same = len(leaves) == len(operands) and all(type(x) in ARRAYS for x in leaves)
+        if not same or self._program.calls_host or config.searching() or (
+            not may_move(buffers, self._program.placement, strict=False)
+        ):  # fmt: skip
+            return out_tree.unflatten(outs), None, False
+        return answer(self._program, outs, out_tree, buffers[: self._captured_count])
 
     call = __call__
 

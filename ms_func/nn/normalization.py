@@ -23,10 +23,9 @@ from ms_func.primitives import elementwise as pe
 
 
 def _peak(x: Any, axis: Axis, where: Any) -> Any:
-    """Maximum along dimensions, finite where all is -inf, and not differentiated."""
+    """Maximum along dimensions, not differentiated."""
     floor = -math.inf if where is not None or 0 in typeof(x).shape else None
-    top = reductions.max(x, axis, keepdims=True, where=where, initial=floor)
-    return stop_gradient(compare.select(logic.isfinite(top), top, 0))
+    return stop_gradient(reductions.max(x, axis, keepdims=True, where=where, initial=floor))
 
 
 def _below(x: Any, peak: Any, where: Any) -> Any:
@@ -73,12 +72,16 @@ def _softmax(x: Any, *args: Any) -> Any:
     where = mask[0] if mask else None
     shares = el.exp(_below(x, _peak(x, axis, where), where))
     if where is None:
-        return ar.divide(shares, reductions.sum(shares, axis, keepdims=True))
+        return _parts(shares, reductions.sum(shares, axis, keepdims=True))
     counted = manipulation.broadcast_to(where, typeof(x).shape)
     some = reductions.any(counted, axis, keepdims=True)
     total = reductions.sum(shares, axis, keepdims=True, where=counted)
-    out = ar.divide(shares, searching.where(some, total, 1))
-    return searching.where(counted, out, 0)
+    return searching.where(counted, _parts(shares, searching.where(some, total, 1)), 0)
+
+
+def _parts(shares: Any, total: Any) -> Any:
+    """`shares / total`, of which reverse mode keeps the shares and a number for each total."""
+    return ar.multiply(shares, ar.divide(1, total))
 
 
 def log_softmax(x: ArrayLike, axis: Axis = -1, where: ArrayLike | None = None) -> Array:
@@ -142,6 +145,7 @@ def logsumexp(
         a = inexact("logsumexp", a)
     real = el.real(a) if typeof(a).dtype.kind == "c" else a
     peak = _peak(real, axis, where)
+    peak = compare.select(logic.isfinite(peak), peak, 0)
     scaled = el.exp(_below(a, peak, where))
     scaled = scaled if b is None else ar.multiply(b, scaled)
     total = reductions.sum(scaled, axis, keepdims=keepdims, where=where)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ms_func.control_flow.custom_jvp import custom_jvp
 from ms_func.errors import ArgumentTypeError
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
@@ -21,7 +22,7 @@ from ms_func.numpy.promotion import (
     settled,
 )
 from ms_func.primitives import arithmetic as ar
-from ms_func.primitives import bits, cast, compare, powers, rounding
+from ms_func.primitives import bits, cast, compare, hyperbolic, powers, rounding
 from ms_func.primitives import elementwise as el
 
 # --- exponentials and logarithms ------------------------------------------------------
@@ -206,13 +207,28 @@ def logaddexp(x: ArrayLike, y: ArrayLike, /) -> Array:
     return fusion.run(_logaddexp, (x, y))
 
 
+@custom_jvp
 def _logaddexp(x: Any, y: Any) -> Any:
-    """The larger one plus `log1p(exp(-distance))`, smooth where the two are equal."""
+    """The larger one plus `log1p(exp(-distance))`."""
     first = compare.ge(x, y)
     high, low = compare.select(first, x, y), compare.select(first, y, x)
-    twins = bits.bitwise_and(compare.eq(high, low), compare.eq(el.abs(high), math.inf))
+    twins = _twins(high, low)
     gap = compare.select(twins, 0.0, ar.sub_p.bind(low, high))
     return compare.select(twins, ar.add_p.bind(x, y), ar.add(high, el.log1p(el.exp(gap))))
+
+
+@_logaddexp.defjvp
+def _logaddexp_jvp(primals: Any, tangents: Any) -> Any:
+    """The share of each in the sum of exponentials, one number to keep for reverse mode."""
+    x, y = primals
+    gap = compare.select(_twins(x, y), 0.0, ar.sub_p.bind(x, y))
+    shares = hyperbolic.logistic(gap), hyperbolic.logistic(el.neg(gap))
+    return _logaddexp(x, y), ar.add(*map(ar.mul, shares, tangents))
+
+
+def _twins(x: Any, y: Any) -> Any:
+    """Whether two numbers are the same infinity, whose difference is none."""
+    return bits.bitwise_and(compare.eq(x, y), compare.eq(el.abs(x), math.inf))
 
 
 def _complex_logaddexp(x: Any, y: Any) -> Any:

@@ -297,25 +297,22 @@ def searchsorted(
     return fusion.run(_search, (a, v), side)
 
 
-_SHORT = 64
+_SHORT = 16
 """Vectors up to this length are compared with at once."""
 
 
 def _search(a: Any, v: Any, side: str) -> Any:
-    n = typeof(a).shape[0]
-    shape = typeof(v).shape
+    """By steps of powers of two: everything below `place` stands before `v`."""
+    (n,), strict = typeof(a).shape, side == "left"
     if n <= _SHORT:
-        return _counted(a, v, side == "left")
-    low = zeros(shape, np.int32)
-    high = pa.add(low, n)
-    for _ in range(n.bit_length()):
-        middle = bits.shift_right_logical(pa.add(low, high), 1)
-        found = take(a, middle, 0, mode="clip")
-        right = _before(found, v, side == "left")
-        live = compare.lt(low, high)
-        low = compare.select(bits.and_p.bind(live, right), pa.add(middle, 1), low)
-        high = compare.select(bits.and_p.bind(live, bits.not_p.bind(right)), middle, high)
-    return low
+        return _counted(a, v, strict)
+    place = zeros(typeof(v).shape, np.int32)
+    for step in reversed(range(n.bit_length())):
+        further = pa.add(place, 1 << step)
+        last = take(a, pa.sub(further, 1), 0, mode="clip")
+        goes = bits.and_p.bind(compare.le(further, n), _before(last, v, strict))
+        place = compare.select(goes, further, place)
+    return place
 
 
 def _counted(a: Any, v: Any, strict: bool) -> Any:

@@ -118,7 +118,11 @@ def instantiate(
 ) -> FunctionType:
     """Function of `code` with the globals, cells, defaults and attributes that `f` has now."""
     cells = f.__closure__
-    closure = tuple([hooks if i < 0 else cells[i] for i in places])  # type: ignore[index]
+    closure = (
+        (hooks,) * len(places)
+        if cells is None
+        else tuple([hooks if i < 0 else cells[i] for i in places])
+    )
     made = FunctionType(code, f.__globals__, f.__name__, f.__defaults__, closure)
     if f.__kwdefaults__:
         made.__kwdefaults__ = f.__kwdefaults__

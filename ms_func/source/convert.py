@@ -108,34 +108,13 @@ def for_call(f: Any) -> Any:
         made = found.code
         if made is None:
             return partial(_attempt, f) if found.reason is _LIBRARY else f
-        return f if config.convert.value is False else _made(found, f)
+        return f if config.convert.value is False else instantiate(made, found.places, f, _hooks)
     rule = _KINDS.get(kind)
     return _other(f) if rule is None else rule(f)
 
 
 _hooks = CellType(hooks)
 """The cell through which all converted functions reach the hooks."""
-_ready: dict[int, tuple[Any, Any, FunctionType]] = {}
-
-
-def _made(entry: Entry, f: FunctionType) -> FunctionType:
-    """The converted function; those without cells are kept as long as the original lives."""
-    assert entry.code is not None
-    if f.__closure__ is not None:
-        return instantiate(entry.code, entry.places, f, _hooks)
-    key = id(f)
-    found = _ready.get(key)
-    if found is not None:
-        alive, code, made = found
-        if (
-            alive() is f
-            and code is entry.code
-            and (made.__defaults__ is f.__defaults__ and made.__kwdefaults__ is f.__kwdefaults__)
-        ):
-            return made
-    made = instantiate(entry.code, entry.places, f, _hooks)
-    _ready[key] = (weakref.ref(f, lambda _: _ready.pop(key, None)), entry.code, made)
-    return made
 
 
 def _method(f: MethodType) -> Any:
@@ -211,7 +190,7 @@ def _attempt(f: FunctionType, /, *args: Any, **kwargs: Any) -> Any:
             entry = _remember(f.__code__, _entry(f))
         if entry.code is None:
             raise
-    return _made(entry, f)(*args, **kwargs)
+    return instantiate(entry.code, entry.places, f, _hooks)(*args, **kwargs)
 
 
 def why_native(code: CodeType) -> str | None:

@@ -171,6 +171,10 @@ TRAINING: Cases = {
         ms.grad(lambda x, keep: (mnp.where(keep, nn.softmax(x) / 0.9, 0) ** 2).sum()), (X, X > -1),
         {"SoftmaxV2": 1, "SoftmaxGrad": 1, "SelectV2": 2, "RealDiv": 2, "Mul": 1},
     ),
+    "softmax, its slope alone": (
+        ms.grad(lambda x, w: (nn.softmax(x, 0) * w).sum()), (X, X[::-1] ** 2),
+        {"SoftmaxV2": 1, "SoftmaxGrad": 1},
+    ),
     "log softmax": (slope(nn.log_softmax), (X,), {"LogSoftmaxV2": 1, "LogSoftmaxGrad": 1}),
     "gelu": (slope(nn.gelu), (X,), {"Gelu": 1, "GeluGrad": 1}),
     "exact gelu": (
@@ -325,6 +329,10 @@ NEAR_MISSES = {
     "half a gradient at six": off(slope(lambda x: mnp.clip(x, 0, 6)), AT_TURNS),
     "sums of columns": off(
         lambda x: (lambda e: e / e.sum(0))(mnp.exp(x - x.max(-1, keepdims=True))), X),
+    "a slope of softmax with another total": off(
+        lambda x, g: (lambda e: e * (g * (1 / e.sum(-1, keepdims=True)) - (
+            (e * g).sum(-1, keepdims=True) / e.sum(-1, keepdims=True) / 2)))(
+                mnp.exp(x - x.max(-1, keepdims=True))), X, X**2),
     "exponentials that are used": off(
         lambda x: (lambda e: (e, e / e.sum(-1, keepdims=True)))(
             mnp.exp(x - x.max(-1, keepdims=True))), X),

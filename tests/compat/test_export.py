@@ -329,3 +329,103 @@ def test_what_is_known_of_sizes():
         parts = export.symbolic_shape(spec, scope=a.scope)
         assert str(parts) == "(a, a, b, max(b, 5))"
         assert (parts[3] >= 5, parts[3] <= 16, parts[3] > 17) == (True, True, False)
+
+
+def _by_itself(jax: Any) -> Any:
+    """x**3 by a rule that calls the function, with a slope that is 5 at every order."""
+
+    @jax.custom_jvp
+    def f(x):
+        return x**3
+
+    @f.defjvp
+    def rule(primals, tangents):
+        return f(*primals), 5 * f(*primals) * tangents[0]
+
+    return f
+
+
+def _by_its_forward_rule(jax: Any) -> Any:
+    @jax.custom_vjp
+    def f(x, y):
+        return x * y
+
+    f.defvjp(lambda x, y: (f(x, y), (x, y)), lambda r, g: (3 * g * f(*r), 7 * g * r[0]))
+    return lambda x: f(x, 2.0)
+
+
+def _by_symbolic_zeros(jax: Any) -> Any:
+    @jax.custom_vjp
+    def f(x, y):
+        return x * y
+
+    def fwd(x, y):
+        return f(x.value, y.value), (x.value, y.value)
+
+    f.defvjp(fwd, lambda r, g: (3 * g * f(*r), 7 * g * r[0]), symbolic_zeros=True)
+    return lambda x: f(x, 2.0)
+
+
+def _by_a_root(jax: Any) -> Any:
+    """The cube root of x."""
+
+    def solve(f, y):
+        return jax.lax.fori_loop(0, 40, lambda _, y: y - f(y) / (3 * y * y), y)
+
+    return lambda x: jax.lax.custom_root(
+        lambda y: y**3 - x, 1.5, solve, lambda g, y: y / g(np.float32(1))
+    )
+
+
+@pytest.mark.parametrize(
+    "make", [_by_itself, _by_its_forward_rule, _by_symbolic_zeros, _by_a_root, lambda jax: nn.gelu]
+)
+def test_rules_of_ones_own_come_back_up_to_an_order(make):
+    with as_jax() as jax:
+        from jax import export
+
+        f = make(jax)
+        x = np.float32(1.25)
+        again = export.deserialize(export.export(jax.jit(f))(x).serialize(vjp_order=3)).call
+        for _ in range(4):
+            np.testing.assert_allclose(again(x), f(x), rtol=1e-5)
+            batch = jax.jit(jax.vmap(again))(np.array([1.25, 2], "f"))
+            np.testing.assert_allclose(batch, [f(x), f(np.float32(2))], rtol=1e-5)
+            f, again = jax.grad(f), jax.grad(again)
+
+
+def test_rules_beyond_the_order_are_missed_when_they_are_needed():
+    with as_jax() as jax:
+        from jax import export
+
+        x = np.float32(2)
+        made = export.export(jax.jit(_by_itself(jax)))(x)
+        slope = jax.grad(export.deserialize(made.serialize(vjp_order=1)).call)
+        assert float(slope(x)) == 40.0
+        assert float(jax.grad(slope)(x)) == 200.0
+        with pytest.raises(NotImplementedError, match="vjp_order"):
+            jax.grad(jax.grad(slope))(x)
+
+
+def test_rules_of_programs_of_sizes_that_have_names():
+    with as_jax() as jax:
+        f, back = lambda x: nn.softmax(x) @ x, _open(lambda x: nn.softmax(x) @ x, "a").call
+        x = np.array([1.0, 2, 3], "f")
+        np.testing.assert_allclose(back(x), f(x), rtol=1e-6)
+        np.testing.assert_allclose(jax.grad(back)(x), jax.grad(f)(x), rtol=1e-5)
+        np.testing.assert_allclose(jax.hessian(back)(x), jax.hessian(f)(x), rtol=1e-4)
+
+
+def test_a_function_with_a_rule_for_vmap():
+    with as_jax() as jax:
+        from jax import export
+
+        @jax.custom_batching.custom_vmap
+        def f(x):
+            return 2 * x
+
+        f.def_vmap(lambda size, batched, x: (20 * x, batched[0]))
+        again = export.deserialize(export.export(jax.jit(f))(np.float32(1)).serialize())
+        assert float(again.call(np.float32(3))) == 6.0
+        with pytest.raises(NotImplementedError, match="a rule for vmap"):
+            jax.vmap(again.call)(np.ones(2, "f"))

@@ -7,6 +7,7 @@ import importlib.util
 import io
 import linecache
 import pdb
+import weakref
 from typing import Any
 
 import pytest
@@ -71,7 +72,8 @@ def f(x, n):
     book.run(text)
     ms.convert(book.space["f"])
     book.run(text)
-    gc.collect()
+    while gc.collect():  # of earlier tests: what a weak table held is found a round later
+        pass
     gc.disable()
     try:
         converted = ms.convert(book.space["f"])
@@ -79,6 +81,18 @@ def f(x, n):
     finally:
         gc.enable()
     assert converted(0, 9) == []
+
+
+def test_a_namespace_that_is_dropped_goes_with_its_converted_functions():
+    book = Notebook()
+    book.run("def f(x):\n    while x < 3:\n        x = x + 1\n    return x\nh = ms.jit(f)\n")
+    assert float(book.space["h"](1.0)) == 3
+    mark = book.space["mark"] = Notebook()
+    alive = weakref.ref(mark)
+    del book, mark
+    while gc.collect():
+        pass
+    assert alive() is None
 
 
 def test_the_debugger_stops_in_a_loop_that_is_recorded(tmp_path):

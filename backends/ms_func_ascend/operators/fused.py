@@ -85,6 +85,13 @@ def _log_softmax_gradient(t: Any, op: Any, x: Tensor, g: Tensor) -> Tensor:
     return t.e.one("LogSoftmaxGrad", [g, y], x.shape, x.dtype, axis=axes)
 
 
+@fused("ascend.SoftmaxGradient")
+def _softmax_gradient(t: Any, op: Any, x: Tensor, g: Tensor) -> Tensor:
+    """From the argument of the function, not its result."""
+    y = t.e.one("SoftmaxV2", [x], x.shape, x.dtype, **op.attrs)
+    return t.e.one("SoftmaxGrad", [y, g], x.shape, x.dtype, **op.attrs)
+
+
 @fused("ascend.SwiGlu")
 def _swiglu(t: Any, op: Any, x: Tensor) -> Tensor:
     shape = op.results[0].type.shape

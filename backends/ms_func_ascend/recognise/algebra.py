@@ -182,17 +182,33 @@ def walked(
     return (op, layouts, steps) if op is not None and op.name == f"stablehlo.{end}" else None
 
 
-def row_product(value: Value, shape: Sequence[int]) -> tuple[Rows, Rows] | None:
-    """A value that is a product of two functions of rows, multiplied before they are laid back."""
-    layouts: list[Op] = []
+def row_factors(
+    value: Value, shape: Sequence[int], above: Sequence[Op] = ()
+) -> tuple[int, list[Rows]] | None:
+    """A sign and the functions of rows that a value is the product of; see `rows`."""
+    whole = rows(value, shape, above)
+    if whole is not None:
+        return 1, [whole]
+    layouts = list(above)
     while value.op is not None and (value.op.name in LAYOUT or is_rounding(value.op)):
         layouts += [value.op] if value.op.name in LAYOUT else []
         value = value.op.operands[0]
-    op = made_by(value, "multiply")
-    if op is None:
+    op = value.op
+    if op is None or op.name not in _OF_ROWS:
         return None
-    first, second = (rows(v, shape, layouts) for v in op.operands)
-    return None if first is None or second is None else (first, second)
+    parts = [row_factors(v, shape, layouts) for v in op.operands]
+    sign = -1 if op.name == "stablehlo.negate" else 1
+    found: list[Rows] = []
+    for k, part in enumerate(parts):
+        if part is None:
+            return None
+        over = k == 1 and op.name == "stablehlo.divide"
+        sign *= part[0]
+        found += [f._replace(steps=(*f.steps, ("over", 1.0))) if over else f for f in part[1]]
+    return sign, found
+
+
+_OF_ROWS = ("stablehlo.multiply", "stablehlo.divide", "stablehlo.negate")
 
 
 def _step(op: Op, name: str) -> tuple | None:

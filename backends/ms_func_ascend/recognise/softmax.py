@@ -12,11 +12,12 @@ from ms_func_ascend.recognise.algebra import (
     LAYOUT,
     Rows,
     bare,
+    constant,
     is_rounding,
     made_by,
     near,
     product,
-    row_product,
+    row_factors,
     rows,
 )
 from ms_func_ascend.recognise.found import Found
@@ -31,15 +32,21 @@ def softmax(op: Op, options: Any) -> Iterator[Found]:
 
 def softmax_parts(op: Op | None) -> tuple[Value, tuple[int, ...]] | None:
     """What a softmax is taken of, and along which axes."""
-    if op is None or op.name != "stablehlo.divide":
+    name = "" if op is None else op.name
+    if op is None or name not in ("stablehlo.divide", "stablehlo.multiply"):
         return None
-    top, bottom = op.operands
-    exp = made_by(top, "exponential")
-    total = rows(bottom, top.type.shape)
-    if exp is None or total is None or total[:2] != (bare(top), "add") or total.steps:
-        return None
-    x = _minus_maximum(exp.operands[0], total.axes)
-    return None if x is None else (x, total.axes)
+    steps = () if name == "stablehlo.divide" else _OVER
+    for top, bottom in (op.operands, op.operands[::-1])[: 1 + len(steps)]:
+        exp = made_by(top, "exponential")
+        total = None if exp is None else rows(bottom, top.type.shape)
+        if exp is not None and total is not None and total[:2] == (bare(top), "add"):
+            x = _minus_maximum(exp.operands[0], total.axes)
+            return (x, total.axes) if x is not None and total.steps == steps else None
+    return None
+
+
+_OVER = (("over", 1.0),)
+"""The reciprocal of a reduction."""
 
 
 def _minus_maximum(value: Value, axes: tuple[int, ...]) -> Value | None:
@@ -76,10 +83,11 @@ def _log_parts(op: Op | None) -> tuple[Value, tuple[int, ...], Rows] | None:
 
 
 def softmax_gradient(op: Op, options: Any) -> Iterator[Found]:
-    """S * (g - sum(g * s)), also as e * (g / t - sum(g * s / t)) where s is e / t."""
+    """S * (g - sum(g * s)), also as e * (g / t - sum(g * e) / t ** 2) where s is e / t."""
     if op.name != "stablehlo.multiply":
         return
     for outer, inner in (op.operands, op.operands[::-1]):
+        yield from _gradient_of_logits(outer, inner)
         difference = _difference(inner)
         if difference is None:
             continue
@@ -135,6 +143,33 @@ def _quotient_gradient(e: Value, first: Value, row: Rows) -> tuple[Value, ...] |
     return (s, g, e, total) if fits else None
 
 
+def _gradient_of_logits(e: Value, inner: Value) -> Iterator[Found]:
+    """E * (g * (1 / t) + row) for the row -sum(g * e) / t ** 2: found from the logits."""
+    exp, both = made_by(e, "exponential"), made_by(inner, "add")
+    pairs = () if exp is None or both is None else (both.operands, both.operands[::-1])
+    for first, second in pairs:
+        row = row_factors(second, e.type.shape)
+        scaled = made_by(first, "multiply")
+        if exp is None or scaled is None or row is None or len(row[1]) != 3:
+            continue
+        for g, over in (scaled.operands, scaled.operands[::-1]):
+            total = rows(over, e.type.shape)
+            if total is None or (total.x, total.kind, total.steps) != (bare(e), "add", _OVER):
+                continue
+            x = _minus_maximum(exp.operands[0], total.axes)
+            weights = [f for f in row[1] if f != total]
+            if x is None or len(weights) != 1 or not _weighs(weights[0], g, e, total.axes, -row[0]):
+                continue
+            shared = e, *_down_to_reduction(over)
+            yield Found("SoftmaxGradient", [x, g], {"axes": list(total.axes)}, shared)
+
+
+def _weighs(row: Rows, g: Value, e: Value, axes: tuple[int, ...], sign: int) -> bool:
+    """Whether a row is the sum of g * e, or of its negative."""
+    own = {(): 1, (("negate",),): -1}.get(row.steps)
+    return (row.kind, row.axes, own) == ("add", axes, sign) and _rest(row.x, g) is bare(e)
+
+
 def log_softmax_gradient(op: Op, options: Any) -> Iterator[Found]:
     """G - exp(y) * sum(g) for a log-softmax y: e * (sum(g) / t) is taken from g, exp(y) = e / t."""
     if op.name not in ("stablehlo.add", "stablehlo.subtract"):
@@ -156,15 +191,15 @@ def _over_total(
 ) -> tuple[Value, tuple[int, ...], Value] | None:
     """The x whose log-softmax it is, the axes and the reduced e, for a row of -sum(g) / t."""
     exp = made_by(e, "exponential")
-    pair = row_product(row, e.type.shape)
-    if exp is None or pair is None:
+    pair = row_factors(row, e.type.shape)
+    if exp is None or pair is None or len(pair[1]) != 2:
         return None
-    for weight, total in (pair, pair[::-1]):
-        if total[:2] != (bare(e), "add") or total.steps != (("over", 1.0),) or weight.kind != "add":
+    for weight, total in (pair[1], pair[1][::-1]):
+        if total[:2] != (bare(e), "add") or total.steps != _OVER or weight.kind != "add":
             continue
         ratio = _ratio(weight, g)
         x = _minus_maximum(exp.operands[0], total.axes)
-        if ratio is not None and x is not None and near(sign * ratio, -1) and (
+        if ratio is not None and x is not None and near(sign * pair[0] * ratio, -1) and (
             weight.axes == total.axes
         ):  # fmt: skip
             reduced = _reduction_of(row, e)
@@ -190,6 +225,15 @@ def _ratio(weight: Rows, g: Value) -> float | None:
 
 def _same_factors(xs: list[Value], ys: list[Value]) -> bool:
     return Counter(xs) == Counter(ys)
+
+
+def _down_to_reduction(value: Value) -> Iterator[Value]:
+    """A function of rows, and what it is made of, down to the reduction."""
+    while value.op is not None:
+        yield value
+        if value.op.name == "stablehlo.reduce":
+            return
+        value = next(v for v in value.op.operands if constant(v) is None)
 
 
 def _reduction_of(value: Value, e: Value) -> Value | None:

@@ -21,6 +21,7 @@ from ms_func.api.open_programs import OpenProgram, open_program
 from ms_func.api.open_sizes import fixed, open_names
 from ms_func.api.programs import apply
 from ms_func.compat.rules import opened
+from ms_func.control_flow.written_rules import with_rules
 from ms_func.dtypes import key_of
 from ms_func.errors import ArgumentTypeError, ArgumentValueError, UnsupportedError
 from ms_func.ir import parse, to_text
@@ -40,6 +41,8 @@ minimum_supported_calling_convention_version = 9
 maximum_supported_calling_convention_version = 10
 _MAGIC = b"ms_func exported program 1\n"
 _PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
+_ORDER_OF_OPEN = 3
+"""Programs for sizes with names are kept as text: derivatives by rules of one's own up to here."""
 
 
 class DisabledSafetyCheck:
@@ -158,7 +161,7 @@ class Exported:
                 "out_avals": [*map(_written_aval, self.out_avals)],
             }  # fmt: skip
         else:
-            parts["program"] = to_text(self._program, locs="none")
+            parts["program"] = to_text(with_rules(self._program, vjp_order), locs="none")
         return bytearray(_MAGIC + json.dumps(parts).encode())
 
     def has_vjp(self) -> bool:
@@ -363,7 +366,8 @@ def export(
             nonlocal traced
             positional, named = fixed((args, kwargs), numbers) if numbers else (args, kwargs)
             traced = fun_jit.trace(*positional, **named)
-            return _closed(traced)
+            fn = _closed(traced)
+            return with_rules(fn, _ORDER_OF_OPEN) if numbers else fn
 
         names = open_names((args, kwargs))
         program: Function | OpenProgram

@@ -85,12 +85,39 @@ def wofz(z: ArrayLike) -> Array:
     return _w(z.astype(np.result_type(z, np.complex64)))
 
 
+# Quotients of polynomials in x up to 4, and in 1 / x^2 beyond, lowest powers first: Cody, "Rational
+# Chebyshev approximations for the error function", Math. Comp. 23, 1969.
+_UP_TO_4 = (
+    (1.23033935479799725272e3, 2.05107837782607146532e3, 1.71204761263407058314e3,
+     8.81952221241769090411e2, 2.98635138197400131132e2, 6.61191906371416294775e1,
+     8.88314979438837594118, 5.64188496988670089180e-1, 2.15311535474403846343e-8),
+    (1.23033935480374942043e3, 3.43936767414372163696e3, 4.36261909014324715820e3,
+     3.29079923573345962678e3, 1.62138957456669018874e3, 5.37181101862009857509e2,
+     1.17693950891312499305e2, 1.57449261107098347253e1, 1.0),
+)  # fmt: skip
+_BEYOND_4 = (
+    (6.58749161529837803157e-4, 1.60837851487422766278e-2, 1.25781726111229246204e-1,
+     3.60344899949804439429e-1, 3.05326634961232344035e-1, 1.63153871373020978498e-2),
+    (2.33520497626869185443e-3, 6.05183413124413191178e-2, 5.27905102951428412248e-1,
+     1.87295284992346725209, 2.56852019228982242072, 1.0),
+)  # fmt: skip
+
+
+def _scaled_tail(x: Any) -> Any:
+    """exp(x^2) erfc(x) from 0.46875 on."""
+    far = np.where(x > 4, x, 4)
+    square = 1 / (far * far)
+    beyond = (1 / _ROOT_PI - square * _quotient(_BEYOND_4, square)) / far
+    return np.where(x > 4, beyond, _quotient(_UP_TO_4, np.where(x > 4, 4, x)))
+
+
 def _erfcx_value(x: Any) -> Any:
-    """The product where exp(x^2) is exact enough, the continued fraction (DLMF 7.9.1) beyond."""
-    near = np.exp(np.where(x < 3, x * x, 0)) * basic.erfc(np.where(x < 3, x, 1))
-    large = np.where(x >= 3, x, 3)
-    far = 1 / _ROOT_PI / fraction(large, lambda k: (k / 2, large), 40)
-    return np.where(x < 3, near, np.where(np.isnan(x), x, far))
+    """The product where exp(x^2) is exact enough, the quotients beyond."""
+    near = x < 0.46875
+    held = np.where(near, x, 0)
+    return np.where(
+        near, np.exp(held * held) * basic.erfc(held), _scaled_tail(np.where(near, 1, x))
+    )
 
 
 _erfcx = smooth(_erfcx_value, lambda x: 2 * x * _erfcx(x) - 2 / _ROOT_PI)
@@ -147,10 +174,10 @@ def _log_ndtr(x: Any) -> Any:
     """log(erfcx(-x / sqrt 2) / 2) - x^2 / 2 below -1; above 0 by the other tail."""
     x = np.asarray(x)
     low, high = x < -1, x > 0
-    lower, upper = np.where(low, x, -1), np.where(high, x, 1)
+    lower = np.where(low, x, -1)
     far = np.log(0.5 * _erfcx(lower * -math.sqrt(0.5))) - 0.5 * lower * lower
-    near = np.log(basic.ndtr(np.where(low | high, 0, x)))
-    return np.where(low, far, np.where(high, np.log1p(-basic.ndtr(-upper)), near))
+    tail = basic.ndtr(-np.abs(np.where(low, 0, x)))
+    return np.where(low, far, np.where(high, np.log1p(-tail), np.log(tail)))
 
 
 # --- quantiles of the normal distribution ---------------------------------------------------------
