@@ -9,7 +9,7 @@ They are the derivatives of extrema over windows, and each other's transposes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,25 +84,31 @@ def _scatter_parts(which: str, window: Window, source: Any, x: Any) -> Any:
             wins = _better(new, best, which)
             best, at = select(wins, new, best), select(wins, literal(k, at), at)
     total: Any = None
-    for k, place in enumerate(window.places()):
-        mine = select(eq(at, literal(k, at)), source, literal(0, source))
-        spread = pad(mine, literal(0, source), _back(place, kind.shape, counts, window))
-        total = spread if total is None else add(total, spread)
+    for k, mine in enumerate(_laid_back(window, at, source, kind.shape)):
+        total = mine if k == 0 else add(total, mine)
     if any(d > 1 for d in window.base_dilation):
         total = slice(total, (0,) * kind.ndim, typeof(total).shape, window.base_dilation)
     return total
 
 
-def _back(
-    place: tuple[int, ...], shape: tuple[int, ...], counts: tuple[int, ...], window: Window
-) -> list[tuple[int, int, int]]:
-    """Padding that lays what windows have at `place` back where the spread operand has it."""
+def _laid_back(window: Window, at: Any, source: Any, shape: tuple[int, ...]) -> Iterator[Any]:
+    """For each place, what windows have there, where the spread operand has it.
+
+    Numbers of places and source are spread and padded once, and read at an offset for each place.
+    """
+    full = [dilated(n, d) for n, d in zip(shape, window.base_dilation, strict=True)]
+    starts = [low for low, _ in window.padding]
     config = []
-    rows = zip(place, shape, counts, window.window_strides, window.padding,
-               window.base_dilation, strict=True)  # fmt: skip
-    for p, n, count, s, (lo, _), d in rows:
-        config.append((p - lo, dilated(n, d) - dilated(count, s) - p + lo, s - 1))
-    return config
+    for i, (n, low, s) in enumerate(zip(full, starts, window.window_strides, strict=True)):
+        last = (window.window_dimensions[i] - 1) * window.window_dilation[i]
+        count = dilated(typeof(at).shape[i], s)
+        config.append((max(0, last - low), max(0, n - count + low), s - 1))
+    at, source = pad(at, literal(-1, at), config), pad(source, literal(0, source), config)
+    for k, place in enumerate(window.places()):
+        first = [c + lo - p for (c, _, _), lo, p in zip(config, starts, place, strict=True)]
+        last = [a + n for a, n in zip(first, full, strict=True)]
+        here = slice(at, first, last)
+        yield select(eq(here, literal(k, here)), slice(source, first, last), literal(0, source))
 
 
 # --- the rules --------------------------------------------------------------------------------
