@@ -21,10 +21,9 @@ from ms_func.primitives.arithmetic import mul
 from ms_func.primitives.basis import int_tuple, letters
 from ms_func.primitives.batching import to_front
 from ms_func.primitives.bits import bitwise_or
-from ms_func.primitives.cast import conj, convert_element_type, real
+from ms_func.primitives.cast import conj, convert_element_type
 from ms_func.primitives.compare import eq, select
 from ms_func.primitives.families import literal
-from ms_func.primitives.pieces import pad
 from ms_func.primitives.shape import broadcasted_iota
 
 KINDS = ("FFT", "IFFT", "RFFT", "IRFFT")
@@ -96,25 +95,27 @@ def _fft_lower(b: Any, eqn: Any, x: Any) -> Any:
 def _fft_transpose(ct: Any, x: Any, *, kind: str, lengths: tuple[int, ...]) -> list[Any]:
     """The matrix of a full transform is symmetric; a half one is its restriction.
 
-    RFFT: the real part of the full transform of the cotangent, filled up with zeros.
-    IRFFT: every element but the first and the middle one stands for itself and its conjugate,
-    so the conjugate of the forward transform counts it twice.
+    RFFT and IRFFT are each other's transposes but for signs and factors: every element of the half
+    but the first and the middle one stands for itself and its conjugate.
     """
     if kind in ("FFT", "IFFT"):
         return [fft_p.bind(ct, kind=kind, lengths=lengths)]
-    n = lengths[-1]
+    size = math.prod(lengths)
     if kind == "RFFT":
-        edge = [(0, 0, 0)] * (typeof(ct).ndim - 1) + [(0, n - typeof(ct).shape[-1], 0)]
-        full = fft_p.bind(pad(ct, literal(0, ct), edge), kind="FFT", lengths=lengths)
-        return [real(full)]
+        half = _scaled_half(conj(ct), lengths[-1], float(size), size / 2)
+        return [fft_p.bind(half, kind="IRFFT", lengths=lengths)]
     half = conj(fft_p.bind(ct, kind="RFFT", lengths=lengths))
-    shape = x.type.shape
+    return [_scaled_half(half, lengths[-1], 1 / size, 2 / size)]
+
+
+def _scaled_half(half: Any, n: int, single: float, double: float) -> Any:
+    """Half a spectrum of `n`, times one factor at the first and middle element, another between."""
+    shape = typeof(half).shape
     place = broadcasted_iota(np.int32, shape, len(shape) - 1)
-    single = eq(place, 0)
+    alone = eq(place, 0)
     if n % 2 == 0:
-        single = bitwise_or(single, eq(place, n // 2))
-    factor = 1 / math.prod(lengths)
-    return [mul(half, select(single, literal(factor, half), literal(2 * factor, half)))]
+        alone = bitwise_or(alone, eq(place, n // 2))
+    return mul(half, select(alone, literal(single, half), literal(double, half)))
 
 
 def _fft_batch(size: int, args: Sequence[Any], dims: Sequence[Any], **params: Any) -> Any:
