@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ms_func import numpy as np
-from ms_func.control_flow.while_loop import while_loop
+from ms_func.control_flow.while_loop import fori_loop, while_loop
 from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike
 from ms_func.scipy.operands import of_numbers
@@ -90,12 +90,16 @@ def _hyp1f1(a: Any, b: Any, x: Any) -> Any:
 
 def _asymptotic(p: Any, q: Any, y: Any) -> Any:
     """2F0(p, q; y) up to its least term (DLMF 13.7.2)."""
-    term, total = np.ones_like(y), np.ones_like(y)
-    for k in range(40):
+
+    def add(k: Any, state: Any) -> Any:
+        term, total = state
+        k = k.astype(y.dtype)
         following = term * (p + k) * (q + k) * y / (k + 1)
         term = np.where(np.abs(following) < np.abs(term), following, 0)
-        total = total + term
-    return total
+        return term, total + term
+
+    one = np.ones_like(y)
+    return fori_loop(0, 40, add, (one, one))[1]
 
 
 _hyp1f1_of_numbers = of_numbers(lambda a, b, x: _hyp1f1(*_full(a, b, x)))
