@@ -27,7 +27,9 @@ class Options(NamedTuple):
     convert: Any = "auto"
 
 
-PLATFORMS = frozenset(("cpu", "gpu", "cuda", "rocm", "tpu"))
+TARGETS = ("cpu", "cuda", "rocm", "tpu")
+"""Platforms that programs are made for."""
+PLATFORMS = frozenset(("gpu", *TARGETS))
 """Names that `backend` may give for the devices of a platform, beside those of backends."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ms_func import config, tree
-from ms_func.api.jit_options import PLATFORMS
+from ms_func.api.jit_options import TARGETS
 from ms_func.api.reasons import argument_names
 from ms_func.control_flow.bodies import cost_of
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
@@ -210,10 +210,9 @@ def _platforms(names: Sequence[str] | None) -> tuple[str, ...] | None:
     """Kinds of devices by their names."""
     if names is None:
         return None
-    known = PLATFORMS - {"gpu"}
-    if isinstance(names, str) or not names or not known.issuperset(names):
+    if isinstance(names, str) or not names or not set(TARGETS).issuperset(names):
         raise ArgumentValueError(
-            f"lowering_platforms is a sequence of platforms, of {sorted(known)}, got {names!r}"
+            f"lowering_platforms is a sequence of platforms, of {TARGETS}, got {names!r}"
         )
     return tuple(dict.fromkeys(names))
 

@@ -17,6 +17,7 @@ import numpy as np
 
 import ms_func
 from ms_func import tree
+from ms_func.api.jit_options import TARGETS
 from ms_func.api.open_programs import OpenProgram, open_program
 from ms_func.api.open_sizes import fixed, open_names
 from ms_func.api.programs import apply
@@ -40,7 +41,6 @@ __all__ = ["DisabledSafetyCheck", "Exported", "SymbolicScope", "default_export_p
 minimum_supported_calling_convention_version = 9
 maximum_supported_calling_convention_version = 10
 _MAGIC = b"ms_func exported program 1\n"
-_PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 _ORDER_OF_OPEN = 3
 """Programs for sizes with names are kept as text: derivatives by rules of one's own up to here."""
 
@@ -355,9 +355,9 @@ def export(
     if any(options.values()):
         raise UnsupportedError(f"export does not take {sorted(options)}")
     chosen = (default_export_platform(),) if platforms is None else tuple(platforms)
-    unknown = [p for p in chosen if p not in _PLATFORMS]
+    unknown = [p for p in chosen if p not in TARGETS]
     if unknown or not chosen:
-        raise ArgumentValueError(f"platforms are {_PLATFORMS}, got {platforms}")
+        raise ArgumentValueError(f"platforms are {TARGETS}, got {platforms}")
 
     def exported(*args: Any, **kwargs: Any) -> Exported:
         traced: Any = None
