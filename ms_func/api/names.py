@@ -19,7 +19,10 @@ class named_scope(ContextDecorator):
 
     Scopes nest. Operations carry the path of names, as `encoder/layer/dot_general`, in the
     locations of the StableHLO module and in the metadata of the compiled program, where
-    profilers read it. Derivatives of an operation carry the name of the operation.
+    profilers read it.
+    Transforms mark the outermost name of what they are applied to, as JAX's do:
+    `vmap(encoder)/layer`, `jvp(encoder)/layer` for forward mode and for what reverse mode
+    computes first, `transpose(jvp(encoder))/layer` for its way back.
 
     Args:
         name: the name; a text without meaning to the compiler.

@@ -88,6 +88,27 @@ class Loc(NamedTuple):
         return f"{self.file}:{self.line}"
 
 
+def transformed(loc: Loc | None, transform: str) -> Loc | None:
+    """`loc` with the outermost scope of what is transformed marked: `grad/jvp(encoder)/layer`.
+
+    Scopes that are in force now are those around the transform. Marks are JAX's: `jvp(...)` for
+    forward mode and the values that reverse mode computes first, `transpose(jvp(...))` for its way
+    back, `vmap(...)`.
+    """
+    if loc is None or not loc.scope:
+        return loc
+    return loc._replace(scope=_marked(loc.scope, _scope.path, transform))
+
+
+@lru_cache(maxsize=4096)
+def _marked(scope: str, outer: str, transform: str) -> str:
+    if scope == outer:
+        return scope
+    around = f"{outer}/" if outer and scope.startswith(f"{outer}/") else ""
+    first, slash, rest = scope[len(around) :].partition("/")
+    return f"{around}{transform}({first}){slash}{rest}"
+
+
 class Place(NamedTuple):
     """A place in the user's program read from a text; offers what `Loc` offers."""
 

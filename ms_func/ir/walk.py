@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ms_func.ir.function import Eqn, Function, Literal
+from ms_func.ir.loc import transformed
 from ms_func.ir.primitive import current
 
 Rule = Callable[[Eqn, list[Any]], Sequence[Any] | None]
 
 
-def walk(fn: Function, args: Sequence[Any], rule: Rule) -> list[Any]:
+def walk(fn: Function, args: Sequence[Any], rule: Rule, transform: str | None = None) -> list[Any]:
     """What the results of a program are by a rule for its equations.
 
     Args:
@@ -24,6 +25,7 @@ def walk(fn: Function, args: Sequence[Any], rule: Rule) -> list[Any]:
             those that constants are bound to may be left out.
         rule: called with each equation and the values of its operands, in which literals are as
             they are; gives the values of its results, or None to apply the primitive.
+        transform: what the scopes of the equations are marked with.
     """
     full = args if len(args) == len(fn.params) else [*args, *fn.consts]
     env: dict[Any, Any] = dict(zip(fn.params, full, strict=True))
@@ -31,7 +33,7 @@ def walk(fn: Function, args: Sequence[Any], rule: Rule) -> list[Any]:
     outer_loc = trace.loc
     try:
         for eqn in fn.eqns:
-            trace.loc = eqn.loc
+            trace.loc = eqn.loc if transform is None else transformed(eqn.loc, transform)
             ins = [env[a] if type(a) is not Literal else a for a in eqn.inputs]
             outs = rule(eqn, ins)
             env.update(zip(eqn.outputs, eqn.bind(ins) if outs is None else outs, strict=True))

@@ -15,7 +15,7 @@ from typing import Any
 from ms_func.errors import UnsupportedError
 from ms_func.ir.axes import BATCH_AXIS, eqn_names, names_of
 from ms_func.ir.function import Eqn, Function
-from ms_func.ir.primitive import ELEMENTWISE, NotSupported
+from ms_func.ir.primitive import ELEMENTWISE, NotSupported, current
 from ms_func.ir.sharding import NamedSharding
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.ir.walk import walk
@@ -126,7 +126,7 @@ def batch_walk(
         at.update((v, d) for v, d in zip(eqn.outputs, out_dims, strict=True) if d is not None)
         return outs
 
-    return walk(fn, args, rule), [at.get(a) for a in fn.results]
+    return walk(fn, args, rule, "vmap"), [at.get(a) for a in fn.results]
 
 
 def apply_rule(eqn: Eqn, size: int, args: Sequence[Any], dims: Dims) -> tuple[Any, Any]:
@@ -136,7 +136,7 @@ def apply_rule(eqn: Eqn, size: int, args: Sequence[Any], dims: Dims) -> tuple[An
     if known is None:
         return run_rule(eqn, size, args, dims)
     code, out_dims = known
-    return code.write(args, eqn.loc), out_dims
+    return code.write(args, current.interpreter.loc), out_dims
 
 
 def _code(

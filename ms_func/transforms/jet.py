@@ -104,7 +104,7 @@ def jet_walk(
         terms.update((v, s) for v, s in zip(eqn.outputs, found, strict=True) if s)
         return outs
 
-    return walk(fn, primals, rule), [terms.get(a) for a in fn.results]
+    return walk(fn, primals, rule, "jet"), [terms.get(a) for a in fn.results]
 
 
 def _equation(
@@ -118,7 +118,7 @@ def _equation(
         return _run(eqn, ins, series, order)
     code, out_live = known
     flat = [c for s in series if s is not None for c in s if type(c) is not Zero]
-    outs = code.write([*ins, *flat], eqn.loc)
+    outs = code.write([*ins, *flat], current.interpreter.loc)
     rest = iter(outs[len(eqn.outputs) :])
     return outs[: len(eqn.outputs)], [
         None

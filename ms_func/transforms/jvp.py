@@ -11,7 +11,7 @@ from typing import Any
 
 from ms_func.errors import UnsupportedError
 from ms_func.ir.function import Eqn, Function, Literal
-from ms_func.ir.primitive import ZERO, Linear, Multilinear, NotSupported, Zero
+from ms_func.ir.primitive import ZERO, Linear, Multilinear, NotSupported, Zero, current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.ir.walk import walk
 from ms_func.stopwatch import timed
@@ -70,7 +70,7 @@ def jvp_walk(
         dots.update([(v, t) for v, t in pairs if t is not None and type(t) is not Zero])
         return outs
 
-    return walk(fn, primals, rule), [_dot(dots, a) for a in fn.results]
+    return walk(fn, primals, rule, "jvp"), [_dot(dots, a) for a in fn.results]
 
 
 def _equation(eqn: Eqn, ins: list[Any], dots: list[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
@@ -81,7 +81,7 @@ def _equation(eqn: Eqn, ins: list[Any], dots: list[Any]) -> tuple[Sequence[Any],
     if known is None:
         return _run(eqn, ins, dots)
     code, nonzero = known
-    outs = code.write([*ins, *[t for t in dots if t is not None]], eqn.loc)
+    outs = code.write([*ins, *[t for t in dots if t is not None]], current.interpreter.loc)
     rest = iter(outs[len(nonzero) :])
     return outs[: len(nonzero)], [next(rest) if nz else None for nz in nonzero]
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ms_func.ir.function import Eqn, Function, Var
+from ms_func.ir.loc import transformed
 from ms_func.ir.primitive import Zero, current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.ir.walk import walk
@@ -102,7 +103,7 @@ def _split(
         results; the linear program; its residuals; which results have a tangent.
     """
     split = Splitting(current.interpreter, f"linear_{eqn.primitive.name}")
-    split.loc = eqn.loc
+    split.loc = current.interpreter.loc
     with split:
         kinds = [typeof(x).tangent for x in ins]
         dots: list[Any] = [
@@ -182,8 +183,8 @@ class Tape:
             for part in reversed(self.parts):
                 out = [cts.pop(v, None) for v in part.outputs]
                 if any(ct is not None for ct in out):
-                    trace.loc = part.loc
-                    _accumulate(cts, part, part.derivative.pull(part.residuals, out, part.loc))
+                    loc = trace.loc = transformed(part.loc, "transpose")
+                    _accumulate(cts, part, part.derivative.pull(part.residuals, out, loc))
         finally:
             trace.loc = outer_loc
         return [_owned(cts[v], v.type) if v in cts else zeros(v.type.tangent) for v in self.inputs]
@@ -220,13 +221,13 @@ def linearize_walk(
     def rule(eqn: Eqn, ins: list[Any]) -> Sequence[Any] | None:
         return None if live.isdisjoint(eqn.inputs) else _linearize(tape, eqn, ins)
 
-    return walk(fn, primals, rule), tape
+    return walk(fn, primals, rule, "jvp"), tape
 
 
 def _linearize(tape: Tape, eqn: Eqn, ins: list[Any]) -> Sequence[Any]:
     """Results of an equation; its linear part goes onto the tape."""
     live = tape.live
-    active = tuple([a in live for a in eqn.inputs])
+    active, loc = tuple([a in live for a in eqn.inputs]), current.interpreter.loc
     types = tuple([typeof(x) for x in ins])
     derivative = worked_out("linearize", eqn, types, active, _derivative)
     outs: Sequence[Any]
@@ -234,13 +235,13 @@ def _linearize(tape: Tape, eqn: Eqn, ins: list[Any]) -> Sequence[Any]:
         outs, linear, residuals, nonzero = _split(eqn, ins, active)
         derivative = _Derivative(linear, len(residuals), nonzero, None)
     else:
-        found = derivative.forward.write(ins, eqn.loc)
+        found = derivative.forward.write(ins, loc)
         n = len(eqn.outputs)
         outs, residuals = found[:n], found[n:]
     inputs: list[Any] = [v for v, a in zip(eqn.inputs, active, strict=True) if a]
     outputs = [v for v, nz in zip(eqn.outputs, derivative.nonzero, strict=True) if nz]
     live.update(outputs)
-    tape.parts.append(_Part(derivative, residuals, inputs, outputs, eqn.loc))
+    tape.parts.append(_Part(derivative, residuals, inputs, outputs, loc))
     return outs
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from ms_func.errors import ArgumentValueError, ShardingTypeError, UnsupportedError
 from ms_func.ir.explicit import chosen
 from ms_func.ir.function import Eqn, Function, Literal, Var
+from ms_func.ir.loc import transformed
 from ms_func.ir.primitive import NONLINEAR, NotSupported, UndefinedPrimal, Zero, current, named
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.ir.types import ArrayType, typeof
@@ -48,7 +49,7 @@ def backward(
                 raise _effect_on_linear(eqn)
             if all(ct is None or type(ct) is Zero for ct in out):
                 continue
-            trace.loc = eqn.loc
+            trace.loc = transformed(eqn.loc, "transpose")
             _accumulate(cts, eqn, _transpose(eqn, out, known), known)
     finally:
         trace.loc = outer_loc
@@ -79,7 +80,7 @@ def _transpose(eqn: Eqn, out: list[Any], known: Mapping[Var, Any]) -> Sequence[A
         return _run(eqn, cts, operands)
     code, reached = found
     args = [x for x in operands if type(x) is not UndefinedPrimal]
-    rest = iter(code.write([*args, *[ct for ct in cts if ct is not None]], eqn.loc))
+    rest = iter(code.write([*args, *[ct for ct in cts if ct is not None]], current.interpreter.loc))
     return [next(rest) if r else None for r in reached]
 
 

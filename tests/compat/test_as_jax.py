@@ -352,13 +352,13 @@ def test_named_scopes_are_seen_in_the_compiled_program():
     named = ms_func.named_call(lambda y: ms_func.numpy.exp(y), name="grow")
     lowered = ms_func.jit(ms_func.grad(f)).lower(1.0)
     text = lowered.as_text(debug_info=True)
-    assert '"outer/inner/sin"' in text
-    assert '"outer/inner/cos"' in text  # derivatives belong to what they are derived from
-    assert '"grow/exp"' in text
-    assert 'op_name="outer/inner/cos"' in lowered.compile().as_text()
+    assert '"jvp(outer)/inner/sin"' in text
+    assert '"jvp(outer)/inner/cos"' in text  # derivatives belong to what they are derived from
+    assert '"jvp(grow)/exp"' in text
+    assert 'op_name="jvp(outer)/inner/cos"' in lowered.compile().as_text()
     other = ms_func.named_scope("other")(lambda x: named(ms_func.numpy.sin(x)) * 2)
     text = ms_func.jit(ms_func.grad(other)).lower(1.0).as_text(debug_info=True)
-    assert '"other/cos"' in text  # not those of the program alike
+    assert '"jvp(other)/cos"' in text  # not those of the program alike
     with pytest.raises(TypeError, match="must be a string"):
         ms_func.named_scope(3)
 
