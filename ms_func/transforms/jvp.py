@@ -16,6 +16,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.ir.walk import walk
 from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import build
+from ms_func.transforms.passes import hoist_invariants
 from ms_func.transforms.recorded import Code, worked_out
 from ms_func.transforms.zeros import add, instantiate, is_live, nonzeros, with_zeros
 
@@ -58,6 +59,7 @@ def jvp_walk(
     fn: Function, primals: Sequence[Any], tangents: Sequence[Any]
 ) -> tuple[list[Any], list[Any]]:
     """Apply `fn` to primals and tangents under the interpreter in force."""
+    fn = hoist_invariants(fn)
     dots: dict[Any, Any] = {
         v: t for v, t in zip(fn.params, tangents, strict=False) if type(t) is not Zero
     }

@@ -25,6 +25,7 @@ from ms_func.stopwatch import timed
 from ms_func.tracing.tracer import Staging, build, by_value
 from ms_func.transforms.jvp import apply_rule
 from ms_func.transforms.partial_eval import Splitting
+from ms_func.transforms.passes import hoist_invariants
 from ms_func.transforms.recorded import Code, worked_out
 from ms_func.transforms.transpose import backward
 from ms_func.transforms.zeros import add, instantiate, is_live, nonzeros, zeros
@@ -215,6 +216,7 @@ def linearize_walk(
         primals: values of its parameters.
         active: which parameters have a tangent.
     """
+    fn = hoist_invariants(fn)
     tape = Tape(fn, [*active, *[False] * len(fn.consts)])
     live = tape.live
 

@@ -380,7 +380,10 @@ def hoist_invariants(fn: Function) -> Function:
 
     Goes to every depth, so that what no loop around it changes leaves all of them. Equations
     with effects or with functions of their own stay: those might not end where the loop
-    makes no step.
+    makes no step. So does what is larger than what it is made of, and soon made.
+
+    Derivatives are taken of such programs: reverse mode then adds up, step by step, what a part
+    of a weight gets, and lays it into the whole once.
 
     Args:
         fn: program.
@@ -437,21 +440,46 @@ def without_invariants(fn: Function, fixed: int) -> tuple[Function, Function] | 
 def _without_invariants(fn: Function, fixed: int) -> tuple[Function, Function] | None:
     given, others = fn.params[:fixed], fn.params[fixed:]
     still: set[Atom] = set(given)
-    before, inside = [], []
+    ready, inside = [], []
     for eqn in fn.eqns:
         operands = [a for a in eqn.inputs if type(a) is Var]
-        ready = operands and still.issuperset(operands)
-        if ready and not has_effects(eqn) and not any(eqn.functions()):
-            before.append(eqn)
+        moves = operands and still.issuperset(operands)
+        if moves and not has_effects(eqn) and not any(eqn.functions()):
+            ready.append(eqn)
             still.update(eqn.outputs)
         else:
             inside.append(eqn)
-    if not before:
-        return None
+    before, again = _worth_keeping(ready, {a for e in inside for a in e.inputs} | set(fn.results))
+    inside = [*again, *inside]
+    made = {v for e in inside for v in e.outputs}
     used = {a for e in inside for a in e.inputs} | set(fn.results)
-    values = [v for e in before for v in e.outputs if v in used]
+    values = [v for e in before for v in e.outputs if v in used and v not in made]
+    if not values:
+        return None
     step = Function(fn.name, [*given, *values, *others], inside, fn.results)
     return dce(Function(f"before_{fn.name}", given, before, values)), step
+
+
+def _worth_keeping(eqns: Sequence[Eqn], used: set[Atom]) -> tuple[list[Eqn], list[Eqn]]:
+    """Equations to compute once, and those whose results every step is to make for itself."""
+    before: list[Eqn] = []
+    again: list[Eqn] = []
+    for eqn in reversed(eqns):
+        if _costs_more_to_keep(eqn) and not used.isdisjoint(eqn.outputs):
+            again.append(eqn)
+            used.update(eqn.inputs)
+        before.append(eqn)
+    return before[::-1], again[::-1]
+
+
+def _costs_more_to_keep(eqn: Eqn) -> bool:
+    """Whether results are larger than the operands and soon made, as a number repeated."""
+    outs = [v.type for v in eqn.outputs]
+    held = sum(a.type.nbytes for a in {*eqn.inputs} if type(a) is Var)
+    if sum(t.nbytes for t in outs) <= held:
+        return False
+    cost = eqn.primitive.cost([a.type for a in eqn.inputs], outs, **eqn.params)
+    return cost.flops + 10 * cost.transcendentals <= 4 * sum(t.size for t in outs)
 
 
 def dedupe_functions(fn: Function) -> Function:

@@ -31,7 +31,7 @@ from ms_func.primitives.stacks import stack
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import run_rule
 from ms_func.transforms.discharge import discharged
-from ms_func.transforms.passes import inline, with_functions
+from ms_func.transforms.passes import hoist_invariants, inline, with_functions
 
 
 def physical(fn: Function) -> Function:
@@ -144,4 +144,4 @@ def _by_lanes(eqn: Eqn, ins: Sequence[Any]) -> list[Any]:
     ]
 
 
-final_form.rule = physical
+final_form.rule = lambda fn: physical(hoist_invariants(fn))

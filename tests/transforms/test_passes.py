@@ -10,6 +10,7 @@ from ms_func.control_flow.call import call
 from ms_func.ir import ArrayType, Eqn, Function, Literal, Var, evaluate, to_text, verify
 from ms_func.ir.primitive import ZERO, NotSupported, Primitive
 from ms_func.primitives.cast import complex, conj, convert_element_type, imag, real
+from ms_func.test_util import check_grads
 from ms_func.tracing.tracer import build
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
@@ -405,6 +406,41 @@ def test_a_test_loses_what_it_computes_alike_as_well():
     args = [np.float64(0.0), np.float64(2.0)]
     made = check_pass("hoist_invariants", make_ir(f)(*args), args)
     assert (counted(made, "exp"), counted(made, "exp", inside=True)) == (1, 0)
+
+
+def test_what_is_larger_than_what_it_is_made_of_stays_in_the_loop():
+    def f(x, w):
+        wide = lax.scan(lambda c, _: (c + lax.broadcast(w, (4,)), None), x, None, length=9)[0]
+        return lax.scan(  # but not where what is made of it leaves the loop
+            lambda c, _: (c * lax.reduce_max(lax.sin(lax.broadcast(w, (4,))), (0,)), None),
+            wide, None, length=9,
+        )[0]  # fmt: skip
+
+    args = [np.arange(4.0), np.float64(2.0)]
+    made = check_pass("hoist_invariants", make_ir(f)(*args), args)
+    assert (counted(made, "sin"), counted(made, "sin", inside=True)) == (1, 0)
+    repeated = "broadcast_in_dim"
+    assert (counted(made, repeated), counted(made, repeated, inside=True)) == (1, 1)
+
+
+def test_a_part_of_a_weight_is_differentiated_once_for_all_steps():
+    """Reverse mode adds up what the part gets, and lays it into the whole behind the loop."""
+
+    def f(w, xs):
+        return lax.scan(lambda c, x: (lax.tanh(w[:2, :2] @ c + x), None), xs[0], xs)[0].sum()
+
+    args = [np.full((50, 50), 0.3), np.arange(6.0).reshape(3, 2)]
+    program = make_ir(grad(f))(*args)
+
+    def shapes(fn):
+        yield from (v.type.shape for e in fn.eqns for v in e.outputs)
+        for e in fn.eqns:
+            yield from (shape for g in e.functions() for shape in shapes(g))
+
+    loops = [g for e in program.eqns for g in e.functions()]
+    assert loops
+    assert not any((50, 50) in shapes(g) for g in loops)
+    check_grads(f, args, 1, ["rev"])
 
 
 def test_loops_and_effects_stay_where_they_are():
