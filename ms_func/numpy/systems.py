@@ -233,11 +233,27 @@ def slogdet(a: ArrayLike, *, method: str | None = None) -> SlogdetResult:
     return SlogdetResult(*fusion.run(by, (square("slogdet", a),)))
 
 
+@custom_jvp
 def _slogdet(a: Any) -> tuple[Any, Any]:
-    factors, pivots, _ = lu(a)
+    return _of_factors(*lu(a)[:2])
+
+
+def _of_factors(factors: Any, pivots: Any) -> tuple[Any, Any]:
     d = diagonal(factors, 0, -2, -1)
     sign = ar.multiply(reductions.prod(el.sign(d), -1), _parity(pivots))
     return sign, reductions.sum(el.log(el.abs(d)), -1)
+
+
+@_slogdet.defjvp
+def _slogdet_jvp(primals: Any, tangents: Any) -> Any:
+    """Jacobi's formula: the logarithm of a determinant changes by the trace of `inv(a) @ da`."""
+    factors, pivots, order = lu(*primals)
+    sign, size = _of_factors(factors, pivots)
+    change = reductions.sum(diagonal(lu_solved(factors, order, *tangents), 0, -2, -1), -1)
+    if typeof(change).dtype.kind != "c":
+        return (sign, size), (full_like(sign, 0), change)
+    turn = ar.multiply(sign, ar.multiply(1j, el.imag(change)))
+    return (sign, size), (turn, el.real(change))
 
 
 def _slogdet_by_qr(a: Any) -> tuple[Any, Any]:
