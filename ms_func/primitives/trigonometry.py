@@ -19,7 +19,7 @@ import numpy as np
 
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.primitives.arithmetic import add, mul, neg, sub
+from ms_func.primitives.arithmetic import add, div, mul, sub
 from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, ge, ne, select
@@ -64,15 +64,20 @@ def _program(name: str, kind: ArrayType) -> Function:
 
 
 def _formula(x: Any, ahead: int) -> Any:
-    """Sine of `x` and so many quarters of a turn."""
+    """Sine of `x` and so many quarters of a turn.
+
+    The last step is a division by 1 or -1. XLA takes cheap operations into every loop that reads
+    their result, and so would compute them again for each element that it is repeated over, as a
+    table of sines is over a batch; divisions count as too dear for that.
+    """
     turn, rest = _reduced(convert_element_type(x, np.float64))
     quarter = add(convert_element_type(turn, np.int32), ahead)
     square = mul(rest, rest)
     sine = add(rest, mul(mul(rest, square), _polynomial(square, _SINE)))
     cosine = add(mul(square, _polynomial(square, _COSINE)), 1.0)
     size = select(ne(bitwise_and(quarter, 1), 0), cosine, sine)
-    signed = select(ne(bitwise_and(quarter, 2), 0), neg(size), size)
-    out = convert_element_type(signed, typeof(x).dtype)
+    sign = select(ne(bitwise_and(quarter, 2), 0), literal(-1.0, x), literal(1.0, x))
+    out = div(convert_element_type(size, typeof(x).dtype), sign)
     return out if ahead else select(eq(x, 0.0), x, out)  # keeps the sign of zero
 
 

@@ -65,3 +65,18 @@ def test_other_devices_and_operands_get_the_operation(kind, count, platform, kep
     fn = build("f", [ArrayType((count,), np.dtype(kind))], lambda x: [sin(x)])
     text = str(lower_function(fn, platform=platform))
     assert ("stablehlo.sine" in text) == kept
+
+
+def test_a_table_that_is_repeated_over_a_batch_is_computed_once():
+    """In a loop over the table, not in that over the batch."""
+    x, t = np.ones((3, 64, 2, 128), "f"), np.ones((64, 64), "f")
+
+    def turned(x, t):
+        c, s = mnp.cos(t)[:, None], mnp.sin(t)[:, None]
+        u, v = x[..., :64], x[..., 64:]
+        return mnp.concatenate([u * c - v * s, v * c + u * s], -1)
+
+    text = ms.jit(turned).lower(x, t).compile().as_text()
+    loops = [part for part in text.split("\n\n") if "round-nearest-even(" in part]
+    assert loops
+    assert not any("[3,64,2," in part for part in loops)
