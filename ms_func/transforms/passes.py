@@ -380,7 +380,7 @@ def hoist_invariants(fn: Function) -> Function:
 
     Goes to every depth, so that what no loop around it changes leaves all of them. Equations
     with effects or with functions of their own stay: those might not end where the loop
-    makes no step. So does what is larger than what it is made of, and soon made.
+    makes no step. So does what only lays a value out otherwise, or repeats it.
 
     Derivatives are taken of such programs: reverse mode then adds up, step by step, what a part
     of a weight gets, and lays it into the whole once.
@@ -472,8 +472,14 @@ def _worth_keeping(eqns: Sequence[Eqn], used: set[Atom]) -> tuple[list[Eqn], lis
     return before[::-1], again[::-1]
 
 
+_LAID_OUT = frozenset(("broadcast_in_dim", "reshape", "rev", "transpose"))
+"""What compilers do on the way, where a result is read."""
+
+
 def _costs_more_to_keep(eqn: Eqn) -> bool:
-    """Whether results are larger than the operands and soon made, as a number repeated."""
+    """Whether results are operands laid out otherwise, or larger than these and soon made."""
+    if eqn.primitive.name in _LAID_OUT:
+        return True
     outs = [v.type for v in eqn.outputs]
     held = sum(a.type.nbytes for a in {*eqn.inputs} if type(a) is Var)
     if sum(t.nbytes for t in outs) <= held:
