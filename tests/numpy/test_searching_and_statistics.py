@@ -77,6 +77,9 @@ def test_putting():
     np.put(want, [1, -1, 3], [7, 8])
     same(mnp.put(X, np.array([1, -1, 3]), np.array([7, 8]), inplace=False), want)
     want = X.copy()
+    np.put(want, [-1, 99], [7, 8], mode="clip")  # negative indices are out of bounds
+    same(mnp.put(X, np.array([-1, 99]), np.array([7, 8]), mode="clip", inplace=False), want)
+    want = X.copy()
     np.place(want, X > 1, [7, 8])
     same(mnp.place(X, X > 1, np.array([7, 8]), inplace=False), want)
     with pytest.raises(ValueError, match="inplace=False"):

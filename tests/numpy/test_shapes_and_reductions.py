@@ -163,6 +163,13 @@ def test_pad(mode, width):
     compiled("pad", Y, width, mode)
 
 
+@pytest.mark.parametrize("end", [0, 5])
+def test_pad_booleans_by_a_ramp(end):
+    x = np.array([[True, False, True], [False, True, True]])
+    same(mnp.pad(x, (3, 1), "linear_ramp", end_values=end),
+         np.pad(x, (3, 1), "linear_ramp", end_values=end))  # fmt: skip
+
+
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("indexing", ["xy", "ij"])
 def test_meshgrid(indexing, sparse):
