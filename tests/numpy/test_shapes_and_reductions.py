@@ -286,6 +286,13 @@ def test_masked_reductions():
     both("any", Y, 1, where=mask)
 
 
+@pytest.mark.parametrize("name", ["nanmax", "nanmin"])
+@pytest.mark.parametrize("end", [-np.inf, np.inf])
+def test_extrema_at_infinity_share_their_whole_derivative(name, end):
+    slope = ms.grad(getattr(mnp, name))(np.full(4, end, np.float32))
+    np.testing.assert_array_equal(slope, 0.25)
+
+
 @pytest.mark.parametrize("name", ["nansum", "nanprod", "nanmean", "nanvar", "nanstd", "nanmax",
                                   "nanmin", "nanmedian"])  # fmt: skip
 def test_reductions_without_nan(name):

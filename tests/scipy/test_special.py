@@ -77,6 +77,26 @@ def test_bessel_functions_at_the_ends():
     assert slopes == [[0, 0.5], [0, 0.5], [0.5, 0]]
 
 
+def second_of(f):
+    return ms.grad(ms.grad(f))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_bessel_functions_keep_their_derivatives_near_zero(dtype):
+    """The second derivative of I1 is (3 I1 + I3) / 4, the third 3/8 at 0."""
+    x = np.array([0, 1e-30, 1e-6, 1e-3, 0.1, 0.9, 1.1], dtype)
+    bound, want = 10 * np.finfo(dtype).eps, (3 * ss.iv(1, x) + ss.iv(3, x)) / 4
+    np.testing.assert_allclose(ms.vmap(second_of(special.i1))(x), want, rtol=bound)
+    np.testing.assert_allclose(ms.vmap(ms.grad(second_of(special.i1)))(x[:3]), 0.375, rtol=1e-5)
+    want = want[1:] * np.exp(-x[1:]) + ss.ive(1, x[1:]) - ss.ive(0, x[1:]) - ss.ive(2, x[1:])
+    np.testing.assert_allclose(ms.vmap(second_of(special.i1e))(x[1:]), want, rtol=bound)
+
+
+@pytest.mark.parametrize("x", [40.0, np.inf])
+def test_gamma_has_one_slope_in_both_modes_where_it_overflows(x):
+    assert ms.jvp(special.gamma, (x,), (1.0,))[1] == ms.grad(special.gamma)(x) == np.inf
+
+
 @pytest.mark.parametrize("name", ["sici", "fresnel"])
 def test_derivatives_of_pairs(name):
     f, x, step = getattr(special, name), 1.3, 1e-6
