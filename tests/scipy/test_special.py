@@ -64,6 +64,8 @@ def test_incomplete_gamma_functions_at_the_limits():
     a, x = (v.ravel() for v in np.meshgrid([0.0, 2.0, np.inf, -1.0], [0.0, 2.0, np.inf, -1.0]))
     for name in ("gammainc", "gammaincc"):
         np.testing.assert_allclose(getattr(special, name)(a, x), getattr(ss, name)(a, x))
+        for order in (0.5, 1.0, 2.0, 20.0):
+            assert ms.grad(getattr(special, name), 1)(order, np.inf) == 0
 
 
 def test_bessel_functions_at_the_ends():

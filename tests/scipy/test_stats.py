@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import scipy.stats as ss
@@ -83,6 +85,14 @@ def test_gradients_are_finite_differences(name, f):
         with Reference():
             numeric = (float(at(args[i] + step)) - float(at(args[i] - step))) / (2 * step)
             np.testing.assert_allclose(ms.grad(at)(args[i]), numeric, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("f", ["cdf", "sf"])
+def test_second_derivatives_vanish_outside_of_the_support(f):
+    for given in (functools.partial(getattr(st.gamma, f), a=2.0),
+                  functools.partial(getattr(st.beta, f), a=2.0, b=3.0)):  # fmt: skip
+        second = ms.grad(ms.grad(given))
+        assert second(-1.0) == 0 and second(np.inf) == 0 and second(0.4) != 0
 
 
 def test_angles():

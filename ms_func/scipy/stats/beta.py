@@ -8,7 +8,7 @@ from typing import Any
 from ms_func import numpy as np
 from ms_func.scipy import special
 from ms_func.scipy.operands import of_reals
-from ms_func.scipy.stats.distribution import exp_of, log_of
+from ms_func.scipy.stats.distribution import exp_of, log_of, on_support
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 __dir__ = __all__.copy
@@ -67,7 +67,7 @@ def cdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
         >>> print(f"{cdf(0.5, 2.0, 3.0):.4f}")
         0.6875
     """
-    return special.betainc(a, b, np.clip((x - loc) / scale, 0, 1))
+    return special.betainc(a, b, on_support((x - loc) / scale, 1))
 
 
 @of_reals
@@ -92,7 +92,7 @@ def sf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
         >>> print(f"{sf(0.5, 2.0, 3.0):.4f}")
         0.3125
     """
-    return special.betainc(b, a, 1 - np.clip((x - loc) / scale, 0, 1))
+    return special.betainc(b, a, 1 - on_support((x - loc) / scale, 1))
 
 
 pdf = exp_of(logpdf, "pdf", "pdf(0.5, 2.0, 3.0)", "1.5000")
