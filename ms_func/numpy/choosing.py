@@ -22,7 +22,6 @@ from ms_func.numpy.promotion import (
     as_handle,
     common_shape,
     convert,
-    fill,
     no_out,
     operand,
     promote_dtype,
