@@ -96,6 +96,15 @@ def test_second_derivatives_vanish_outside_of_the_support(f):
         assert [float(second(x)) for x in (-1.0, np.inf)] == [0, 0]
 
 
+def test_densities_have_no_slope_by_their_shapes_outside_of_the_support():
+    for f in ("pdf", "logpdf"):
+        assert ms.grad(getattr(st.gamma, f), 1)(-1.0, 2.5) == 0
+        assert ms.grad(getattr(st.chi2, f), 1)(-1.0, 2.5) == 0
+        for x in (-1.0, 2.0):
+            slopes = ms.grad(getattr(st.beta, f), (0, 1, 2))(x, 1.5, 2.5)
+            assert [float(v) for v in slopes] == [0, 0, 0]
+
+
 def test_angles():
     x = np.linspace(0, 6.2, 9)
     np.testing.assert_allclose(st.vonmises.logpdf(x, 1.2), ss.vonmises.logpdf(x, 1.2), rtol=1e-12)

@@ -40,9 +40,11 @@ def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
         0.4055
     """
     y = (x - loc) / scale
+    outside = (y < 0) | (y > 1)
+    y = np.where(outside, 0.5, y)  # logarithms there would leave NaN in derivatives
     inside = special.xlogy(a - 1, y) + special.xlog1py(b - 1, -y)
     value = inside - special.betaln(a, b) - np.log(scale)
-    return np.where((y < 0) | (y > 1), -math.inf, value)
+    return np.where(outside, -math.inf, value)
 
 
 @of_reals

@@ -38,7 +38,7 @@ def logpdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
         -1.3069
     """
     y = (x - loc) / scale
-    safe = np.where(y < 0, 0, y)
+    safe = np.where(y < 0, 1, y)  # not 0: its logarithm would leave NaN in derivatives
     value = special.xlogy(a - 1, safe) - safe - special.gammaln(a) - np.log(scale)
     return np.where(y < 0, -math.inf, value)
 
