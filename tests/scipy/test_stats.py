@@ -105,6 +105,16 @@ def test_densities_have_no_slope_by_their_shapes_outside_of_the_support():
             assert [float(v) for v in slopes] == [0, 0, 0]
 
 
+@pytest.mark.parametrize("f", ["logpdf", "cdf"])
+def test_whole_shapes_leave_the_dtype_to_the_points(f):
+    for name in ("chi2", "gamma", "t", "beta"):
+        shapes = [np.int32(2)] * (2 if name == "beta" else 1)
+        if name != "t" or f == "logpdf":
+            assert (
+                getattr(getattr(st, name), f)(np.ones(2, np.float16), *shapes).dtype == np.float16
+            )
+
+
 def test_angles():
     x = np.linspace(0, 6.2, 9)
     np.testing.assert_allclose(st.vonmises.logpdf(x, 1.2), ss.vonmises.logpdf(x, 1.2), rtol=1e-12)
