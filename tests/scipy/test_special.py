@@ -68,6 +68,11 @@ def test_incomplete_gamma_functions_at_the_limits():
             assert ms.grad(getattr(special, name), 1)(order, np.inf) == 0
 
 
+def test_hyp1f1_of_equal_negative_integers_is_a_polynomial():
+    for n, x in ((-2.0, 1.0), (-10.0, 3.0), (-3.0, -0.5)):
+        np.testing.assert_allclose(special.hyp1f1(n, n, x), ss.hyp1f1(n, n, x), rtol=1e-6)
+
+
 def test_bessel_functions_at_the_ends():
     x = np.array([np.nan, 700.0, -700.0, 1e5, -1e5])
     for name in ("i0", "i1"):
