@@ -162,7 +162,8 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, 
         )
     rest = 0 if len(funclist) == len(conditions) else funclist[-1]
     turns = [(True, rest), *zip(conditions, funclist, strict=False)]
-    out, free = None, True  # where no condition that counts more holds
+    out: Any = None
+    free: Any = True  # where no condition that counts more holds
     for condition, case in reversed(turns):
         mine = logic.logical_and(condition, free)
         free = logic.logical_and(free, logic.logical_not(condition))
