@@ -139,7 +139,7 @@ def logsumexp(
         [0.0, -1.0]
     """
     if b is not None:
-        a, b = promote_dtype("logsumexp", inexact("logsumexp", a), b)
+        a, b = (inexact("logsumexp", v) for v in promote_dtype("logsumexp", a, b))
         a = searching.where(logic.not_equal(b, 0), a, -math.inf)  # pyright: ignore[reportArgumentType]
     else:
         a = inexact("logsumexp", a)

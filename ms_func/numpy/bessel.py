@@ -12,7 +12,7 @@ from ms_func.control_flow.custom_jvp import custom_jvp
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import logic, searching
-from ms_func.primitives.special import bessel_i0e, bessel_i1e
+from ms_func.primitives.special import bessel_i0e, bessel_i1e, first_over_x
 
 
 @custom_jvp
@@ -29,16 +29,15 @@ def _order_zero_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 @custom_jvp
 def order_one(x: Any) -> Any:
-    """`I1(x)` of floats; its derivative is `I0(x) - I1(x) / x`, which is 1/2 at 0."""
+    """`I1(x)` of floats; its derivative is `I0(x) - I1(x) / x` (DLMF 10.29.1)."""
     return _grown(x, bessel_i1e, x)
 
 
 @order_one.defjvp
 def _order_one_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     (x,), (t,) = primals, tangents
-    y, at_zero = order_one(x), logic.equal(x, 0)
-    slope = ar.subtract(order_zero(x), ar.divide(y, searching.where(at_zero, 1, x)))
-    return y, ar.multiply(t, searching.where(at_zero, 0.5, slope))
+    y = order_one(x)
+    return y, ar.multiply(t, ar.subtract(order_zero(x), first_over_x(x, y)))
 
 
 def _grown(x: Any, scaled: Callable[[Any], Any], limit: Any) -> Any:

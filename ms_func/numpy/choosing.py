@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import issubdtype
+from ms_func.control_flow.identities import stop_gradient
+from ms_func.dtypes import is_inexact, issubdtype
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
@@ -21,7 +22,6 @@ from ms_func.numpy.promotion import (
     as_handle,
     common_shape,
     convert,
-    fill,
     no_out,
     operand,
     promote_dtype,
@@ -125,8 +125,8 @@ def choose(
 def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Array:
     """For each element the function of the last condition that holds, else the extra one or 0.
 
-    Functions are called on the whole of `x`, so what they compute for elements of others must be
-    finite where derivatives are wanted.
+    Functions are called on the whole of `x`; what they compute for elements of others has no
+    part in the result or in its derivative.
 
     Args:
         x: array.
@@ -160,18 +160,24 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, 
             f"with {len(conditions)} condition(s), either {len(conditions)} or "
             f"{len(conditions) + 1} functions are expected; got {len(funclist)}"
         )
-    cases = list(funclist)
-    out = fill(0, typeof(x)) if len(cases) == len(conditions) else _case(cases.pop(), x, args, kw)
-    for condition, case in zip(conditions, cases, strict=True):
-        out = where(condition, _case(case, x, args, kw), out)
-    return strong(convert(out, typeof(x).dtype))
+    rest = 0 if len(funclist) == len(conditions) else funclist[-1]
+    turns = [(True, rest), *zip(conditions, funclist, strict=False)]
+    out: Any = None
+    free: Any = True  # where no condition that counts more holds
+    for condition, case in reversed(turns):
+        mine = logic.logical_and(condition, free)
+        free = logic.logical_and(free, logic.logical_not(condition))
+        value = _case(case, x, mine, args, kw)
+        out = value if out is None else where(mine, value, out)
+    return strong(convert(broadcast_to(out, typeof(x).shape), typeof(x).dtype))
 
 
-def _case(case: Any, x: Any, args: Sequence[Any], kw: dict[str, Any]) -> Any:
-    value = (
-        case(x, *args, **kw) if callable(case) else asarray(promote_dtype("piecewise", x, case)[1])
-    )
-    return convert(value, typeof(x).dtype)
+def _case(case: Any, x: Any, mine: Any, args: Sequence[Any], kw: dict[str, Any]) -> Any:
+    """What a function gives; elements that others decide send no derivative back."""
+    if not callable(case):
+        return convert(asarray(promote_dtype("piecewise", x, case)[1]), typeof(x).dtype)
+    guarded = where(mine, x, stop_gradient(x)) if is_inexact(typeof(x).dtype) else x
+    return convert(case(guarded, *args, **kw), typeof(x).dtype)
 
 
 def extract(

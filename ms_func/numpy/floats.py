@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
+from ms_func.control_flow.custom_jvp import custom_jvp
 from ms_func.dtypes import is_inexact
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
@@ -278,7 +280,18 @@ def _frexp(x: Any) -> Any:
     mantissa = bits.bitwise_or(bits.bitwise_or(digits, half), sign)
     plain = bits.bitwise_or(compare.eq(size, 0), bits.bitwise_not(logic.isfinite(x)))
     power = compare.select(plain, literal(0, power), power)
-    return compare.select(plain, x, cast.bitcast_convert_type(mantissa, dtype)), power
+    return _mantissa(x, cast.bitcast_convert_type(mantissa, dtype), plain, power), power
+
+
+@custom_jvp
+def _mantissa(x: Any, mantissa: Any, plain: Any, power: Any) -> Any:
+    """`x / 2**power`: taken from the bits, which have no derivative."""
+    return compare.select(plain, x, mantissa)
+
+
+@_mantissa.defjvp
+def _mantissa_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    return _mantissa(*primals), _ldexp(tangents[0], ar.neg(primals[3]))
 
 
 @fusion.one

@@ -10,7 +10,7 @@ import numpy as np
 from ms_func.dtypes import is_inexact
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
-from ms_func.numpy import fusion, logic
+from ms_func.numpy import fusion, logic, searching
 from ms_func.numpy.elementwise import sqrt
 from ms_func.numpy.manipulation import broadcast_shapes, broadcast_to
 from ms_func.numpy.means import mean, var
@@ -97,11 +97,14 @@ def _nan_extremum(name: str, fn: Any, bound: Any, a: Any, axis: Any, keepdims: b
         return fn(a, axis, None, keepdims, initial)
     if initial is None and where is None and 0 in typeof(a).shape:
         return fn(a, axis, None, keepdims)  # an error, where a reduced dimension is empty
-    start = bound(typeof(a).dtype) if initial is None else initial
-    out = fn(a, axis, None, keepdims, start, mask)
-    if initial is not None or not is_inexact(typeof(a).dtype):
+    if initial is not None:
+        return fn(a, axis, None, keepdims, initial, mask)
+    start, full = bound(typeof(a).dtype), broadcast_to(
+        mask, broadcast_shapes(np.shape(mask), np.shape(a)))  # fmt: skip
+    a = searching.where(full, a, start)  # as `initial` it would have a share of the derivative
+    out = fn(a, axis, None, keepdims, None if typeof(a).size else start)
+    if not is_inexact(typeof(a).dtype):
         return out
-    full = broadcast_to(mask, broadcast_shapes(np.shape(mask), np.shape(a)))
     return compare.select(any(full, axis, keepdims=keepdims), out, math.nan)
 
 

@@ -16,6 +16,7 @@ from ms_func.numpy.arithmetic import add, divide, floor_divide, multiply, subtra
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.intervals import arange
 from ms_func.numpy.joining import concatenate, part
+from ms_func.numpy.logic import logical_and, logical_or
 from ms_func.numpy.manipulation import broadcast_to, moveaxis, reshape
 from ms_func.numpy.promotion import ArrayLike, as_handle, convert, operand
 from ms_func.numpy.reordering import flip
@@ -172,6 +173,8 @@ def _ramp(edge: Any, target: Any, axis: int, count: int) -> Any:
     dtype = typeof(edge).dtype
     sizes = [count if i == axis else 1 for i in range(typeof(edge).ndim)]
     start, step = convert(target, dtype), reshape(arange(count), sizes)
+    if dtype == np.bool_:  # floats between the two count as True
+        return logical_or(start, logical_and(step > 0, edge))
     if issubdtype(dtype, np.integer):
         way = multiply(subtract(edge, start), convert(step, dtype))
         return add(start, floor_divide(way, max(count, 1)))

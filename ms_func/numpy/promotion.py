@@ -190,7 +190,7 @@ def convert(x: Any, dtype: np.dtype, weak: bool = False) -> Any:
             return x
         x = _converted(x, dtype)
         return x if x.ndim else Literal(x[()], ArrayType((), dtype))
-    if isinstance(x, np.generic):
+    if isinstance(x, np.generic) or (type(x) is float and dtype.kind in "iu"):
         return Literal(_converted(np.asarray(x), dtype)[()], ArrayType((), dtype, weak))
     return _beside(x, ArrayType((), dtype, weak))
 

@@ -13,7 +13,7 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, promotion, reductions, running
-from ms_func.numpy.arithmetic import add, remainder, subtract
+from ms_func.numpy.arithmetic import add, clip, remainder, subtract
 from ms_func.numpy.axes import axes_tuple, axis_index
 from ms_func.numpy.creation import asarray
 from ms_func.numpy.filled import zeros
@@ -285,9 +285,9 @@ def put(
 
     Args:
         a: array.
-        ind: integers; negative ones count from the end.
+        ind: integers; negative ones count from the end, but not with "clip".
         v: number, or array whose elements are repeated as often as needed.
-        mode: out of bounds, "clip" (None) writes the nearest element, "wrap" counts around.
+        mode: out of bounds, None and "clip" write the nearest element, "wrap" counts around.
         inplace: must be False: the arguments of a function do not change.
 
     Raises:
@@ -307,9 +307,11 @@ def put(
         return as_handle(a)
     if mode == "wrap":
         ind = remainder(ind, a.size)
+    elif mode == "clip":
+        ind = clip(ind, 0, a.size - 1)
     elif mode == "raise":
         raise NotImplementedError("put(mode='raise') is not supported.")
-    elif mode not in ("clip", None, "drop"):
+    elif mode not in (None, "drop"):
         raise ArgumentValueError(f"mode should be one of 'wrap' or 'clip'; got {mode=}")
     own = "drop" if mode == "drop" else "clip"
     return reshape(update(ravel(a), ind, resize(v, ind.shape), "set", mode=own), a.shape)

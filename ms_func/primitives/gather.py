@@ -26,6 +26,7 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.primitives.basis import full_of, int_tuple
 from ms_func.primitives.batching import to_front
+from ms_func.primitives.cast import converted
 from ms_func.primitives.indices import (
     FILL,
     GatherDimensionNumbers,
@@ -73,6 +74,9 @@ def _gather_abstract(
 
 def fill_of(dtype: np.dtype, value: Any) -> Any:
     """What a gather reads outside: `value`, else NaN, the smallest or largest integer, or true."""
+    if isinstance(value, float) and dtype.kind in "iu":  # saturates, as a conversion does
+        with np.errstate(all="ignore"):
+            return converted(np.asarray(value), new_dtype=dtype).item()
     if value is not None:
         return value
     if is_inexact(dtype):

@@ -303,10 +303,11 @@ def _sample_ref(a: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def _density(a: Any, x: Any) -> Any:
-    """Derivative of the lower function by x; at 0 the power alone counts."""
-    power = select(eq(a, 1.0), 0.0, mul(sub(a, 1.0), log(x)))
+    """Derivative of the lower function by x; at 0 the power alone counts, at infinity it is 0."""
+    finite = lt(x, np.inf)
+    power = select(eq(a, 1.0), 0.0, mul(sub(a, 1.0), log(select(finite, x, 1.0))))
     plain = exp(sub(sub(power, x), lgamma(a)))
-    large = bitwise_and(gt(a, 10.0), gt(x, 0.0))
+    large = bitwise_and(gt(a, 10.0), bitwise_and(gt(x, 0.0), finite))
     return select(large, div(_common_factor(a, x), select(large, x, 1.0)), plain)
 
 

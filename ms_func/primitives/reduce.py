@@ -30,8 +30,9 @@ from ms_func.primitives.basis import (
     shifted,
     sum_dtype,
 )
+from ms_func.primitives.bits import bitwise_or
 from ms_func.primitives.cast import convert_element_type
-from ms_func.primitives.compare import eq, select
+from ms_func.primitives.compare import eq, ne, select
 from ms_func.primitives.families import check_dtype, literal
 from ms_func.primitives.pieces import slice_p
 from ms_func.primitives.shape import squeeze
@@ -202,7 +203,7 @@ def _reduction(
 
 
 def _extremum_jvp(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
-    """Mean of the tangents of the elements that equal the extremum."""
+    """Mean of the tangents of the elements that equal the extremum; NaN where that is NaN."""
 
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axes: tuple[int, ...]) -> Any:
         (x,), (t,) = primals, tangents
@@ -210,10 +211,11 @@ def _extremum_jvp(primitive: Callable[[], Primitive]) -> Callable[..., Any]:
         kind = typeof(x)
         if not kind.size:
             return out, Zero(typeof(out).tangent)
-        chosen = eq(x, spread(out, kind, axes))
+        unknown = ne(out, out)  # all elements share it, or none would send NaN back
+        chosen = bitwise_or(eq(x, spread(out, kind, axes)), spread(unknown, kind, axes))
         total = reduce_sum(select(chosen, t, literal(0, x)), axes)
         count = reduce_sum(convert_element_type(chosen, kind.dtype), axes)
-        return out, div(total, count)
+        return out, div(total, select(unknown, out, count))
 
     return jvp
 

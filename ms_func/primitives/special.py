@@ -464,12 +464,28 @@ def _i0e_lower(b: Any, eqn: Any, x: Any) -> Any:
     return y if kind is out else b.convert(y, out)
 
 
+_I1_OVER_X = [0.5 / (4**k * math.factorial(k) * math.factorial(k + 1)) for k in range(10)]
+
+
+def first_over_x(x: Any, first: Any) -> Any:
+    """`I1(x) / x` where `first` is `I1(x)`: near 0 by its power series (DLMF 10.25.2).
+
+    The quotient is right there too, but its derivatives are differences of large numbers.
+    """
+    zero, one = literal(0, x), literal(1, x)
+    near = lt(abs(x), one)
+    inner, outer = select(near, x, zero), select(near, one, x)
+    square, series = mul(inner, inner), zero
+    for c in reversed(_I1_OVER_X):
+        series = add(mul(series, square), literal(c, x))
+    return select(near, series, div(first, outer))
+
+
 def _i1e_derivative(x: Any, y: Any) -> Any:
     """Derivative of exp(-|x|) I1(x), which is 1/2 at 0."""
-    at_zero = eq(x, literal(0, x))
-    safe = select(at_zero, literal(1, x), x)
-    slope = sub(bessel_i0e(x), mul(y, add(sign(x), div(literal(1, x), safe))))
-    return select(at_zero, literal(0.5, x), slope)
+    near = lt(abs(x), literal(1, x))
+    scale = select(near, exp(neg(abs(x))), literal(1, x))
+    return sub(sub(bessel_i0e(x), mul(y, sign(x))), mul(scale, first_over_x(x, y)))
 
 
 bessel_i0e_p = smooth(

@@ -136,6 +136,8 @@ def test_logsumexp():
     np.testing.assert_allclose([float(got), float(sign)], [want, want_sign])
     assert float(nn.logsumexp(np.full(3, -np.inf))) == -np.inf
     assert float(nn.logmeanexp(np.zeros(5))) == 0.0
+    whole, factors = np.zeros(3, np.uint8), np.ones(3, np.float16)
+    assert nn.logsumexp(whole, b=factors).dtype == np.float16
 
 
 def test_standardize():

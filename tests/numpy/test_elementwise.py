@@ -186,6 +186,13 @@ def test_close():
     assert bool(mnp.allclose(x[:1], y[:1]))
 
 
+def test_mantissa_has_a_derivative():
+    x = np.array([0.0, 1e-3, 3.0, -5.0])
+    slopes = [1, 2**9, 1 / 4, 1 / 8]
+    np.testing.assert_array_equal(ms.grad(lambda x: mnp.frexp(x)[0].sum())(x), slopes)
+    assert ms.jvp(lambda x: mnp.frexp(x)[0], (x,), (np.ones(4),))[1].tolist() == slopes
+
+
 def test_frexp_and_ldexp_are_inverse():
     x = np.array([0.0, -0.0, 1.5, -7.25, 3e38, 1e-30, np.inf, -np.inf], np.float32)
     mantissa, exponent = mnp.frexp(x)

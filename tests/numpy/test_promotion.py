@@ -157,3 +157,16 @@ def test_vectorized_functions_see_weak_types():
     half = mnp.ones(3, "bfloat16")
     for signature in (None, "(n),()->(n)"):
         assert mnp.vectorize(mnp.multiply, signature=signature)(half, 0.5).dtype == mnp.bfloat16
+
+
+@pytest.mark.parametrize("f", [
+    lambda x, v: mnp.max(x, initial=v), lambda x, v: mnp.pad(x, 1, constant_values=v),
+    lambda x, v: mnp.take(x, 9, fill_value=v),
+    lambda x, v: x.at[9].get(mode="fill", fill_value=v),
+])  # fmt: skip
+def test_floats_beside_integers_saturate_in_programs_as_outside(f):
+    x = mnp.arange(3, dtype=np.int8)
+    for value, as_integer in ((np.inf, 127), (-np.inf, -128), (2.7, 2), (np.nan, 0)):
+        want = f(x, as_integer)
+        np.testing.assert_array_equal(f(x, value), want)
+        np.testing.assert_array_equal(ms.jit(lambda x, v=value: f(x, v))(x), want)

@@ -72,10 +72,23 @@ def test_taking():
     same(mnp.put_along_axis(X, order[:, :1], 9, 1, inplace=False), want)
 
 
+def test_pieces_of_others_send_no_derivative_back():
+    """The root is taken of negative elements too, and its slope there is NaN."""
+    f = lambda x: mnp.piecewise(x, [x < 9, x < 0], [mnp.sqrt, lambda v: 3 * v, 1.0])  # noqa: E731
+    x = np.array([-1.0, 4.0, 16.0])
+    np.testing.assert_array_equal(f(x), [-3, 2, 1])
+    np.testing.assert_array_equal(ms.grad(lambda x: f(x).sum())(x), [3, 0.25, 0])
+    np.testing.assert_array_equal(ms.jvp(f, (x,), (np.ones(3),))[1], [3, 0.25, 0])
+    np.testing.assert_array_equal(ms.vmap(ms.grad(ms.grad(f)))(x), [0, -1 / 32, 0])
+
+
 def test_putting():
     want = X.copy()
     np.put(want, [1, -1, 3], [7, 8])
     same(mnp.put(X, np.array([1, -1, 3]), np.array([7, 8]), inplace=False), want)
+    want = X.copy()
+    np.put(want, [-1, 99], [7, 8], mode="clip")  # negative indices are out of bounds
+    same(mnp.put(X, np.array([-1, 99]), np.array([7, 8]), mode="clip", inplace=False), want)
     want = X.copy()
     np.place(want, X > 1, [7, 8])
     same(mnp.place(X, X > 1, np.array([7, 8]), inplace=False), want)

@@ -163,6 +163,13 @@ def test_pad(mode, width):
     compiled("pad", Y, width, mode)
 
 
+@pytest.mark.parametrize("end", [0, 5])
+def test_pad_booleans_by_a_ramp(end):
+    x = np.array([[True, False, True], [False, True, True]])
+    same(mnp.pad(x, (3, 1), "linear_ramp", end_values=end),
+         np.pad(x, (3, 1), "linear_ramp", end_values=end))  # fmt: skip
+
+
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("indexing", ["xy", "ij"])
 def test_meshgrid(indexing, sparse):
@@ -277,6 +284,13 @@ def test_masked_reductions():
     both("mean", X, where=mask)
     both("var", X, 1, where=np.array([[True, True, False, True]]), ddof=1, tol=1e-4)
     both("any", Y, 1, where=mask)
+
+
+@pytest.mark.parametrize("name", ["nanmax", "nanmin"])
+@pytest.mark.parametrize("end", [-np.inf, np.inf])
+def test_extrema_at_infinity_share_their_whole_derivative(name, end):
+    slope = ms.grad(getattr(mnp, name))(np.full(4, end, np.float32))
+    np.testing.assert_array_equal(slope, 0.25)
 
 
 @pytest.mark.parametrize("name", ["nansum", "nanprod", "nanmean", "nanvar", "nanstd", "nanmax",

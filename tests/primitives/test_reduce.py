@@ -18,6 +18,15 @@ def test_ties_of_an_extremum_share_the_derivative_equally():
     np.testing.assert_array_equal(got, [[1, 0, 0], [0, 0, 0]])
 
 
+@pytest.mark.parametrize("reduction", [lax.reduce_max, lax.reduce_min])
+def test_nan_of_an_extremum_shows_in_both_modes(reduction):
+    x = np.array([[1.0, np.nan], [2.0, 3.0]])
+    got = ms.grad(lambda x: lax.reduce_sum(reduction(x, (1,)), (0,)))(x)
+    tangent = ms.jvp(lambda x: reduction(x, (1,)), (x,), (np.ones_like(x),))[1]
+    for found in (got, tangent):
+        np.testing.assert_array_equal(np.isnan(np.asarray(found).reshape(2, -1)[:, 0]), [1, 0])
+
+
 @pytest.mark.parametrize("zeros", [0, 1, 2])
 def test_gradient_of_a_product_with_zeros(zeros):
     x = np.array([2.0, 3.0, 5.0, 7.0, 11.0])

@@ -64,6 +64,13 @@ def test_incomplete_gamma_functions_at_the_limits():
     a, x = (v.ravel() for v in np.meshgrid([0.0, 2.0, np.inf, -1.0], [0.0, 2.0, np.inf, -1.0]))
     for name in ("gammainc", "gammaincc"):
         np.testing.assert_allclose(getattr(special, name)(a, x), getattr(ss, name)(a, x))
+        for order in (0.5, 1.0, 2.0, 20.0):
+            assert ms.grad(getattr(special, name), 1)(order, np.inf) == 0
+
+
+def test_hyp1f1_of_equal_negative_integers_is_a_polynomial():
+    for n, x in ((-2.0, 1.0), (-10.0, 3.0), (-3.0, -0.5)):
+        np.testing.assert_allclose(special.hyp1f1(n, n, x), ss.hyp1f1(n, n, x), rtol=1e-6)
 
 
 def test_bessel_functions_at_the_ends():
@@ -75,6 +82,26 @@ def test_bessel_functions_at_the_ends():
     slopes = [[float(g(0.0)) for g in (ms.grad(f), ms.grad(ms.grad(f)))]
               for f in (special.i0, mnp.i0, special.i1)]  # fmt: skip
     assert slopes == [[0, 0.5], [0, 0.5], [0.5, 0]]
+
+
+def second_of(f):
+    return ms.grad(ms.grad(f))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_bessel_functions_keep_their_derivatives_near_zero(dtype):
+    """The second derivative of I1 is (3 I1 + I3) / 4, the third 3/8 at 0."""
+    x = np.array([0, 1e-30, 1e-6, 1e-3, 0.1, 0.9, 1.1], dtype)
+    bound, want = 10 * np.finfo(dtype).eps, (3 * ss.iv(1, x) + ss.iv(3, x)) / 4
+    np.testing.assert_allclose(ms.vmap(second_of(special.i1))(x), want, rtol=bound)
+    np.testing.assert_allclose(ms.vmap(ms.grad(second_of(special.i1)))(x[:3]), 0.375, rtol=1e-5)
+    want = want[1:] * np.exp(-x[1:]) + ss.ive(1, x[1:]) - ss.ive(0, x[1:]) - ss.ive(2, x[1:])
+    np.testing.assert_allclose(ms.vmap(second_of(special.i1e))(x[1:]), want, rtol=bound)
+
+
+@pytest.mark.parametrize("x", [40.0, np.inf])
+def test_gamma_has_one_slope_in_both_modes_where_it_overflows(x):
+    assert ms.jvp(special.gamma, (x,), (1.0,))[1] == ms.grad(special.gamma)(x) == np.inf
 
 
 @pytest.mark.parametrize("name", ["sici", "fresnel"])

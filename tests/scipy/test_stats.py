@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import scipy.stats as ss
@@ -83,6 +85,34 @@ def test_gradients_are_finite_differences(name, f):
         with Reference():
             numeric = (float(at(args[i] + step)) - float(at(args[i] - step))) / (2 * step)
             np.testing.assert_allclose(ms.grad(at)(args[i]), numeric, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("f", ["cdf", "sf"])
+def test_second_derivatives_vanish_outside_of_the_support(f):
+    for given in (functools.partial(getattr(st.gamma, f), a=2.0),
+                  functools.partial(getattr(st.beta, f), a=2.0, b=3.0)):  # fmt: skip
+        second = ms.grad(ms.grad(given))
+        assert second(0.4) != 0
+        assert [float(second(x)) for x in (-1.0, np.inf)] == [0, 0]
+
+
+def test_densities_have_no_slope_by_their_shapes_outside_of_the_support():
+    for f in ("pdf", "logpdf"):
+        assert ms.grad(getattr(st.gamma, f), 1)(-1.0, 2.5) == 0
+        assert ms.grad(getattr(st.chi2, f), 1)(-1.0, 2.5) == 0
+        for x in (-1.0, 2.0):
+            slopes = ms.grad(getattr(st.beta, f), (0, 1, 2))(x, 1.5, 2.5)
+            assert [float(v) for v in slopes] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("f", ["logpdf", "cdf"])
+def test_whole_shapes_leave_the_dtype_to_the_points(f):
+    for name in ("chi2", "gamma", "t", "beta"):
+        shapes = [np.int32(2)] * (2 if name == "beta" else 1)
+        if name != "t" or f == "logpdf":
+            assert (
+                getattr(getattr(st, name), f)(np.ones(2, np.float16), *shapes).dtype == np.float16
+            )
 
 
 def test_angles():

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ms_func import numpy as np
+from ms_func.control_flow.identities import stop_gradient
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import arithmetic as ar
@@ -93,6 +94,7 @@ def gammasgn(x: ArrayLike) -> Array:
 
 
 def _gammasgn(x: Any) -> Any:
+    x = stop_gradient(x)  # the sign has no derivative: one of 0 would meet infinities
     whole = floor(x)
     odd = compare.ne(ar.remainder(whole, 2.0), 0.0)
     below = compare.select(odd, literal(-1, x), literal(1, x))

@@ -78,7 +78,9 @@ def _hyp1f1(a: Any, b: Any, x: Any) -> Any:
     top = math.log(np.finfo(x.dtype).max)  # where the sum overflows
     near = (size <= np.clip(4 * widest * widest, _FAR, top)) | _pole(a)
     size = np.where(_pole(a) & ~negative, x, size)
-    inside = _series(lambda k: (a + k) / (b + k) * np.where(near, size, 0) / (k + 1), x)
+    inner = np.where(near, size, 0)
+    # where b + k is 0 the polynomial has ended, at the latest with this factor
+    inside = _series(lambda k: (a + k) / np.where(b + k == 0, 1, b + k) * inner / (k + 1), x)
     far = np.where(near, _FAR, size)
     growth = _gamma_quotient([b], [a]) * np.exp(np.where(negative, 0, far) + (a - b) * np.log(far))
     outside = growth * _asymptotic(b - a, 1 - a, 1 / far)

@@ -8,7 +8,7 @@ from typing import Any
 from ms_func import numpy as np
 from ms_func.scipy import special
 from ms_func.scipy.operands import of_reals
-from ms_func.scipy.stats.distribution import exp_of, log_of
+from ms_func.scipy.stats.distribution import exp_of, log_of, on_support
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 __dir__ = __all__.copy
@@ -40,9 +40,11 @@ def logpdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
         0.4055
     """
     y = (x - loc) / scale
+    outside = (y < 0) | (y > 1)
+    y = np.where(outside, 0.5, y)  # logarithms there would leave NaN in derivatives
     inside = special.xlogy(a - 1, y) + special.xlog1py(b - 1, -y)
     value = inside - special.betaln(a, b) - np.log(scale)
-    return np.where((y < 0) | (y > 1), -math.inf, value)
+    return np.where(outside, -math.inf, value)
 
 
 @of_reals
@@ -67,7 +69,7 @@ def cdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
         >>> print(f"{cdf(0.5, 2.0, 3.0):.4f}")
         0.6875
     """
-    return special.betainc(a, b, np.clip((x - loc) / scale, 0, 1))
+    return special.betainc(a, b, on_support((x - loc) / scale, 1))
 
 
 @of_reals
@@ -92,7 +94,7 @@ def sf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
         >>> print(f"{sf(0.5, 2.0, 3.0):.4f}")
         0.3125
     """
-    return special.betainc(b, a, 1 - np.clip((x - loc) / scale, 0, 1))
+    return special.betainc(b, a, 1 - on_support((x - loc) / scale, 1))
 
 
 pdf = exp_of(logpdf, "pdf", "pdf(0.5, 2.0, 3.0)", "1.5000")

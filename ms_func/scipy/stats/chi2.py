@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ms_func.execution.array import Array
+from ms_func.scipy.operands import of_reals
 from ms_func.scipy.stats import gamma
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 __dir__ = __all__.copy
 
 
+@of_reals
 def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Array:
     """Logarithm of the density at `x`; -inf below `loc`.
 
@@ -33,9 +35,10 @@ def logpdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Array:
         >>> print(f"{logpdf(2.0, 4.0):.4f}")
         -1.6931
     """
-    return gamma.logpdf(x, _half(df), loc, _twice(scale))
+    return gamma.logpdf(x, df / 2, loc, scale * 2)
 
 
+@of_reals
 def pdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Array:
     """Density at `x`; 0 below `loc`.
 
@@ -58,9 +61,10 @@ def pdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Array:
         >>> print(f"{pdf(2.0, 4.0):.4f}")
         0.1839
     """
-    return gamma.pdf(x, _half(df), loc, _twice(scale))
+    return gamma.pdf(x, df / 2, loc, scale * 2)
 
 
+@of_reals
 def cdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Array:
     """Probability of a value up to `x`.
 
@@ -81,9 +85,10 @@ def cdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Array:
         >>> print(f"{cdf(2.0, 4.0):.4f}")
         0.2642
     """
-    return gamma.cdf(x, _half(df), loc, _twice(scale))
+    return gamma.cdf(x, df / 2, loc, scale * 2)
 
 
+@of_reals
 def logcdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Array:
     """Logarithm of `cdf`.
 
@@ -104,9 +109,10 @@ def logcdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Array:
         >>> print(f"{logcdf(2.0, 4.0):.4f}")
         -1.3309
     """
-    return gamma.logcdf(x, _half(df), loc, _twice(scale))
+    return gamma.logcdf(x, df / 2, loc, scale * 2)
 
 
+@of_reals
 def sf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Array:
     """Probability of a value above `x`.
 
@@ -127,9 +133,10 @@ def sf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Array:
         >>> print(f"{sf(2.0, 4.0):.4f}")
         0.7358
     """
-    return gamma.sf(x, _half(df), loc, _twice(scale))
+    return gamma.sf(x, df / 2, loc, scale * 2)
 
 
+@of_reals
 def logsf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Array:
     """Logarithm of `sf`.
 
@@ -150,14 +157,4 @@ def logsf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Array:
         >>> print(f"{logsf(2.0, 4.0):.4f}")
         -0.3069
     """
-    return gamma.logsf(x, _half(df), loc, _twice(scale))
-
-
-def _half(df: Any) -> Any:
-    """Shape of the gamma distribution that this one is."""
-    return df / 2
-
-
-def _twice(scale: Any) -> Any:
-    """Scale of the gamma distribution that this one is."""
-    return scale * 2
+    return gamma.logsf(x, df / 2, loc, scale * 2)

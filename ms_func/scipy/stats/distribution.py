@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from ms_func.execution.array import Array
 from ms_func.numpy import elementwise as el
 from ms_func.numpy.rounding import floor
+from ms_func.primitives import compare
 
 _SUMMARIES = {
     "pdf": "Density at `x`", "pmf": "Probability of `k`", "cdf": "Probability of a value up to `x`",
@@ -75,3 +77,11 @@ def _documented(call: Any, name: str, how: str, example: str, value: str) -> Cal
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"{_SUMMARIES[name]}{how}.\n\nArgs:{sections}\n\nExample:\n    {shown}\n"
     return call
+
+
+def on_support(z: Any, end: float = math.inf) -> Any:
+    """`z` limited to [0, end]; what lies outside has no derivative, at any order.
+
+    A bound of `clip` multiplies it by 0, which a derivative that is infinite at the end survives.
+    """
+    return compare.clamp(0.0, z, end)

@@ -8,7 +8,7 @@ from typing import Any
 from ms_func import numpy as np
 from ms_func.scipy import special
 from ms_func.scipy.operands import of_reals
-from ms_func.scipy.stats.distribution import exp_of, log_of
+from ms_func.scipy.stats.distribution import exp_of, log_of, on_support
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 __dir__ = __all__.copy
@@ -38,7 +38,7 @@ def logpdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
         -1.3069
     """
     y = (x - loc) / scale
-    safe = np.where(y < 0, 0, y)
+    safe = np.where(y < 0, 1, y)  # not 0: its logarithm would leave NaN in derivatives
     value = special.xlogy(a - 1, safe) - safe - special.gammaln(a) - np.log(scale)
     return np.where(y < 0, -math.inf, value)
 
@@ -64,7 +64,7 @@ def cdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
         >>> print(f"{cdf(2.0, 3.0):.4f}")
         0.3233
     """
-    return special.gammainc(a, np.clip((x - loc) / scale, 0))
+    return special.gammainc(a, on_support((x - loc) / scale))
 
 
 @of_reals
@@ -88,7 +88,7 @@ def sf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
         >>> print(f"{sf(2.0, 3.0):.4f}")
         0.6767
     """
-    return special.gammaincc(a, np.clip((x - loc) / scale, 0))
+    return special.gammaincc(a, on_support((x - loc) / scale))
 
 
 pdf = exp_of(logpdf, "pdf", "pdf(2.0, 3.0)", "0.2707")
