@@ -31,7 +31,7 @@ def context() -> ir.Context:
 def new_context() -> ir.Context:
     """A further context with these dialects, for modules that come from elsewhere."""
     # Not `mlir.dialects`, which makes a class of each operation: 20 ms, and none is used.
-    from jaxlib.mlir._mlir_libs import _chlo, _sdy, _stablehlo
+    from jaxlib.mlir._mlir_libs import _chlo, _mlirHlo, _sdy, _stablehlo
 
     registry = ir.DialectRegistry()
     _jax_mlir_ext.register_dialects(registry)
@@ -40,6 +40,7 @@ def new_context() -> ir.Context:
     made.load_all_available_dialects()
     for dialect in (_stablehlo, _chlo, _sdy):
         dialect.register_dialect(made)
+    _mlirHlo.register_mhlo_dialect(made)  # XLA's own: loaded by a compilation, it could meet others
     return made
 
 

@@ -7,7 +7,8 @@ microseconds each; the generated builder classes of the dialects cost three time
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from threading import RLock
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxlib.mlir import ir
@@ -228,8 +229,11 @@ class Builder:
         """
         found = _templates.get(key)
         if found is None:
-            found = _templates.setdefault(key, _template(types, make, self.lowerer))
-        copy = found.clone(self.ip)
+            with _template_lock:
+                found = _templates.get(key)
+                if found is None:
+                    found = _templates[key] = _template(types, make, self.lowerer)
+        copy = found.operation.clone(self.ip)
         copy.location = self.loc
         places = copy.operands
         for i, value in enumerate(operands):
@@ -317,21 +321,29 @@ class Builder:
         return self.called(symbol, outs, operands, kept)
 
 
-_templates: dict[Any, ir.Operation] = {}
+_templates: dict[Any, _Template] = {}
+_template_lock = RLock()
 _shelf: list[Any] = []
 _SHELF_LIMIT = 4096
 
 
+class _Template(NamedTuple):
+    """An operation to copy, and the module it lives in, which must not go before it."""
+
+    operation: ir.Operation
+    module: ir.Module
+
+
 def _template(
     types: Sequence[ArrayType], make: Callable[..., ir.Operation], lowerer: Any
-) -> ir.Operation:
+) -> _Template:
     """Operation on operands of its own in a module that nothing else is made of."""
     if not _shelf or len(_templates) > _SHELF_LIMIT:
         _templates.clear()
         _shelf[:] = _new_shelf()
-    _, block = _shelf
+    module, block = _shelf
     values = [block.add_argument(mlir.tensor_type(t), mlir.unknown_location()) for t in types]
-    return make(Builder(ir.InsertionPoint(block), lowerer), *values)
+    return _Template(make(Builder(ir.InsertionPoint(block), lowerer), *values), module)
 
 
 def _new_shelf() -> tuple[ir.Module, ir.Block]:

@@ -315,6 +315,30 @@ def test_the_first_programs_of_a_process_are_compiled_by_many_threads_at_once():
     assert out == "True\n"
 
 
+def test_operations_that_are_copied_outlive_the_store_they_were_in():
+    """Many threads lower programs, while the store is emptied again and again."""
+    out = in_a_process("""
+        import sys, threading
+        import ms_func as ms, ms_func.numpy as np
+        from ms_func.lowering import emit
+
+        emit._SHELF_LIMIT = 2
+        sys.setswitchinterval(1e-6)
+        found = []
+
+        def work(k):
+            for n in range(20):
+                both = ms.jit(lambda x: np.sum(x) + np.max(x))
+                text = both.lower(np.ones((k + 1, n + 1))).as_text()
+                found.append("reduce" in text)
+
+        threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+        [t.start() for t in threads], [t.join() for t in threads]
+        print(len(found), all(found))
+    """)
+    assert out == "160 True\n"
+
+
 @pytest.mark.slow
 def test_eight_threads_for_twenty_seconds():
     assert run_threads(8, 20.0) >= 8
