@@ -4,8 +4,9 @@ After `b = a if x > 0 else c` for lists `a` and `c`, the name `b` holds a list o
 element by element. In Python it is `a` or `c`, so that a store through any of the three names may
 be seen through others. A `Link` keeps them together: a store to one of them is repeated on the
 others, where the data say that they are the same object. Where that cannot be written (the
-store changed the length of a list; a loop chose, whose steps are not known), the other object is
-*spoiled*: it raises an error as soon as somebody uses it, which nobody does in most programs.
+store changed the length of a list), the other object is *spoiled*: it raises an error as soon as
+somebody uses it, which nobody does in most programs. What a loop makes of objects has numbers
+instead, see `identity`: how many steps there are, and so which object is left, only data know.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Link:
     Attributes:
         made: the object.
         origins: what it may be; None for what never changes.
-        index: which of them it is, a traced integer; None where that is not known.
+        index: which of them it is, an integer.
     """
 
     __slots__ = ("index", "made", "origins")
@@ -132,7 +133,7 @@ def any_links() -> bool:
 def choice_of(x: Any, links: Links | None) -> Link | None:
     """The link that made an object, among those of a recording."""
     for found in () if links is None else links.table.get(id(x), ()):
-        if found.made is x and found.index is not None:
+        if found.made is x:
             return found
     return None
 
@@ -169,7 +170,7 @@ class _Way(NamedTuple):
         link: the last link.
         k: the position of the origin at one of its ends.
         to_made: whether it leads to what the link made, or to the origin.
-        known: indices on the way here and what they are, by variable; by None, if one is unknown.
+        known: traced indices on the way here and what they are, by variable.
     """
 
     link: Link
@@ -199,51 +200,33 @@ def _ways(x: Any) -> list[_Way]:
     done: set[Any] = set()
     _from(id(x), {}, found, done)
     for w in found:  # which grows
-        if None not in w.known:
-            _from(id(w.end()), w.known, found, done)
-        elif w.to_made or _enters(w.link, w.end()):
-            later = [one for one in linked(w.end()) if _may_be_later(one, w)]
-            _from(id(w.end()), w.known, found, done, later)
+        _from(id(w.end()), w.known, found, done)
     return found
 
 
-def _may_be_later(one: Link, w: _Way) -> bool:
-    """Whether a link may lead on from a way that leads to what only may be the object.
-
-    What was chosen among others and that is known to be it where that is; see `_enters`.
-    """
-    x = w.end()
-    return one.made is not x and (w.to_made or one.index is not None or _enters(one, x))
-
-
-def _enters(link: Link, x: Any) -> bool:
-    """Whether a loop made the object of a link, and entered with `x` in its place.
-
-    Two that enter with one object are one in the first step. Others are not, as long as each step
-    makes them of ones that are not.
-    """
-    return link.index is None and link.origins[0] is x
-
-
-def _from(
-    x: int, known: dict[Any, Any], found: list[_Way], done: set[Any], links: Any = None
-) -> None:
-    """Add the ways over the links, or some of them, of the object with this identity.
+def _from(x: int, known: dict[Any, Any], found: list[_Way], done: set[Any]) -> None:
+    """Add the ways over the links of the object with this identity.
 
     Two ways may end with one link: where the data chose among the same objects twice, both
     choices may be the first of them, or both the second.
     """
-    for one in _linked(x) if links is None else links:
-        index = one.index.variable if type(one.index) is Tracer else None
+    for one in _linked(x):
         made = id(one.made) == x
         for k, y in enumerate(one.origins):
-            fits = index is None or index not in known or known[index][1] == k
-            if y is not None and (made or id(y) == x) and fits:
-                now = {**known, index: (one.index, k)}
+            now = _with(known, one.index, k)
+            if y is not None and (made or id(y) == x) and now is not None:
                 step = id(one), k, frozenset((variable, at) for variable, (_, at) in now.items())
                 if step not in done:
                     done.add(step)
                     found.append(_Way(one, k, not made, now))
+
+
+def _with(known: dict[Any, Any], index: Any, k: int) -> dict[Any, Any] | None:
+    """What is known of indices where one of them is `k`; None, if it cannot be."""
+    if type(index) is not Tracer:
+        return known if int(index) == k else None
+    fits = index.variable not in known or known[index.variable][1] == k
+    return {**known, index.variable: (index, k)} if fits else None
 
 
 def _is_used(w: _Way) -> bool:
@@ -259,11 +242,8 @@ def _is_used(w: _Way) -> bool:
 
 def _repeat(source: Any, target: Any, known: dict[Any, tuple[Any, int]]) -> None:
     """Make `target` what `source` is, where the data say that they are one."""
-    if None in known:
-        spoil(target)
-        return
     conditions = [eq(index, np.int32(k)) for index, k in known.values()]
-    repeat(source, target, functools.reduce(bitwise_and, conditions))
+    repeat(source, target, functools.reduce(bitwise_and, conditions, np.bool_(True)))
 
 
 def repeat(source: Any, target: Any, here: Any) -> None:
@@ -334,8 +314,6 @@ def same(a: Any, b: Any) -> list[Any]:
         for one in linked(x):
             for k, origin in enumerate(one.origins):
                 if one.made is x and origin is y:
-                    if one.index is None:
-                        raise _complaint("whether it is another object")
                     found.append(eq(one.index, k))
     return found or _same_by_choice(a, b)
 
@@ -345,7 +323,7 @@ def _same_by_choice(a: Any, b: Any) -> list[Any]:
     found = []
     for one in linked(a):
         for other in linked(b):
-            if one.made is a and other.made is b and None not in (one.index, other.index):
+            if one.made is a and other.made is b:
                 found += [
                     eq(one.index, i) & eq(other.index, k)
                     for i, x in enumerate(one.origins)

@@ -88,7 +88,7 @@ class Tree:
         make: the object made of its parts.
         children: nodes of the parts.
         origins: objects that it stands for; see `aliases`.
-        which: slot that tells which of them; None where that is not known.
+        which: slot that tells which of them.
         is_stretch: whether it is a container whose elements are in rooms.
         tag: what tells which object it is, if that is known; see `identity`.
     """
@@ -114,8 +114,8 @@ class Tree:
 
 def _note(x: Any, node: Slot | Tree, outs: Sequence[Any], made: dict[int, Any]) -> None:
     """Note which objects a joined one stands for, and which object it is."""
-    if node.origins:
-        aliases.link(x, node.origins, None if node.which is None else outs[node.which.index])
+    if node.which is not None:
+        aliases.link(x, node.origins, outs[node.which.index])
     if node.tag is not None:
         identity.enter(x, node.tag.build(outs, made))
 
