@@ -68,7 +68,7 @@ class Links:
     """
 
     __slots__ = ("holders", "numbers", "order", "stale", "table")
-    spread: ClassVar[Callable[[Any], None]]
+    spread: ClassVar[Callable[[Any, str | None], None]]
     """Repeats a store to an object that has a number; `sharing` supplies it."""
 
     def __init__(self) -> None:
@@ -141,16 +141,16 @@ def choice_of(x: Any, links: Links | None) -> Link | None:
 # --- stores -------------------------------------------------------------------------------------
 
 
-def changed(x: Any) -> None:
-    """Repeat a store that just happened to `x` on what may be the same object."""
+def changed(x: Any, name: str | None = None) -> None:
+    """Repeat a store that just happened to `x`, or an attribute, on what may be the same object."""
     trace = current.interpreter
     while type(trace) is Staging:
         if trace.links is not None and id(x) in trace.links.table:
-            follow(x)
+            follow(x, name)
             break
         trace = trace.outer
     if is_numbered(x):
-        Links.spread(x)
+        Links.spread(x, name)
 
 
 def is_numbered(x: Any, surely: bool = False) -> bool:
@@ -183,7 +183,7 @@ class _Way(NamedTuple):
         return self.link.made if self.to_made else self.link.origins[self.k]
 
 
-def follow(x: Any) -> None:
+def follow(x: Any, name: str | None) -> None:
     """Repeat a store to `x` on all objects still in use that links lead to.
 
     Objects that have numbers for sure are told apart by these; see `identity`.
@@ -191,7 +191,7 @@ def follow(x: Any) -> None:
     numbered = is_numbered(x, surely=True)
     for w in _ways(x):
         if _is_used(w) and not (numbered and is_numbered(w.end(), surely=True)):
-            _repeat(x, w.end(), w.known)
+            _repeat(x, w.end(), w.known, name)
 
 
 def _ways(x: Any) -> list[_Way]:
@@ -240,19 +240,19 @@ def _is_used(w: _Way) -> bool:
     return sys.getrefcount(w.end()) > held + 1
 
 
-def _repeat(source: Any, target: Any, known: dict[Any, tuple[Any, int]]) -> None:
+def _repeat(source: Any, target: Any, known: dict[Any, tuple[Any, int]], name: str | None) -> None:
     """Make `target` what `source` is, where the data say that they are one."""
     conditions = [eq(index, np.int32(k)) for index, k in known.values()]
-    repeat(source, target, functools.reduce(bitwise_and, conditions, np.bool_(True)))
+    repeat(source, target, functools.reduce(bitwise_and, conditions, np.bool_(True)), name)
 
 
-def repeat(source: Any, target: Any, here: Any) -> None:
-    """Make `target` what `source` is, where a condition holds."""
+def repeat(source: Any, target: Any, here: Any, name: str | None) -> None:
+    """Make `target`, or an attribute of it, what `source` is, where a condition holds."""
     if type(target) is Tracer:
         _rebind(target, source, here)
         return
     try:
-        above.ifexp(here, lambda: _take(source, target), lambda: None)
+        above.ifexp(here, lambda: _take(source, target, name), lambda: None)
     except StagingError as error:
         error.__traceback__ = None  # its frames would keep objects that nobody else knows
         spoil(target)
@@ -268,9 +268,11 @@ def _rebind(target: Tracer, source: Tracer, here: Any) -> None:
     target.recorder, target.variable, target.type = new.recorder, new.variable, new.type
 
 
-def _take(source: Any, target: Any) -> None:
+def _take(source: Any, target: Any, name: str | None) -> None:
     """Store to `target` what `source` holds; parts of it that are the same objects stay."""
-    if type(source) is CellType:
+    if name is not None:
+        _take_attribute(source, target, name)
+    elif type(source) is CellType:
         place: Any = Cell(target)
         _write(place, _own(Cell(source).read(), place.read()))
     elif isinstance(source, (list, deque)):
@@ -282,10 +284,14 @@ def _take(source: Any, target: Any) -> None:
         _write(Contents(target), source)
     else:
         for name in dict.fromkeys((*own_names(source), *own_names(target))):
-            place = attribute(target, name)
-            new, old = attribute(source, name).read(), place.read()
-            if new is not old:
-                _write(place, _own(new, old))
+            _take_attribute(source, target, name)
+
+
+def _take_attribute(source: Any, target: Any, name: str) -> None:
+    place = attribute(target, name)
+    new, old = attribute(source, name).read(), place.read()
+    if new is not old:
+        _write(place, _own(new, old))
 
 
 def _own(new: Any, old: Any) -> Any:
