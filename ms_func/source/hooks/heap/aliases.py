@@ -243,16 +243,23 @@ def _is_used(w: _Way) -> bool:
 def _repeat(source: Any, target: Any, known: dict[Any, tuple[Any, int]], name: str | None) -> None:
     """Make `target` what `source` is, where the data say that they are one."""
     conditions = [eq(index, np.int32(k)) for index, k in known.values()]
-    repeat(source, target, functools.reduce(bitwise_and, conditions, np.bool_(True)), name)
+    here = functools.reduce(bitwise_and, conditions, np.bool_(True))
+    repeat(source, target, here, name, known)
 
 
-def repeat(source: Any, target: Any, here: Any, name: str | None) -> None:
-    """Make `target`, or an attribute of it, what `source` is, where a condition holds."""
+def repeat(
+    source: Any, target: Any, here: Any, name: str | None,
+    known: dict[Any, tuple[Any, int]] | None = None,
+) -> None:  # fmt: skip
+    """Make `target`, or an attribute of it, what `source` is, where a condition holds.
+
+    `known` are indices that the condition tells.
+    """
     if type(target) is Tracer:
         _rebind(target, source, here)
         return
     try:
-        above.ifexp(here, lambda: _take(source, target, name), lambda: None)
+        above.ifexp(here, lambda: _take(source, target, name, known or {}), lambda: None)
     except StagingError as error:
         error.__traceback__ = None  # its frames would keep objects that nobody else knows
         spoil(target)
@@ -268,37 +275,40 @@ def _rebind(target: Tracer, source: Tracer, here: Any) -> None:
     target.recorder, target.variable, target.type = new.recorder, new.variable, new.type
 
 
-def _take(source: Any, target: Any, name: str | None) -> None:
+def _take(source: Any, target: Any, name: str | None, known: dict[Any, Any]) -> None:
     """Store to `target` what `source` holds; parts of it that are the same objects stay."""
     if name is not None:
-        _take_attribute(source, target, name)
+        _take_attribute(source, target, name, known)
     elif type(source) is CellType:
         place: Any = Cell(target)
-        _write(place, _own(Cell(source).read(), place.read()))
+        _write(place, _own(Cell(source).read(), place.read(), known))
     elif isinstance(source, (list, deque)):
         old = list(target) if len(target) == len(source) else [MISSING] * len(source)
-        _write(Contents(target), [_own(x, y) for x, y in zip(source, old, strict=True)])
+        _write(Contents(target), [_own(x, y, known) for x, y in zip(source, old, strict=True)])
     elif isinstance(source, dict):
-        _write(Contents(target), {k: _own(x, target.get(k)) for k, x in source.items()})
+        _write(Contents(target), {k: _own(x, target.get(k), known) for k, x in source.items()})
     elif isinstance(source, set):
         _write(Contents(target), source)
     else:
         for name in dict.fromkeys((*own_names(source), *own_names(target))):
-            _take_attribute(source, target, name)
+            _take_attribute(source, target, name, known)
 
 
-def _take_attribute(source: Any, target: Any, name: str) -> None:
+def _take_attribute(source: Any, target: Any, name: str, known: dict[Any, Any]) -> None:
     place = attribute(target, name)
     new, old = attribute(source, name).read(), place.read()
     if new is not old:
-        _write(place, _own(new, old))
+        _write(place, _own(new, old, known))
 
 
-def _own(new: Any, old: Any) -> Any:
-    """`old` where a link says that it and `new` are kept alike, else `new`."""
+def _own(new: Any, old: Any, known: dict[Any, tuple[Any, int]]) -> Any:
+    """`old` where what is known of indices says that `new` stands for it, or it for `new`."""
     for one in linked(new):
-        if old is one.made or any(old is x for x in one.origins):
-            return old
+        for k, x in enumerate(one.origins):
+            is_between = (one.made is new and x is old) or (one.made is old and x is new)
+            now = _with(known, one.index, k) if is_between else None
+            if now is not None and len(now) == len(known):
+                return old
     return new
 
 

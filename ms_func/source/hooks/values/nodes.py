@@ -147,15 +147,21 @@ class Remapped(Later):
 
     __slots__ = ("index", "table")
 
-    def __init__(self, index: Any, table: tuple[int, ...]) -> None:
+    def __init__(self, index: Any, table: tuple[int | Remapped, ...]) -> None:
         self.index = index
         self.table = table
 
     type = ArrayType((), np.int32)
 
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Equal for the same index."""
+        index = getattr(self.index, "variable", self.index)
+        return index, tuple([x.key if isinstance(x, Remapped) else x for x in self.table])
+
     def value(self) -> Any:
         """The index, computed under the interpreter in force."""
-        found: Any = np.int32(self.table[-1])
-        for i, place in enumerate(self.table[:-1]):
-            found = select(eq(self.index, np.int32(i)), np.int32(place), found)
+        *others, found = [x.value() if isinstance(x, Remapped) else np.int32(x) for x in self.table]
+        for i, place in enumerate(others):
+            found = select(eq(self.index, np.int32(i)), place, found)
         return found
