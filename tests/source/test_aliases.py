@@ -451,6 +451,41 @@ def lists_of_objects_that_a_loop_exchanges(x, n):
     return a.t[0] + 10 * a.t[1] + 100 * first[0] + 1000 * first[1]
 
 
+@case
+def a_choice_among_choices_is_one_of_them(x, n):
+    a, b = Acc(), Acc()
+    if x > 0:
+        b = a
+    if n > 1:
+        a, b = b, a
+    return 1.0 if a is b else 2.0
+
+
+@case
+def a_part_of_another_object_is_stored(x, n):
+    a, b = Acc(), Acc()
+    a.t, b.t = [x], [2.0]
+    c = a if n > 1 else b
+    c.t = b.t
+    c.t[0] += 1.0
+    return a.t[0] + 10 * b.t[0]
+
+
+@case
+def parts_replaced_after_a_loop_in_a_branch(x, n):
+    a, b = Acc(), Acc()
+    a.t, b.t = [x], [2.0]
+    c, d = a, b
+    if x > 1.0:
+        for _ in range(n):
+            c, d = d, c
+    if x > 0.25:
+        b.t = [4.0]
+    c.t[0] += 2.0
+    d.t = a.t
+    return a.t[0] + 10 * b.t[0] + 100 * d.t[0]
+
+
 @by_name(CASES)
 def test_stores_are_seen_where_python_sees_them(f):
     program = ms.make_ir(f)(np.float32(0), np.int32(0))

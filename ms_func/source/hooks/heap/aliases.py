@@ -242,9 +242,7 @@ def _is_used(w: _Way) -> bool:
 
 def _repeat(source: Any, target: Any, known: dict[Any, tuple[Any, int]], name: str | None) -> None:
     """Make `target` what `source` is, where the data say that they are one."""
-    conditions = [eq(index, np.int32(k)) for index, k in known.values()]
-    here = functools.reduce(bitwise_and, conditions, np.bool_(True))
-    repeat(source, target, here, name, known)
+    repeat(source, target, _all_hold(known), name, known)
 
 
 def repeat(
@@ -326,27 +324,30 @@ def same(a: Any, b: Any) -> list[Any]:
     found: list[Any] = []
     if a is None or b is None:
         return found
-    for x, y in ((a, b), (b, a)):
-        for one in linked(x):
-            for k, origin in enumerate(one.origins):
-                if one.made is x and origin is y:
-                    found.append(eq(one.index, k))
-    return found or _same_by_choice(a, b)
-
-
-def _same_by_choice(a: Any, b: Any) -> list[Any]:
-    """Two objects that stand for one of several each, some of which both may be."""
-    found = []
-    for one in linked(a):
-        for other in linked(b):
-            if one.made is a and other.made is b:
-                found += [
-                    eq(one.index, i) & eq(other.index, k)
-                    for i, x in enumerate(one.origins)
-                    for k, y in enumerate(other.origins)
-                    if x is y and x is not None
-                ]
+    others = _stood_for(b)
+    for x, known in _stood_for(a):
+        for y, also in others:
+            if x is y and all(known[v][1] == also[v][1] for v in known.keys() & also.keys()):
+                found.append(_all_hold(known | also))
     return found
+
+
+def _stood_for(x: Any) -> list[tuple[Any, dict[Any, tuple[Any, int]]]]:
+    """An object and all that it may stand for, with what indices are then."""
+    found: list[tuple[Any, dict[Any, tuple[Any, int]]]] = [(x, {})]
+    for y, known in found:  # which grows
+        for one in linked(y):
+            for k, z in enumerate(one.origins if one.made is y else ()):
+                now = _with(known, one.index, k)
+                if z is not None and now is not None:
+                    found.append((z, now))
+    return found
+
+
+def _all_hold(known: dict[Any, tuple[Any, int]]) -> Any:
+    """Whether indices are what is known of them."""
+    conditions = [eq(index, np.int32(k)) for index, k in known.values()]
+    return functools.reduce(bitwise_and, conditions, np.bool_(True))
 
 
 # --- objects that nobody may use any more ------------------------------------------------------
