@@ -26,8 +26,8 @@ _SMALL = 64
 """Numbers in an element up to which all rows of the rooms are written, and not only one of them."""
 
 
-def spread(x: Any) -> None:
-    """Repeat a store that just happened to an object with a number.
+def spread(x: Any, name: str | None) -> None:
+    """Repeat a store that just happened to an object with a number, or an attribute of it.
 
     Raises:
         StagingError: MS170, that cannot be done.
@@ -45,8 +45,8 @@ def spread(x: Any) -> None:
             continue
         here = identity.equal(own, other)
         if here is not False:
-            aliases.repeat(x, other.object, here)
-            aliases.follow(other.object)
+            aliases.repeat(x, other.object, here, name)
+            aliases.follow(other.object, name)
     old: list[Growing] = []
     for i in identity.holders():
         if identity.is_used(lambda i=i: identity.holder(i)):

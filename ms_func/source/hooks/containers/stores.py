@@ -389,7 +389,7 @@ def setattr_(obj: Any, name: Any, value: Any) -> None:
         if journal.top is not None:
             journal.top.touch(attribute(obj, name))
         setattr(obj, name, value)
-        changed(obj)
+        changed(obj, name)
 
 
 _PLAIN_PLACES = (MemberDescriptorType, Doubted)
@@ -403,7 +403,7 @@ def set_plainly(f: Any, obj: Any, name: str, given: Any) -> Any:
             Attribute(obj, name) if not isinstance(obj, type) else attribute(obj, name)
         )
     found = f(*given)
-    changed(obj)
+    changed(obj, name)
     return found
 
 
@@ -432,7 +432,7 @@ def delattr_(obj: Any, name: Any) -> None:
         if journal.top is not None:
             journal.top.touch(attribute(obj, name))
         delattr(obj, name)
-        changed(obj)
+        changed(obj, name)
 
 
 # --- variables ----------------------------------------------------------------------------------

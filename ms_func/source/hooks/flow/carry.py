@@ -16,7 +16,7 @@ import numpy as np
 
 from ms_func.ir.loc import Loc
 from ms_func.ir.types import ArrayType
-from ms_func.source.hooks.heap import aliases, complaints, identity, views
+from ms_func.source.hooks.heap import complaints, identity, views
 from ms_func.source.hooks.heap.anatomy import (
     NONE_LIKE,
     PRESENT,
@@ -28,13 +28,14 @@ from ms_func.source.hooks.heap.anatomy import (
 )
 from ms_func.source.hooks.heap.journal import (
     MISSING,
+    Contents,
     Location,
     frozen_handle,
     journal,
     same_contents,
 )
 from ms_func.source.hooks.heap.undefined import IS_BOUND, UNDEFINED, Absent
-from ms_func.source.hooks.joining.forgotten import forget, held, is_forgotten
+from ms_func.source.hooks.joining.forgotten import forget
 from ms_func.source.hooks.joining.join import Plan
 from ms_func.source.hooks.joining.region import Region, finals, put
 from ms_func.source.hooks.values import conditions
@@ -153,22 +154,16 @@ class LoopPlan(Plan):
         return longer or any(type(c) is Growing for p in own for c in p.children)
 
     def _object(self, node: Tree, values: Sequence[Any], path: Path) -> None:
-        """An object with a number stays one: those that it is in other steps have numbers, too."""
-        pairs = [(v, o) for v, o in zip(values, self.overlays, strict=True) if v is not UNDEFINED]
-        if any(identity.known_tag(v, o) is not None for v, o in pairs):
-            for v, o in pairs:
+        """Give numbers to what is another object from step to step: who is whom, only data know."""
+        if self.links is None or type(path[-1]) is Contents:  # a copy of what an object holds
+            return
+        for v, o in zip(values, self.overlays, strict=True):
+            if v is not UNDEFINED:
                 identity.tag_of(v, o)
         super()._object(node, values, path)
 
     def _stands_for(self, node: Slot | Tree, values: Sequence[Any], path: Path) -> None:
-        """How many steps there are, and so which object is left, is not known."""
-        if self.links is not None and type(node) is Tree:
-            found: dict[int, Any] = {}
-            for v, links in zip(values, self.links, strict=True):
-                if v is not UNDEFINED:
-                    one = aliases.choice_of(v, links)
-                    found |= {id(x): x for x in ((v,) if one is None else one.origins)}
-            node.origins = tuple(found.values())
+        """Which object is left is told by its number."""
 
     def _is_own(self, out: Any, before: Slot) -> bool:
         return type(out) is Tracer and self.given.get(id(out.variable)) is before
@@ -189,6 +184,14 @@ class LoopPlan(Plan):
         if wanted.dtype != now.dtype and now.dtype == np.bool_ and not isinstance(entry, bool):
             raise Mismatch(path, (entry, out))
         return wanted
+
+
+def _numbered(places: dict[Any, Location]) -> bool:
+    """Give numbers to objects that got them in a step only, but were there before the loop."""
+    found = [x for x in places.values() if type(x) is identity.Number and x.read() is MISSING]
+    for x in found:
+        identity.tag_of(x.owner, PRESENT)
+    return bool(found)
 
 
 def where(path: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -288,11 +291,9 @@ class Carry:
             return True
         before.clear()
         after.clear()
-        region.let_go()
-        known = held([region])
-        return not all(
-            key in self.places or is_forgotten(x, known) for key, x in region.entries.items()
-        )
+        others = {key: x for key, x in region.entries.items() if key not in self.places}
+        forget([region], others, (), dict.fromkeys(others))
+        return bool(others)
 
     def _given(self, params: Sequence[Tracer]) -> list[Any]:
         """The state of a step made of parameters; the heap is written to match."""
@@ -316,6 +317,8 @@ class Carry:
         plan.links = (None, step.body.trace.links)
         nodes, stores, places = self._joined(step, plan)
         self._forget(step, plan, places, nodes, stores)
+        if _numbered(places):
+            return True
         slots = plan.keep([*nodes, *stores.values()])
         axes = step.more.type.vma if type(step.more) is Tracer else frozenset()
         decided, self.decided = self.decided, self.decided | axes

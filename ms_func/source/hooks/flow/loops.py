@@ -20,7 +20,6 @@ from ms_func.ir.primitive import current
 from ms_func.source.hooks import above
 from ms_func.source.hooks.flow.carry import Carry, Step, TestStores
 from ms_func.source.hooks.flow.caught import while_loop
-from ms_func.source.hooks.heap import identity
 from ms_func.source.hooks.heap.anatomy import SCALARS
 from ms_func.source.hooks.heap.trials import Trial
 from ms_func.source.hooks.heap.undefined import UNDEFINED
@@ -142,16 +141,10 @@ def recorded(
     carry = Carry(state, names, loc, grows)
     carry.outer = (*cells(body), *outer)
     carry.start()
-    rounds, has_numbers = 0, False
+    rounds = 0
     while True:
         try:
             step = carry.record(test, body)
-        except identity.Unnumbered as wanted:
-            if not identity.give(wanted.objects) and has_numbers:
-                raise
-            has_numbers = True
-            carry.start()
-            continue
         except ConcretizationTypeError:
             if not carry.scalars or not any(isinstance(v, SCALARS) for v in state):
                 raise

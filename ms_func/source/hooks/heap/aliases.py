@@ -4,8 +4,9 @@ After `b = a if x > 0 else c` for lists `a` and `c`, the name `b` holds a list o
 element by element. In Python it is `a` or `c`, so that a store through any of the three names may
 be seen through others. A `Link` keeps them together: a store to one of them is repeated on the
 others, where the data say that they are the same object. Where that cannot be written (the
-store changed the length of a list; a loop chose, whose steps are not known), the other object is
-*spoiled*: it raises an error as soon as somebody uses it, which nobody does in most programs.
+store changed the length of a list), the other object is *spoiled*: it raises an error as soon as
+somebody uses it, which nobody does in most programs. What a loop makes of objects has numbers
+instead, see `identity`: how many steps there are, and so which object is left, only data know.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Link:
     Attributes:
         made: the object.
         origins: what it may be; None for what never changes.
-        index: which of them it is, a traced integer; None where that is not known.
+        index: which of them it is, an integer.
     """
 
     __slots__ = ("index", "made", "origins")
@@ -67,7 +68,7 @@ class Links:
     """
 
     __slots__ = ("holders", "numbers", "order", "stale", "table")
-    spread: ClassVar[Callable[[Any], None]]
+    spread: ClassVar[Callable[[Any, str | None], None]]
     """Repeats a store to an object that has a number; `sharing` supplies it."""
 
     def __init__(self) -> None:
@@ -132,7 +133,7 @@ def any_links() -> bool:
 def choice_of(x: Any, links: Links | None) -> Link | None:
     """The link that made an object, among those of a recording."""
     for found in () if links is None else links.table.get(id(x), ()):
-        if found.made is x and found.index is not None:
+        if found.made is x:
             return found
     return None
 
@@ -140,16 +141,16 @@ def choice_of(x: Any, links: Links | None) -> Link | None:
 # --- stores -------------------------------------------------------------------------------------
 
 
-def changed(x: Any) -> None:
-    """Repeat a store that just happened to `x` on what may be the same object."""
+def changed(x: Any, name: str | None = None) -> None:
+    """Repeat a store that just happened to `x`, or an attribute, on what may be the same object."""
     trace = current.interpreter
     while type(trace) is Staging:
         if trace.links is not None and id(x) in trace.links.table:
-            follow(x)
+            follow(x, name)
             break
         trace = trace.outer
     if is_numbered(x):
-        Links.spread(x)
+        Links.spread(x, name)
 
 
 def is_numbered(x: Any, surely: bool = False) -> bool:
@@ -169,7 +170,7 @@ class _Way(NamedTuple):
         link: the last link.
         k: the position of the origin at one of its ends.
         to_made: whether it leads to what the link made, or to the origin.
-        known: indices on the way here and what they are, by variable; by None, if one is unknown.
+        known: traced indices on the way here and what they are, by variable.
     """
 
     link: Link
@@ -182,7 +183,7 @@ class _Way(NamedTuple):
         return self.link.made if self.to_made else self.link.origins[self.k]
 
 
-def follow(x: Any) -> None:
+def follow(x: Any, name: str | None) -> None:
     """Repeat a store to `x` on all objects still in use that links lead to.
 
     Objects that have numbers for sure are told apart by these; see `identity`.
@@ -190,7 +191,7 @@ def follow(x: Any) -> None:
     numbered = is_numbered(x, surely=True)
     for w in _ways(x):
         if _is_used(w) and not (numbered and is_numbered(w.end(), surely=True)):
-            _repeat(x, w.end(), w.known)
+            _repeat(x, w.end(), w.known, name)
 
 
 def _ways(x: Any) -> list[_Way]:
@@ -199,51 +200,33 @@ def _ways(x: Any) -> list[_Way]:
     done: set[Any] = set()
     _from(id(x), {}, found, done)
     for w in found:  # which grows
-        if None not in w.known:
-            _from(id(w.end()), w.known, found, done)
-        elif w.to_made or _enters(w.link, w.end()):
-            later = [one for one in linked(w.end()) if _may_be_later(one, w)]
-            _from(id(w.end()), w.known, found, done, later)
+        _from(id(w.end()), w.known, found, done)
     return found
 
 
-def _may_be_later(one: Link, w: _Way) -> bool:
-    """Whether a link may lead on from a way that leads to what only may be the object.
-
-    What was chosen among others and that is known to be it where that is; see `_enters`.
-    """
-    x = w.end()
-    return one.made is not x and (w.to_made or one.index is not None or _enters(one, x))
-
-
-def _enters(link: Link, x: Any) -> bool:
-    """Whether a loop made the object of a link, and entered with `x` in its place.
-
-    Two that enter with one object are one in the first step. Others are not, as long as each step
-    makes them of ones that are not.
-    """
-    return link.index is None and link.origins[0] is x
-
-
-def _from(
-    x: int, known: dict[Any, Any], found: list[_Way], done: set[Any], links: Any = None
-) -> None:
-    """Add the ways over the links, or some of them, of the object with this identity.
+def _from(x: int, known: dict[Any, Any], found: list[_Way], done: set[Any]) -> None:
+    """Add the ways over the links of the object with this identity.
 
     Two ways may end with one link: where the data chose among the same objects twice, both
     choices may be the first of them, or both the second.
     """
-    for one in _linked(x) if links is None else links:
-        index = one.index.variable if type(one.index) is Tracer else None
+    for one in _linked(x):
         made = id(one.made) == x
         for k, y in enumerate(one.origins):
-            fits = index is None or index not in known or known[index][1] == k
-            if y is not None and (made or id(y) == x) and fits:
-                now = {**known, index: (one.index, k)}
+            now = _with(known, one.index, k)
+            if y is not None and (made or id(y) == x) and now is not None:
                 step = id(one), k, frozenset((variable, at) for variable, (_, at) in now.items())
                 if step not in done:
                     done.add(step)
                     found.append(_Way(one, k, not made, now))
+
+
+def _with(known: dict[Any, Any], index: Any, k: int) -> dict[Any, Any] | None:
+    """What is known of indices where one of them is `k`; None, if it cannot be."""
+    if type(index) is not Tracer:
+        return known if int(index) == k else None
+    fits = index.variable not in known or known[index.variable][1] == k
+    return {**known, index.variable: (index, k)} if fits else None
 
 
 def _is_used(w: _Way) -> bool:
@@ -257,22 +240,24 @@ def _is_used(w: _Way) -> bool:
     return sys.getrefcount(w.end()) > held + 1
 
 
-def _repeat(source: Any, target: Any, known: dict[Any, tuple[Any, int]]) -> None:
+def _repeat(source: Any, target: Any, known: dict[Any, tuple[Any, int]], name: str | None) -> None:
     """Make `target` what `source` is, where the data say that they are one."""
-    if None in known:
-        spoil(target)
-        return
-    conditions = [eq(index, np.int32(k)) for index, k in known.values()]
-    repeat(source, target, functools.reduce(bitwise_and, conditions))
+    repeat(source, target, _all_hold(known), name, known)
 
 
-def repeat(source: Any, target: Any, here: Any) -> None:
-    """Make `target` what `source` is, where a condition holds."""
+def repeat(
+    source: Any, target: Any, here: Any, name: str | None,
+    known: dict[Any, tuple[Any, int]] | None = None,
+) -> None:  # fmt: skip
+    """Make `target`, or an attribute of it, what `source` is, where a condition holds.
+
+    `known` are indices that the condition tells.
+    """
     if type(target) is Tracer:
         _rebind(target, source, here)
         return
     try:
-        above.ifexp(here, lambda: _take(source, target), lambda: None)
+        above.ifexp(here, lambda: _take(source, target, name, known or {}), lambda: None)
     except StagingError as error:
         error.__traceback__ = None  # its frames would keep objects that nobody else knows
         spoil(target)
@@ -288,31 +273,40 @@ def _rebind(target: Tracer, source: Tracer, here: Any) -> None:
     target.recorder, target.variable, target.type = new.recorder, new.variable, new.type
 
 
-def _take(source: Any, target: Any) -> None:
+def _take(source: Any, target: Any, name: str | None, known: dict[Any, Any]) -> None:
     """Store to `target` what `source` holds; parts of it that are the same objects stay."""
-    if type(source) is CellType:
+    if name is not None:
+        _take_attribute(source, target, name, known)
+    elif type(source) is CellType:
         place: Any = Cell(target)
-        _write(place, _own(Cell(source).read(), place.read()))
+        _write(place, _own(Cell(source).read(), place.read(), known))
     elif isinstance(source, (list, deque)):
         old = list(target) if len(target) == len(source) else [MISSING] * len(source)
-        _write(Contents(target), [_own(x, y) for x, y in zip(source, old, strict=True)])
+        _write(Contents(target), [_own(x, y, known) for x, y in zip(source, old, strict=True)])
     elif isinstance(source, dict):
-        _write(Contents(target), {k: _own(x, target.get(k)) for k, x in source.items()})
+        _write(Contents(target), {k: _own(x, target.get(k), known) for k, x in source.items()})
     elif isinstance(source, set):
         _write(Contents(target), source)
     else:
         for name in dict.fromkeys((*own_names(source), *own_names(target))):
-            place = attribute(target, name)
-            new, old = attribute(source, name).read(), place.read()
-            if new is not old:
-                _write(place, _own(new, old))
+            _take_attribute(source, target, name, known)
 
 
-def _own(new: Any, old: Any) -> Any:
-    """`old` where a link says that it and `new` are kept alike, else `new`."""
+def _take_attribute(source: Any, target: Any, name: str, known: dict[Any, Any]) -> None:
+    place = attribute(target, name)
+    new, old = attribute(source, name).read(), place.read()
+    if new is not old:
+        _write(place, _own(new, old, known))
+
+
+def _own(new: Any, old: Any, known: dict[Any, tuple[Any, int]]) -> Any:
+    """`old` where what is known of indices says that `new` stands for it, or it for `new`."""
     for one in linked(new):
-        if old is one.made or any(old is x for x in one.origins):
-            return old
+        for k, x in enumerate(one.origins):
+            is_between = (one.made is new and x is old) or (one.made is old and x is new)
+            now = _with(known, one.index, k) if is_between else None
+            if now is not None and len(now) == len(known):
+                return old
     return new
 
 
@@ -330,29 +324,30 @@ def same(a: Any, b: Any) -> list[Any]:
     found: list[Any] = []
     if a is None or b is None:
         return found
-    for x, y in ((a, b), (b, a)):
-        for one in linked(x):
-            for k, origin in enumerate(one.origins):
-                if one.made is x and origin is y:
-                    if one.index is None:
-                        raise _complaint("whether it is another object")
-                    found.append(eq(one.index, k))
-    return found or _same_by_choice(a, b)
-
-
-def _same_by_choice(a: Any, b: Any) -> list[Any]:
-    """Two objects that stand for one of several each, some of which both may be."""
-    found = []
-    for one in linked(a):
-        for other in linked(b):
-            if one.made is a and other.made is b and None not in (one.index, other.index):
-                found += [
-                    eq(one.index, i) & eq(other.index, k)
-                    for i, x in enumerate(one.origins)
-                    for k, y in enumerate(other.origins)
-                    if x is y and x is not None
-                ]
+    others = _stood_for(b)
+    for x, known in _stood_for(a):
+        for y, also in others:
+            if x is y and all(known[v][1] == also[v][1] for v in known.keys() & also.keys()):
+                found.append(_all_hold(known | also))
     return found
+
+
+def _stood_for(x: Any) -> list[tuple[Any, dict[Any, tuple[Any, int]]]]:
+    """An object and all that it may stand for, with what indices are then."""
+    found: list[tuple[Any, dict[Any, tuple[Any, int]]]] = [(x, {})]
+    for y, known in found:  # which grows
+        for one in linked(y):
+            for k, z in enumerate(one.origins if one.made is y else ()):
+                now = _with(known, one.index, k)
+                if z is not None and now is not None:
+                    found.append((z, now))
+    return found
+
+
+def _all_hold(known: dict[Any, tuple[Any, int]]) -> Any:
+    """Whether indices are what is known of them."""
+    conditions = [eq(index, np.int32(k)) for index, k in known.values()]
+    return functools.reduce(bitwise_and, conditions, np.bool_(True))
 
 
 # --- objects that nobody may use any more ------------------------------------------------------

@@ -1,10 +1,11 @@
-"""Which objects the elements of growing lists are.
+"""Which objects the elements of growing lists are, and the objects that a loop hands on.
 
 The elements of a list that grows in a compiled loop are kept in rooms, see `growing`; one that is
 looked at is an object made anew. In Python it is the one that was put in, so that a store to it is
 seen in the list, and through all other names for it. Every object in such a list therefore has a
 *number*, which the rooms hold beside its parts, and what is made of a row has the number of the
-object for which it stands. `sharing` repeats a store to one of these on the others.
+object for which it stands. `sharing` repeats a store to one of these on the others. So it is with
+what a name holds that a loop binds to one object after another.
 
 Numbers are data: which object `stack[-1]` is, a program finds out when it runs. They are kept like
 what objects hold, so that branches and loops join them: see `journal`.
@@ -15,20 +16,17 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ms_func.errors import StagingError
 from ms_func.ir.primitive import current
 from ms_func.primitives.arithmetic import add
 from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, gt, select
-from ms_func.source.hooks.heap import complaints
-from ms_func.source.hooks.heap.aliases import Link, Links, linked
-from ms_func.source.hooks.heap.anatomy import PRESENT
+from ms_func.source.hooks.heap.aliases import Link, Links, choice_of, linked
 from ms_func.source.hooks.heap.journal import MISSING, Attribute, Location, journal, store
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -73,19 +71,6 @@ class Tag(NamedTuple):
 NONE = np.int32(0)
 FROZEN = Tag(np.int32(-1), Family())
 """Tag of an object in a list where stores to it cannot be repeated."""
-
-
-class Unnumbered(StagingError):
-    """Objects that a loop carries should have had numbers before it.
-
-    Attributes:
-        objects: the objects at its entry.
-    """
-
-    def __init__(self, objects: Sequence[Any]) -> None:
-        error = complaints.shared_element()
-        super().__init__(error.message, error.loc)
-        self.objects = objects
 
 
 def united(tags: Iterable[Tag | None]) -> tuple[Family, bool]:
@@ -251,9 +236,9 @@ def tag_of(x: Any, overlay: Any) -> Tag:
     if overlay.wanted is not None:
         overlay.wanted.append(x)
         return Tag(NONE, Family(), False)
-    link = next((one for one in linked(x) if one.made is x), None)
-    if link is not None and overlay.trace is None:
-        return _chosen(x, link, overlay)
+    link = _link_of(x, overlay)
+    if link is not None:
+        return _chosen(x, found, link, overlay)
     if found is not None:
         return _numbered(x, found, overlay)
     if overlay.trace is not None:
@@ -262,14 +247,6 @@ def tag_of(x: Any, overlay: Any) -> Tag:
     enter(x, found)
     _links().numbers[id(x)].is_new = True
     return found
-
-
-def give(objects: Sequence[Any]) -> bool:
-    """Give numbers to objects that have none; whether there are any."""
-    found = [x for x in objects if (entry := entry_of(x)) is None or not entry.tag.sure]
-    for x in found:
-        tag_of(x, PRESENT)
-    return bool(found)
 
 
 def _numbered(x: Any, tag: Tag, overlay: Any) -> Tag:
@@ -290,23 +267,25 @@ def _numbered(x: Any, tag: Tag, overlay: Any) -> Tag:
     return found
 
 
-def _chosen(x: Any, link: Link, overlay: Any) -> Tag:
-    """The tag of an object that is one of several others, which data chose.
+def _link_of(x: Any, overlay: Any) -> Link | None:
+    """The link that made an object."""
+    if overlay.trace is not None:
+        return choice_of(x, overlay.trace.links)
+    return next((one for one in linked(x) if one.made is x), None)
 
-    Raises:
-        Unnumbered: it left a loop, or a step of it, whose number is not known.
-    """
-    if link.index is None:
-        raise Unnumbered([y for y in link.origins if y is not None])
-    tags = [None if y is None else tag_of(y, overlay) for y in link.origins]
+
+def _chosen(x: Any, tag: Tag | None, link: Link, overlay: Any) -> Tag:
+    """The tag of an object that is one of several others, which data chose."""
+    tags = [tag if y is None else tag_of(y, overlay) for y in link.origins]
     if any(t is FROZEN for t in tags):
         found = FROZEN
     else:
-        *others, number = [NONE if t is None else t.number for t in tags]
-        for k, n in enumerate(others):
-            number = select(eq(link.index, np.int32(k)), n, number)
+        with overlay.reopened():
+            *others, number = [NONE if t is None else t.number for t in tags]
+            for k, n in enumerate(others):
+                number = select(eq(link.index, np.int32(k)), n, number)
         found = Tag(number, *united(tags))
-    enter(x, found)
+    _note(x, found, overlay)
     return found if found.sure else _numbered(x, found, overlay)
 
 
@@ -337,12 +316,17 @@ def _late(x: Any, overlay: Any) -> Tag:
 
 def freeze(x: Any, overlay: Any) -> None:
     """Note that stores to an object are refused from here on."""
+    _note(x, FROZEN, overlay)
+
+
+def _note(x: Any, tag: Tag, overlay: Any) -> None:
+    """Note the tag of an object in the heap as a recording left it."""
     if overlay.trace is not None:
         own = Number(x)
-        overlay.finals[own.key] = FROZEN
+        overlay.finals[own.key] = tag
         overlay.late[own.key] = own
     else:
-        enter(x, FROZEN)
+        enter(x, tag)
 
 
 # --- which objects are one ------------------------------------------------------------------------

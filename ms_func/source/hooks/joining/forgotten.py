@@ -27,13 +27,12 @@ def is_forgotten(location: Location, known: Counter[int]) -> bool:
     return sys.getrefcount(location.owner) <= others + 1
 
 
-def unlink(nodes: Sequence[Any], held: Counter[int], between: bool = True) -> Counter[int]:
+def unlink(nodes: Sequence[Any], held: Counter[int]) -> Counter[int]:
     """Forget which objects the nodes stand for where nobody else knows these any more.
 
     Args:
         nodes: nodes of a plan that was released.
         held: how often each object is held by the journal, by identity.
-        between: whether objects that two nodes stand for count as known.
 
     Returns:
         How often the nodes hold each object.
@@ -45,7 +44,7 @@ def unlink(nodes: Sequence[Any], held: Counter[int], between: bool = True) -> Co
         for x in n.origins:
             own = count[id(x)]
             others = own + held[id(x)] + identity.held(x)
-            is_known = sys.getrefcount(x) > others + identity.OF_LOCAL or (between and own > 1)
+            is_known = sys.getrefcount(x) > others + identity.OF_LOCAL or own > 1
             kept.append(x if is_known and x is not None else None)
         x = None
         is_known = any(y is not None for y in kept)
@@ -55,7 +54,7 @@ def unlink(nodes: Sequence[Any], held: Counter[int], between: bool = True) -> Co
 
 def forget(
     regions: Sequence[Region], places: dict[Any, Location], nodes: Sequence[Any],
-    stores: dict[Any, Any], keep: Container[Any] = (), between: bool = False,
+    stores: dict[Any, Any], keep: Container[Any] = (),
 ) -> None:  # fmt: skip
     """Leave out what is stored to objects that were made in the regions, and are gone with them.
 
@@ -67,11 +66,10 @@ def forget(
         nodes: how values are joined, by a plan that was released.
         stores: the same for what is stored to the locations.
         keep: keys of locations that stay.
-        between: see `unlink`.
     """
     for r in regions:
         r.let_go()
-    linked = unlink([*nodes, *stores.values()], held(regions), between)
+    linked = unlink([*nodes, *stores.values()], held(regions))
     while True:
         known = held(regions) + linked
         gone = [k for k in places if k not in keep and is_forgotten(places[k], known)]

@@ -421,20 +421,13 @@ class Plan:
             if v is UNDEFINED:
                 indices.append(UNDEFINED)
                 continue
-            one = aliases.choice_of(v, links)
-            own = (v,) if one is None else one.origins
-            for x in own:
-                listed.setdefault(id(x), x)
-            places = tuple(list(listed).index(id(x)) for x in own)
-            indices.append(places[0] if one is None else Remapped(one.index, places))
+            indices.append(_place(v, links, listed))
         node.origins = tuple(listed.values())
         node.which = self._which(indices, path)
 
     def _which(self, indices: Sequence[Any], path: Path) -> Slot:
         """One slot for all objects that are chosen alike."""
-        if not all(type(i) is int for i in indices):
-            return self.slot(indices, Remapped.type, path)
-        key = tuple(indices)
+        key = tuple(i.key if type(i) is Remapped else i for i in indices)
         found = self._indices.get(key)
         if found is None:
             found = self._indices[key] = self.slot(indices, Remapped.type, path)
@@ -502,6 +495,15 @@ class Plan:
         if code is not None and getattr(f, "__closure__", None) and apart is not None:
             return ("code", code, *(_form(x, self.overlays[i], (f,)) for x in apart.children))
         return (id(f),) if apart is None else ("parts", apart.kind, _ids(apart.children))
+
+
+def _place(x: Any, links: Any, listed: dict[int, Any]) -> int | Remapped:
+    """Where the object that `x` stands for is listed; none that a recording made is."""
+    one = aliases.choice_of(x, links)
+    if one is not None:
+        return Remapped(one.index, tuple([_place(y, links, listed) for y in one.origins]))
+    listed.setdefault(id(x), x)
+    return list(listed).index(id(x))
 
 
 def _may_be_chosen(present: Sequence[Any], own: Sequence[Any]) -> bool:

@@ -63,7 +63,7 @@ def joined(index: Any, regions: Sequence[Region], names: Sequence[str], outer: S
             break
         refused |= fresh
     plan.release()
-    forget(regions, places, nodes, stores, between=True)
+    forget(regions, places, nodes, stores)
     for node in stores.values():
         if isinstance(node, Exception):
             raise node

@@ -88,7 +88,7 @@ class Tree:
         make: the object made of its parts.
         children: nodes of the parts.
         origins: objects that it stands for; see `aliases`.
-        which: slot that tells which of them; None where that is not known.
+        which: slot that tells which of them.
         is_stretch: whether it is a container whose elements are in rooms.
         tag: what tells which object it is, if that is known; see `identity`.
     """
@@ -114,8 +114,8 @@ class Tree:
 
 def _note(x: Any, node: Slot | Tree, outs: Sequence[Any], made: dict[int, Any]) -> None:
     """Note which objects a joined one stands for, and which object it is."""
-    if node.origins:
-        aliases.link(x, node.origins, None if node.which is None else outs[node.which.index])
+    if node.which is not None:
+        aliases.link(x, node.origins, outs[node.which.index])
     if node.tag is not None:
         identity.enter(x, node.tag.build(outs, made))
 
@@ -147,15 +147,21 @@ class Remapped(Later):
 
     __slots__ = ("index", "table")
 
-    def __init__(self, index: Any, table: tuple[int, ...]) -> None:
+    def __init__(self, index: Any, table: tuple[int | Remapped, ...]) -> None:
         self.index = index
         self.table = table
 
     type = ArrayType((), np.int32)
 
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Equal for the same index."""
+        index = getattr(self.index, "variable", self.index)
+        return index, tuple([x.key if isinstance(x, Remapped) else x for x in self.table])
+
     def value(self) -> Any:
         """The index, computed under the interpreter in force."""
-        found: Any = np.int32(self.table[-1])
-        for i, place in enumerate(self.table[:-1]):
-            found = select(eq(self.index, np.int32(i)), np.int32(place), found)
+        *others, found = [x.value() if isinstance(x, Remapped) else np.int32(x) for x in self.table]
+        for i, place in enumerate(others):
+            found = select(eq(self.index, np.int32(i)), place, found)
         return found
