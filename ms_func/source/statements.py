@@ -154,9 +154,10 @@ def _finally(r: Blocks, s: ast.Try, out: list[ast.stmt]) -> tuple[bool, Set]:
 def _native_try(r: Blocks, s: Any, out: list[ast.stmt]) -> tuple[bool, Set]:
     before = r.bound
     body, flags = r.block(s.body, tail=False)
-    if s.handlers:
+    jumps = r.flow.jumps_out(s)
+    if s.handlers or jumps:
         where = s.body[0]
-        item = ast.withitem(hook_itself("catching", where), None)
+        item = ast.withitem(hook_itself("ending" if jumps else "catching", where), None)
         body = [placed(ast.With([item], body, None), where)]
     orelse, flags = _if_unbroken(r, s.orelse, flags)
     after = r.bound
@@ -175,6 +176,8 @@ def _native_try(r: Blocks, s: Any, out: list[ast.stmt]) -> tuple[bool, Set]:
     last, extra = r.block(s.finalbody, tail=False)
     if extra:  # a jump out of `finally` ends the exception that is under way
         r.leave_natively(extra, last, s.finalbody[-1])
+    if jumps:  # nor may it end a refusal
+        last.insert(0, placed(ast.Expr(hook("refuse", s.finalbody[0])), s.finalbody[0]))
     added = EMPTY if r.bound is None or start is None else r.bound - start
     r.bound = None if after is None else after | added
     out.append(placed(type(s)(body, handlers, orelse, last), s))

@@ -218,6 +218,15 @@ def catches_in_groups(x, n):
     return 2 * x
 
 
+def ends_what_is_raised(x, n):
+    try:
+        if x > 0:  # here
+            raise ValueError("no")
+        x = -x
+    finally:
+        return 2 * x  # noqa: B012 - a refusal is no exception of the program's
+
+
 def falls_back(x, n):
     try:
         return x * len("abc"[n:])  # here
@@ -359,6 +368,12 @@ REFUSALS = [
     ),
     (
         catches_around_a_transform,
+        UnsupportedError,
+        "a ValueError raised under a run-time condition cannot be caught",
+        "x > 0",
+    ),
+    (
+        ends_what_is_raised,
         UnsupportedError,
         "a ValueError raised under a run-time condition cannot be caught",
         "x > 0",

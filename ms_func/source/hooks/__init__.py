@@ -95,4 +95,6 @@ from ms_func.source.hooks.values.choice import Choice as Choice
 from ms_func.source.hooks.values.failures import again as again
 from ms_func.source.hooks.values.failures import assert_ as assert_
 from ms_func.source.hooks.values.failures import catching as catching
+from ms_func.source.hooks.values.failures import ending as ending
 from ms_func.source.hooks.values.failures import raise_ as raise_
+from ms_func.source.hooks.values.failures import refuse as refuse

@@ -35,6 +35,7 @@ class _Raised(threading.local):
     """What is raised in this thread, and the `try` statements around the line that runs."""
 
     marked: Any = None
+    refusal: Exception | None = None
 
     def __init__(self) -> None:
         self.catchers: list[Catcher] = []
@@ -67,15 +68,35 @@ class Catcher:
         return self.kinds is not None and isinstance(error, self.kinds())
 
 
+class _Ending(Catcher):
+    """The body of a `try` whose `finally` ends with a jump, which ends exceptions as well."""
+
+    __slots__ = ()
+
+    def __exit__(self, *exc: object) -> None:
+        super().__exit__(*exc)
+        if isinstance(exc[1], StagingError | UnsupportedError):
+            _raised.refusal = exc[1]
+
+
 _raised = _Raised()
 catching = Catcher(lambda: BaseException, native=True)
 """Context of the body of a `try` with handlers that Python runs."""
+ending = _Ending(lambda: BaseException, native=True)
+"""Context of the body of a `try` whose `finally` ends with a jump; see `refuse`."""
 passing = Catcher(tuple, native=True)
 """Context of the body of a `with` that Python runs, whose end has to be told of exceptions."""
 catching_all = Catcher(lambda: Exception)
 """Context of what is recorded without knowing by whom its exceptions are caught."""
 border = Catcher(None)
 """Context of a program that is recorded by itself."""
+
+
+def refuse() -> None:
+    """Raise the refusal on that ended the body of a `try`, before its `finally` jumps away."""
+    refusal, _raised.refusal = _raised.refusal, None
+    if refusal is not None:
+        raise refusal
 
 
 def may_catch() -> bool:
