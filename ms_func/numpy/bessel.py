@@ -12,7 +12,7 @@ from ms_func.control_flow.custom_jvp import custom_jvp
 from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import logic, searching
-from ms_func.primitives.special import bessel_i0e, bessel_i1e, first_over_x
+from ms_func.primitives.special import bessel_i0e, bessel_i1e, first_slope
 
 
 @custom_jvp
@@ -37,7 +37,7 @@ def order_one(x: Any) -> Any:
 def _order_one_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     (x,), (t,) = primals, tangents
     y = order_one(x)
-    return y, ar.multiply(t, ar.subtract(order_zero(x), first_over_x(x, y)))
+    return y, ar.multiply(t, first_slope(x, order_zero(x), y))
 
 
 def _grown(x: Any, scaled: Callable[[Any], Any], limit: Any) -> Any:

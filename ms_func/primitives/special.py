@@ -464,28 +464,29 @@ def _i0e_lower(b: Any, eqn: Any, x: Any) -> Any:
     return y if kind is out else b.convert(y, out)
 
 
-_I1_OVER_X = [0.5 / (4**k * math.factorial(k) * math.factorial(k + 1)) for k in range(10)]
+_I1_SLOPE = [(k + 0.5) / (4**k * math.factorial(k) * math.factorial(k + 1)) for k in range(10)]
 
 
-def first_over_x(x: Any, first: Any) -> Any:
-    """`I1(x) / x` where `first` is `I1(x)`: near 0 by its power series (DLMF 10.25.2).
+def first_slope(x: Any, zeroth: Any, first: Any, scale: Callable[[Any], Any] | None = None) -> Any:
+    """`scale(x) * (I0(x) - I1(x) / x)`, the derivative of `I1`, from scaled functions.
 
-    The quotient is right there too, but its derivatives are differences of large numbers.
+    Near 0 by its power series (DLMF 10.25.2): the quotient is right there too, but its derivatives
+    are differences of large numbers.
     """
     zero, one = literal(0, x), literal(1, x)
     near = lt(abs(x), one)
     inner, outer = select(near, x, zero), select(near, one, x)
     square, series = mul(inner, inner), zero
-    for c in reversed(_I1_OVER_X):
+    for c in reversed(_I1_SLOPE):
         series = add(mul(series, square), literal(c, x))
-    return select(near, series, div(first, outer))
+    series = series if scale is None else mul(scale(inner), series)
+    return select(near, series, sub(zeroth, div(first, outer)))
 
 
 def _i1e_derivative(x: Any, y: Any) -> Any:
     """Derivative of exp(-|x|) I1(x), which is 1/2 at 0."""
-    near = lt(abs(x), literal(1, x))
-    scale = select(near, exp(neg(abs(x))), literal(1, x))
-    return sub(sub(bessel_i0e(x), mul(y, sign(x))), mul(scale, first_over_x(x, y)))
+    slope = first_slope(x, bessel_i0e(x), y, lambda x: exp(neg(abs(x))))
+    return sub(slope, mul(y, sign(x)))
 
 
 bessel_i0e_p = smooth(
