@@ -19,9 +19,8 @@ class named_scope(ContextDecorator):
 
     Scopes nest. Operations carry the path of names, as `encoder/layer/dot_general`, in the
     locations of the StableHLO module and in the metadata of the compiled program, where
-    profilers read it.
-    Transforms mark the outermost name of what they are applied to, as JAX's do:
-    `vmap(encoder)/layer`, `jvp(encoder)/layer` for forward mode and for what reverse mode
+    profilers read it. Transforms mark the outermost name of what they are applied to, as JAX's
+    do: `vmap(encoder)/layer`, `jvp(encoder)/layer` for forward mode and for what reverse mode
     computes first, `transpose(jvp(encoder))/layer` for its way back.
 
     Args:

@@ -213,7 +213,7 @@ _OF_ROWS = ("stablehlo.multiply", "stablehlo.divide", "stablehlo.negate")
 
 def _step(op: Op, name: str) -> tuple | None:
     """One operation with a number; `(name, None)` for one that changes nothing."""
-    if name == "select":  # nn.softmax: an infinite maximum counts as 0
+    if name == "select":  # nn.logsumexp: an infinite maximum counts as 0
         finite = made_by(op.operands[0], "is_finite")
         same = finite is not None and bare(finite.operands[0]) is bare(op.operands[1])
         return ("finite",) if same and constant(op.operands[2]) == 0 else None

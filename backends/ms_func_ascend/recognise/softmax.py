@@ -83,7 +83,11 @@ def _log_parts(op: Op | None) -> tuple[Value, tuple[int, ...], Rows] | None:
 
 
 def softmax_gradient(op: Op, options: Any) -> Iterator[Found]:
-    """S * (g - sum(g * s)), also as e * (g / t - sum(g * e) / t ** 2) where s is e / t."""
+    """S * (g - sum(g * s)), also in e and t where s is e / t.
+
+    That is e * (g / t - sum(g * s / t)) of a quotient, and e * (g * (1 / t) - sum(g * e) / t ** 2)
+    of a product with the reciprocal.
+    """
     if op.name != "stablehlo.multiply":
         return
     for outer, inner in (op.operands, op.operands[::-1]):
