@@ -211,6 +211,16 @@ class ArrayBackend(Backend, Protocol):
         ...
 
 
+def platform_of(device: Any) -> str:
+    """Kind of device that programs are made for; the runtime calls CUDA devices "gpu".
+
+    Example:
+        >>> platform_of(get("xla").devices("cpu")[0])
+        'cpu'
+    """
+    return "cuda" if device.platform == "gpu" else device.platform
+
+
 def files(path: str | Path, data: bytes | dict[str, bytes]) -> dict[Path, bytes]:
     """What to write where, for what a backend exported.
 

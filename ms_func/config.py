@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from operator import attrgetter
 from typing import Any
 
+from ms_func import runtime
 from ms_func.runtime import Config as _Config
 from ms_func.runtime import extension
 
@@ -174,6 +175,11 @@ def jax_rules() -> bool:
         False
     """
     return x64.value is not None
+
+
+def widens() -> bool:
+    """Whether the dispatcher makes 64 bits of Python's numbers, which programs then narrow."""
+    return x64.value is None and runtime.jax.narrows() is False
 
 
 disable_jit = Setting(
@@ -574,7 +580,9 @@ __test__ = {name: s.__doc__ for name, s in _settings.items()}  # examples of ins
 
 
 def install() -> None:
-    """Give the runtime's dispatcher the three settings that it insists on."""
+    """Give the runtime's dispatcher the three settings that it insists on; JAX's, if it is here."""
+    if runtime.jax.here:
+        return
     extension.jax_jit.set_enable_x64_state(_wide)
     extension.jax_jit.set_disable_jit_state(_always)
     extension.jax_jit.set_post_hook_state(_hook)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from importlib.machinery import PathFinder
 from typing import Any
 
@@ -19,19 +20,59 @@ Config = extension.config.Config
 pytree = extension.pytree
 
 
-class _ForJax:
-    """Finds nothing: turns Python tracebacks of arrays on again where jax is about to be imported.
+class Jax:
+    """A real JAX in the same process. From its import on, its settings of the dispatcher hold.
 
-    The runtime notes for each array which Python frames made it, at a tenth of the time of a
-    small program and more on a deep stack. Nothing here reads that, but jax does, and the
-    setting is one of the whole process.
+    Attributes:
+        here: whether it has been imported.
+        arrival: what is to be done before it is.
     """
 
+    def __init__(self) -> None:
+        self.here = "jax" in sys.modules
+        self.arrival: list[Callable[[], object]] = []
+
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
-        if fullname == "jax" and PathFinder.find_spec("jax") is not None:
+        """Find nothing, but see JAX coming: the protocol of `sys.meta_path`.
+
+        Raises:
+            ModuleNotFoundError: nobody wants it but the runtime, which asks for classes of JAX on
+                its way to some results, and does without them.
+        """
+        if fullname != "jax":
+            return
+        if _importer().partition(".")[0] in ("ms_func", "ms_func_xla"):
+            raise ModuleNotFoundError("No module named 'jax'", name="jax")
+        if self.installed() and not self.here:
+            self.here = True
+            # The runtime notes for each array which Python frames made it, at a tenth of the time
+            # of a small program and more on a deep stack. Nothing here reads that, but JAX does.
             extension.set_tracebacks_enabled(True)
+            for act in self.arrival:
+                act()
+
+    @staticmethod
+    def installed() -> bool:
+        """Whether it could be imported."""
+        return PathFinder.find_spec("jax") is not None
+
+    def narrows(self) -> bool | None:
+        """Whether the dispatcher makes 32 bits of Python's numbers; None where nobody can tell."""
+        if not self.here:
+            return False
+        held = getattr(sys.modules.get("jax._src.config"), "enable_x64", None)
+        return None if held is None else not held.value
 
 
-if "jax" not in sys.modules:
+def _importer() -> str:
+    """Name of the module whose code asks for the import that is going on."""
+    frame = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("importlib"):
+        frame = frame.f_back
+    return "" if frame is None else frame.f_globals.get("__name__", "")
+
+
+jax = Jax()
+if not jax.here:
     extension.set_tracebacks_enabled(False)
-    sys.meta_path.insert(0, _ForJax())
+    sys.meta_path.insert(0, jax)  # pyright: ignore[reportArgumentType]

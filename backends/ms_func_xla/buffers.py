@@ -39,9 +39,8 @@ def to_numpy(buffer: Any) -> np.ndarray:
 def _piece(buffer: Any) -> np.ndarray:
     """Elements on one device.
 
-    By Python's buffer protocol, which knows host memory and NumPy's own dtypes. The runtime's
-    conversion knows the rest, but tries to import jax each time: 80 microseconds where there is
-    none, and all of jax where there is one.
+    By Python's buffer protocol, which knows host memory and NumPy's own dtypes; the runtime's
+    conversion knows the rest, but takes longer.
     """
     try:
         return np.asarray(memoryview(buffer))

@@ -178,14 +178,14 @@ class Xla(ArrayBackend):
         if isinstance(placement, SingleDeviceSharding):
             return xla_client.batched_device_put(
                 type, placement, [array], [placement._device], committed=committed,
-                host_buffer_semantics=_COPY,
+                host_buffer_semantics=_COPY, enable_x64=True,
             )  # fmt: skip
         type = type and typed(type, placement.public)
         index = placement.addressable_devices_indices_map(array.shape)
         # Own copies, which the runtime may keep; asked to copy itself, it fails on shared memory.
         shards = [np.array(array[i], order="C") for i in index.values()]
         return xla_client.batched_device_put(
-            type, placement, shards, list(index), committed=committed
+            type, placement, shards, list(index), committed=committed, enable_x64=True
         )
 
     def move(self, buffer: Any, placement: Any) -> Any:
@@ -193,9 +193,10 @@ class Xla(ArrayBackend):
         if placement is None:
             return buffer
         placement = self.sharding(placement, buffer.aval.words.ndim)
-        if buffer._sharding == placement and buffer._committed:
-            return buffer
         kind = buffer.aval
+        if buffer._sharding == placement:  # nothing moves, and from now on it stays
+            same = typed(kind, getattr(placement, "public", None))
+            return buffer if buffer._committed else result_handler(same, placement, True)(buffer)
         moved = self.put(to_numpy(buffer), placement, kind.words)
         return moved if kind.words is kind else self.relabel(moved, kind)
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 import ctypes
 import glob
 import importlib.util
-import os
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from jaxlib import xla_client
 
+from ms_func.runtime import extension
 from ms_func_xla.processes import Group
 
 _PACKAGES = ("xla_cuda13", "xla_cuda12")
+_KEY = "ms_func_cuda"
+"""What the runtime calls the plugin; JAX in the same process has it as "cuda"."""
+_LIBRARIES = (
+    "libcudart", "libnvrtc", "libnvJitLink", "libcublasLt", "libcublas", "libnccl", "libcupti",
+    "libcusparse", "libcusolver", "libcufft", "libnvshmem_host", "libcudnn",
+)  # fmt: skip
+"""What the plugin opens, each after what it needs."""
 
 
 @cache
@@ -50,36 +57,42 @@ def make_client(group: Group | None) -> Any:
             "fix: pip install 'ms_func[cuda]', or use the CPU with MS_FUNC_PLATFORM=cpu"
         )
     name, library = found
+    extension.set_tracebacks_enabled(True)  # reading an array off the device asks who made it
     _preload_nvidia()
-    capi = xla_client.load_pjrt_plugin_dynamically("cuda", library)
-    xla_client.initialize_pjrt_plugin("cuda")
+    capi = xla_client.load_pjrt_plugin_dynamically(_KEY, library)
+    xla_client.initialize_pjrt_plugin(_KEY)
     _register_extension(name, capi)
     options = {**xla_client.generate_pjrt_gpu_plugin_options()}
     if group is not None:
         options.update(group.plugin_options())
-    return xla_client.make_c_api_client("cuda", options, None if group is None else group.client)
+    return xla_client.make_c_api_client(_KEY, options, None if group is None else group.client)
 
 
 def _preload_nvidia() -> None:
-    """Load NVIDIA's libraries from their packages, so that the plugin finds them."""
+    """Load NVIDIA's libraries from their packages, so that the plugin finds them by name."""
     spec = importlib.util.find_spec("nvidia")
-    for root in (spec.submodule_search_locations or ()) if spec is not None else ():
-        for path in sorted(glob.glob(os.path.join(root, "*", "lib", "lib*.so*"))):
+    roots = (spec.submodule_search_locations or ()) if spec is not None else ()
+    for name in _LIBRARIES:
+        for path in (p for root in roots for p in Path(root).glob(f"*/lib/{name}.so.*")):
             try:
-                ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
-            except OSError:  # one that another one needs first; the plugin reports what it lacks
+                ctypes.CDLL(str(path))
+            except OSError:  # the plugin then takes the system's, or reports what it lacks
                 continue
 
 
 def _register_extension(name: str, capi: Any) -> None:
-    """Hand custom calls and types of this process on to the plugin."""
+    """Hand custom calls and types of this process on to the plugin, its own ones first."""
     version = name.removeprefix("xla_cuda")
     module = f"jax_cuda{version}_plugin.cuda_plugin_extension"
     try:
-        extension = importlib.import_module(module)
+        plugin = importlib.import_module(module)
     except ImportError:
         return
+    xla_client.register_custom_type_handler("CUDA", partial(plugin.register_custom_type, capi))
     xla_client.register_custom_call_handler(
-        "CUDA", partial(extension.register_custom_call_target, capi)
+        "CUDA", partial(plugin.register_custom_call_target, capi)
     )
-    xla_client.register_custom_type_handler("CUDA", partial(extension.register_custom_type, capi))
+    for kind, made in plugin.ffi_types().items():
+        xla_client.register_custom_type(kind, made, platform="CUDA")
+    for target, handler in plugin.ffi_handlers().items():  # calls of Python are among them
+        xla_client.register_custom_call_target(target, handler, platform="CUDA", api_version=1)

@@ -153,7 +153,8 @@ def device_put(
             arrays where they are and puts other values on the default device.
         src: accepted for compatibility; not needed.
         donate: accepted; the source may be given up afterwards.
-        may_alias: accepted; the elements are copied.
+        may_alias: False for memory of its own; else an array that lies at `device` already
+            shares its memory with the result.
 
     Returns:
         The structure of `x` with arrays as leaves, committed to `device` unless it is None.
@@ -178,8 +179,15 @@ def device_put(
     given = [d.place if isinstance(d, Format) else d for d in given]
     places = [destination("jax.device_put", d) for d in given]
     with guards.explicit("explicit_device_put"):
+        if may_alias is False:
+            leaves = [_apart(leaf) if type(leaf) in ARRAYS else leaf for leaf in leaves]
         placed = [_place(leaf, where) for leaf, where in zip(leaves, places, strict=True)]
     return tree.unflatten(structure, placed)
+
+
+def _apart(x: Any) -> Any:
+    where = x.sharding if x.committed else None
+    return wrap(buffers.put(buffers.to_numpy(x.buffer), typeof(x), where))
 
 
 def _place(x: Any, where: Any) -> Any:

@@ -40,6 +40,7 @@ from ms_func.execution.dispatch import (
     bottom,
     check_aliases,
     dispatcher,
+    seen_alike,
 )
 from ms_func.ir.axes import environment
 from ms_func.ir.function import Function
@@ -121,7 +122,7 @@ class Recorded(NamedTuple):
     def entry(self, leaves: Sequence[Any]) -> Function:
         """The program as the dispatcher calls it, with Python scalars at their width."""
         wide = {}
-        if config.x64.value is None:
+        if config.widens():
             wide = {i: _WIDE[type(x)] for i, x in enumerate(leaves) if type(x) in _WIDE}
         fn = self.staged.fn
         if not wide:
@@ -244,7 +245,7 @@ class Jitted:
         outs = nonfinite.run(program, entry, buffers, f"jit({self.name})")
         n = len(staged.captured)
         out_tree = result_tree(staged.out_tree, staged.fn.out_types)
-        if not (fast and movable) or config.searching():
+        if not (fast and movable and seen_alike(entry.params[n:], leaves)) or config.searching():
             return out_tree.unflatten(outs), None, False
         return answer(program, outs, out_tree, buffers[:n])
 

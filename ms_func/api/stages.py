@@ -11,6 +11,7 @@ import numpy as np
 from ms_func import config, tree
 from ms_func.api.jit_options import TARGETS
 from ms_func.api.reasons import argument_names
+from ms_func.backend import platform_of
 from ms_func.control_flow.bodies import cost_of
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution import nonfinite
@@ -289,7 +290,7 @@ class Lowered(_Stage):
         Raises:
             ValueError: it was lowered for another kind of device.
         """
-        here = self._placement.devices[0].platform
+        here = platform_of(self._placement.devices[0])
         if self._platforms and here not in self._platforms:
             raise ArgumentValueError(
                 f"`{self._traced._jitted.name}` was lowered for {', '.join(self._platforms)}, and "

@@ -15,12 +15,11 @@ from contextlib import AbstractContextManager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.metadata import Distribution
-from importlib.util import find_spec
 from threading import RLock
 from types import ModuleType, TracebackType
 from typing import Any
 
-from ms_func import config
+from ms_func import config, runtime
 
 __all__ = ["as_jax"]
 
@@ -337,7 +336,7 @@ class _World:
             config.convert.set(self.convert)
             sys.meta_path.remove(self.hook)
             self.inside = _take({"jax"})
-            if self.outside or find_spec("jax") is not None:
+            if self.outside or runtime.jax.installed():
                 self.inside |= _take(self._users(own=True))
             sys.modules.update(self.outside)
             self.outside = {}

@@ -15,6 +15,7 @@ import numpy as np
 
 import ms_func
 from ms_func.api.programs import apply
+from ms_func.backend import platform_of
 from ms_func.execution.buffers import default_backend
 from ms_func.execution.dispatch import bottom
 from ms_func.ir import primitive as base
@@ -221,7 +222,7 @@ class Primitive(base.Primitive):
         Raises:
             NotImplementedError: nothing was, or a rule that emits MLIR.
         """
-        platform = default_backend().default_device.platform
+        platform = platform_of(default_backend().default_device)
         rule = lowerings.get((self, platform)) or lowerings.get((self, None))
         if rule is None:
             raise NotImplementedError(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.backend import platform_of
 from ms_func.control_flow.cond import choose_branch
 from ms_func.errors import UnsupportedError
 from ms_func.execution.buffers import default_backend
@@ -86,7 +87,7 @@ def platform_dependent(
     branches = dict(per_platform) if default is None else {**per_platform, None: default}
     functions, platforms = list(branches.values()), tuple(branches)
     if current.interpreter is bottom or len(functions) == 1:
-        return functions[_index(default_backend().devices()[0].platform, platforms)](*args)
+        return functions[_index(platform_of(default_backend().default_device), platforms)](*args)
     index = platform_index_p.bind(platforms=platforms)
     names = tuple(f"the function for {name or 'the others'}" for name in platforms)
     converted = tuple(map(user_function, functions))

@@ -15,7 +15,7 @@ import numpy as np
 
 from ms_func import config, tree
 from ms_func.dtypes import float0
-from ms_func.execution import buffers
+from ms_func.execution import buffers, dlpack
 from ms_func.execution.placement import public
 from ms_func.execution.shards import Shard, shards_of
 from ms_func.ir.layout import Format
@@ -271,10 +271,19 @@ class Array(_Operators, metaclass=_ArrayMeta):
             BufferError: it lies on several devices, or `dl_device` is another one than its
                 own and not the CPU, or is reached by a copy only and `copy` is False.
         """
-        return buffers.to_dlpack(self._held(), stream, copy, dl_device)
+        return dlpack.to_dlpack(self._held(), stream, copy, dl_device)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return buffers.dlpack_device(self.buffer)
+        return dlpack.dlpack_device(self.buffer)
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """Address, shape and type of an array on one CUDA device, for CuPy and Numba.
+
+        Raises:
+            AttributeError: it lies elsewhere.
+        """
+        return self._held().__cuda_array_interface__
 
     def unsafe_buffer_pointer(self) -> int:
         """Address of the elements on the device."""

@@ -12,10 +12,9 @@ import numpy as np
 from ms_func import backend, config
 from ms_func.backend import ArrayBackend
 from ms_func.dtypes import float0, narrowed
-from ms_func.errors import ArgumentTypeError, DeletedError, ForkError
+from ms_func.errors import DeletedError, ForkError
 from ms_func.ir.layout import Layout, read_layout
 from ms_func.ir.types import ArrayType
-from ms_func.runtime import extension
 
 
 @cache
@@ -123,31 +122,6 @@ def to_numpy(buffer: Any) -> np.ndarray:
     return _host().get(buffer)
 
 
-def to_dlpack(
-    buffer: Any, stream: Any = None, copy: bool | None = None, dl_device: Any = None
-) -> Any:
-    """DLPack capsule of a buffer on one device, without copy unless one is asked for."""
-    own = dlpack_device(buffer)
-    if dl_device is not None and tuple(int(v) for v in dl_device) != own:
-        if int(dl_device[0]) != 1:
-            raise BufferError(f"an array on DLPack device {own} cannot be exported to {dl_device}")
-        if copy is False and own[0] != 1:
-            raise BufferError(f"exporting from DLPack device {own} to the CPU needs a copy")
-        copy = copy or own[0] != 1
-    if copy:
-        buffer = _host().put(to_numpy(buffer), _host().devices("cpu")[0], buffer.aval)
-    return extension.buffer_to_dlpack_managed_tensor(buffer, stream=stream)
-
-
-def dlpack_device(buffer: Any) -> tuple[int, int]:
-    """DLPack's device type (1 CPU, 2 CUDA) and ordinal."""
-    held = buffer._sharding.device_set
-    if len(held) != 1:
-        raise BufferError(f"DLPack is for arrays on one device; this one lies on {len(held)}")
-    (device,) = held
-    return (1, device.id) if device.platform == "cpu" else (2, device.local_hardware_id)
-
-
 def refuse_deleted(held: Iterable[Any]) -> None:
     """See that buffers still hold something.
 
@@ -160,32 +134,6 @@ def refuse_deleted(held: Iterable[Any]) -> None:
                 f"Array has been deleted with shape={buffer.aval.str_short()}: it was donated to a "
                 "jitted function or deleted by hand\nfix: do not use an argument after donating it"
             )
-
-
-def from_dlpack(x: Any, copy: bool | None = None) -> Any:
-    """Buffer that shares the memory of another library's array where its layout allows.
-
-    Raises:
-        BufferError: it does not, as with gaps between elements, and `copy` is False.
-    """
-    if not (hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__")):
-        raise ArgumentTypeError(
-            "The array passed to from_dlpack must have __dlpack__ and __dlpack_device__ methods, "
-            f"got {type(x)}"
-        )
-    kind, ordinal = x.__dlpack_device__()
-    found = _host().devices("cpu" if kind == 1 else "cuda")
-    device = found[ordinal if kind != 1 else 0]
-    try:
-        made = extension.dlpack_managed_tensor_to_buffer(x.__dlpack__(), device, None)
-    except (BufferError, RuntimeError) as error:  # gaps, reversed order, or read-only memory
-        if kind != 1:
-            raise
-        if copy is False:
-            raise BufferError(f"from_dlpack: a copy is needed, but copy=False: {error}") from error
-        return put(np.from_dlpack(x), placement=device)
-    view = to_numpy(made)
-    return _host().label(made, ArrayType(view.shape, view.dtype), device)
 
 
 config.install()

@@ -9,7 +9,7 @@ from itertools import accumulate, compress
 from typing import Any, NamedTuple
 
 from ms_func import backend, config
-from ms_func.backend import ArrayExecutable, CompileOptions, Executable
+from ms_func.backend import ArrayExecutable, CompileOptions, Executable, platform_of
 from ms_func.errors import OutOfMemoryError, UnsupportedError
 from ms_func.execution import host, program_cache
 from ms_func.execution.buffers import default_backend, move, refuse_deleted
@@ -332,7 +332,7 @@ def lower_program(
 
 def _platform(placement: Placement, platforms: Sequence[str] | None) -> str | None:
     if platforms is None:
-        return placement.devices[0].platform
+        return platform_of(placement.devices[0])
     if len(platforms) > 1:
         return "/".join(platforms)  # no kind of its own, so that none has kernels for it
     return platforms[0] if platforms else None

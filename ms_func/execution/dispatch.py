@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ms_func import config, tree
+from ms_func import config, runtime, tree
 from ms_func.errors import ArgumentValueError
 from ms_func.execution import key_reuse, nonfinite
 from ms_func.execution.array import (
@@ -62,7 +62,7 @@ def _shard_argument(x: Any, *placement: Any) -> Any:
     where = placement[0] if placement else None
     if isinstance(x, extension.Array):
         return default_backend().move(x, where)
-    wide = WIDE.get(type(x)) if config.x64.value is None else None
+    wide = WIDE.get(type(x)) if config.widens() else None
     return put(x, typeof(x) if wide is None else ArrayType((), wide), where)
 
 
@@ -71,6 +71,11 @@ WIDE = {
     for kind, dtype in ((bool, "bool"), (int, "int64"), (float, "float64"), (complex, "complex128"))
 }
 """What the dispatcher turns Python numbers into unless their width is set."""
+_NARROW = {
+    kind: np.dtype(dtype)
+    for kind, dtype in ((bool, "bool"), (int, "int32"), (float, "float32"), (complex, "complex64"))
+}
+"""The same where JAX tells it to narrow."""
 
 
 def forget_programs() -> None:
@@ -250,8 +255,9 @@ def _operation(primitive: Primitive, params: dict[str, Any]) -> Any:
 
 
 def recorded_answer(
-    fn: Function, constants: Sequence[Array], operands: Sequence[Any], form: Any
-) -> Any:
+    fn: Function, constants: Sequence[Array], operands: Sequence[Any], form: Any,
+    seen: Sequence[Any],
+) -> Any:  # fmt: skip
     """Answer of a dispatcher's miss by a program recorded for it.
 
     Args:
@@ -260,6 +266,7 @@ def recorded_answer(
         operands: arrays, NumPy's arrays and Python numbers for the other ones, in the order in
             which the dispatcher has them.
         form: structure of the results; one array is left for the caller to make, by `handle`.
+        seen: the operands as the dispatcher has them.
     """
     given = [*constants, *operands]
     if key_reuse.active(fn):
@@ -270,7 +277,7 @@ def recorded_answer(
         return form.unflatten(_run_watched(fn, arrays)), None, False
     types = fn.out_types
     out_tree = single_tree(types) if form == _ONE else result_tree(form, types)
-    return _run(fn, given, out_tree, bound=len(constants))
+    return _run(fn, given, out_tree, bound=len(constants), seen=seen)
 
 
 def _application(
@@ -293,7 +300,7 @@ def _list_of(types: tuple[ArrayType, ...]) -> Any:
 
 def _run(
     fn: Function, args: Sequence[Any], out_tree: Any = None, job: Prepared | None = None,
-    bound: int = 0, donate: tuple[int, ...] = (),
+    bound: int = 0, donate: tuple[int, ...] = (), seen: Sequence[Any] | None = None,
 ) -> tuple[Any, Any, bool]:  # fmt: skip
     """Answer of a dispatcher's miss: results, fast path, whether to forget the entry.
 
@@ -304,6 +311,7 @@ def _run(
         job: how to compile it, if not by itself.
         bound: how many operands come first that are not the dispatcher's arguments.
         donate: operands whose memory the program may take over.
+        seen: the operands behind these as the dispatcher has them, if not as they are.
     """
     buffers = [
         a.buffer if type(a) in ARRAYS else put(a, v.type)
@@ -311,11 +319,31 @@ def _run(
     ]
     program, fast = ready(job or prepared(fn), buffers, name=fn.name, donate=donate)
     outs = nonfinite.run(program, fn, buffers, fn.name)
-    fast = fast and not config.searching()
     out_tree = _list_of(fn.out_types) if out_tree is None else out_tree
-    if not fast:
+    seen = args[bound:] if seen is None else seen
+    if not fast or config.searching() or not seen_alike(fn.params[bound:], seen):
         return out_tree.unflatten(outs), None, False
     return answer(program, outs, out_tree, buffers[:bound])
+
+
+def seen_alike(params: Sequence[Var], operands: Sequence[Any]) -> bool:
+    """Whether the dispatcher makes of operands what a program takes, whoever sets its width.
+
+    Where JAX runs in the process too, its setting does: 64 bits of NumPy's may be narrowed, and
+    then pass for an array of 32.
+    """
+    if not runtime.jax.here:
+        return True
+    narrow = runtime.jax.narrows()
+    for v, x in zip(params, operands, strict=True):
+        if type(x) in ARRAYS or isinstance(x, extension.Array):
+            continue
+        wide = WIDE.get(type(x))
+        if wide is None or narrow is None:
+            return False
+        if v.type.dtype != (_NARROW[type(x)] if narrow else wide):
+            return False
+    return True
 
 
 def answer(

@@ -14,10 +14,11 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from ms_func.runtime import extension
+from ms_func.runtime import extension, jax
 
 fast_paths = extension.PjitFunctionCache(4096)
 """What the dispatcher knows of the signatures it has seen."""
+jax.arrival.append(fast_paths.clear)  # it will see some otherwise
 
 _programs: OrderedDict[Any, Any] = OrderedDict()
 _lock = Lock()

@@ -8,7 +8,7 @@ from typing import Any
 
 from ms_func.errors import ArgumentTypeError, ArgumentValueError, UnsupportedError
 from ms_func.ir.types import typeof
-from ms_func.primitives import decompositions
+from ms_func.primitives import decompositions, singular_values
 from ms_func.primitives.axis_slices import slice_in_dim
 
 
@@ -88,12 +88,12 @@ def svd(
     """
     _known("svd", algorithm, SvdAlgorithm)
     if subset_by_index is None:
-        return decompositions.svd(x, full_matrices=full_matrices, compute_uv=compute_uv)
+        return singular_values.svd(x, full_matrices=full_matrices, compute_uv=compute_uv)
     count = min(typeof(x).shape[-2:])
     take = _taker("svd", subset_by_index, count)
     if full_matrices and compute_uv and tuple(subset_by_index) != (0, count):
         raise ArgumentValueError("full_matrices and subset_by_index cannot both be set")
-    out = decompositions.svd(x, full_matrices=full_matrices, compute_uv=compute_uv)
+    out = singular_values.svd(x, full_matrices=full_matrices, compute_uv=compute_uv)
     if not compute_uv:
         return take(out, -1)
     u, s, vh = out

@@ -16,7 +16,6 @@ from ms_func.primitives.decompositions import eig_p as eig_p
 from ms_func.primitives.decompositions import eigh_p as eigh_p
 from ms_func.primitives.decompositions import qr as qr
 from ms_func.primitives.decompositions import qr_p as qr_p
-from ms_func.primitives.decompositions import svd_p as svd_p
 from ms_func.primitives.linalg import cholesky as cholesky
 from ms_func.primitives.linalg import cholesky_p as cholesky_p
 from ms_func.primitives.linalg import lu as lu
@@ -29,6 +28,7 @@ from ms_func.primitives.similarity import schur as schur
 from ms_func.primitives.similarity import schur_p as schur_p
 from ms_func.primitives.similarity import tridiagonal as tridiagonal
 from ms_func.primitives.similarity import tridiagonal_p as tridiagonal_p
+from ms_func.primitives.singular_values import svd_p as svd_p
 from ms_func.primitives.tridiagonal import tridiagonal_solve as tridiagonal_solve
 from ms_func.primitives.tridiagonal import tridiagonal_solve_p as tridiagonal_solve_p
 

@@ -22,8 +22,6 @@ _create = ir.Operation.create
 
 TOKEN = ArrayType((), np.dtype(np.uint32))
 """Type of the state of the host; see `Builder.token`."""
-_HOST_TARGETS = {"cuda": "xla_ffi_python_gpu_callback", "gpu": "xla_ffi_python_gpu_callback"}
-_HOST_TARGET = "xla_ffi_python_cpu_callback"
 
 
 class Builder:
@@ -253,9 +251,9 @@ class Builder:
             types: types of the results.
             ordered: whether it must happen, after the calls before and before those behind.
         """
-        target = _HOST_TARGETS.get(self.lowerer.platform, _HOST_TARGET)
+        place = "gpu" if self.lowerer.platform == "cuda" else "cpu"
         attributes = {
-            "call_target_name": mlir.parsed(f'"{target}"'),
+            "call_target_name": mlir.parsed(f'"xla_ffi_python_{place}_callback"'),
             "api_version": mlir.integer(4, 32),
             "backend_config": mlir.parsed(f"{{index = {self.lowerer.add_host(entry)} : ui64}}"),
             "has_side_effect": mlir.boolean(ordered),

@@ -22,25 +22,28 @@ _CUDA = {
     "potrf": "cusolver_potrf_ffi", "getrf": "cusolver_getrf_ffi", "geqrf": "cusolver_geqrf_ffi",
     "orgqr": "cusolver_orgqr_ffi", "ungqr": "cusolver_orgqr_ffi", "syevd": "cusolver_syevd_ffi",
     "heevd": "cusolver_syevd_ffi", "sytrd": "cusolver_sytrd_ffi", "hetrd": "cusolver_sytrd_ffi",
-    "gesvd": "cusolver_gesvd_ffi", "gtsv": "cusparse_gtsv2_ffi",
+    "gesvd": "cusolver_gesvd_ffi", "gesvdj": "cusolver_gesvdj_ffi", "gtsv": "cusparse_gtsv2_ffi",
+    "geev": "cuhybrid_eig_real", "geqp3": "cuhybrid_geqp3", "pivots": "cu_lu_pivots_to_permutation",
 }  # fmt: skip
-"""Kernels for CUDA by the name of LAPACK's driver."""
+"""Kernels for CUDA by the name of LAPACK's driver, or of what LAPACK has none for.
+
+Hybrid ones call MAGMA, or LAPACK on the host.
+"""
 
 
 def kind(b: Any) -> str:
     """Kind of device that a program is compiled for: "cpu", "cuda" or another."""
-    platform: str = b.lowerer.platform or "cpu"
-    return "cuda" if platform == "gpu" else platform
+    return b.lowerer.platform or "cpu"
 
 
 def has(b: Any, name: str) -> bool:
-    """Whether there is a kernel for LAPACK's driver `name`."""
-    return kind(b) == "cpu" or (kind(b) == "cuda" and name in _CUDA)
+    """Whether there is a kernel for LAPACK's driver `name`, or for another one of CUDA."""
+    return (kind(b) == "cpu" and name != "pivots") or (kind(b) == "cuda" and name in _CUDA)
 
 
 @cache
 def _register(platform: str) -> None:
-    modules = ("lapack",) if platform == "cpu" else ("gpu_solver", "gpu_sparse")
+    modules = ("lapack",) if platform == "cpu" else ("gpu_solver", "gpu_sparse", "gpu_linalg")
     for module in (import_module(f"jaxlib.{m}") for m in modules):
         for device, rows in module.registrations().items():
             for name, capsule, api in rows:
@@ -49,13 +52,17 @@ def _register(platform: str) -> None:
                 )
         for name in module.batch_partitionable_targets():
             xla_client.register_custom_call_as_batch_partitionable(name)
+        if platform == "cuda" and hasattr(module, "initialize_hybrid_kernels"):
+            module.initialize_hybrid_kernels()
 
 
 @cache
 def target(name: str, dtype: np.dtype, platform: str = "cpu") -> str:
     """Name of a kernel for a dtype, ready to be called."""
     _register(platform)
-    return lapack.prepare_lapack_call(f"{name}_ffi", dtype) if platform == "cpu" else _CUDA[name]
+    if platform == "cpu":
+        return lapack.prepare_lapack_call(f"{name}_ffi", dtype)
+    return "cuhybrid_eig_comp" if name == "geev" and dtype.kind == "c" else _CUDA[name]
 
 
 @cache
@@ -74,11 +81,16 @@ def _layout(rank: int, matrix: bool) -> str:
 def _option(value: str | int | bool) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{ord(value)} : ui8" if isinstance(value, str) else f"{value} : i32"
+    if isinstance(value, int):
+        return f"{value} : i32"
+    return f"{ord(value)} : ui8" if len(value) == 1 else f'"{value}"'
 
 
 def _for_cuda(name: str, options: Mapping[str, str | int]) -> dict[str, str | int]:
-    """Options of a driver as cuSOLVER's kernels take them."""
+    """Options of a driver as the kernels for CUDA take them."""
+    if name in ("geev", "geqp3"):
+        sides = {k.removeprefix("compute_"): v == "V" for k, v in options.items()}
+        return {**sides, "magma": "auto"}
     found = {k: v for k, v in options.items() if k not in ("uplo", "mode")}
     if "uplo" in options:
         found["lower"] = options["uplo"] == "L"
@@ -149,7 +161,7 @@ def call(
         "operand_layouts": mlir.parsed(layouts[0]),
         "result_layouts": mlir.parsed(layouts[1]),
     }
-    lead = max(t.ndim for t in ins) - 2
+    lead = max(t.ndim - 1 - matrix for t, matrix in sized[0])
     if lead and b.lowerer.num_partitions > 1:
         attributes.update(_split(ins, outs, lead))
     if alias is not None:

@@ -13,7 +13,7 @@ from ms_func.numpy import arithmetic as ar
 from ms_func.numpy import elementwise as el
 from ms_func.numpy import fusion, manipulation, sorting, taking
 from ms_func.numpy.promotion import ArrayLike, convert, inexact
-from ms_func.primitives import decompositions, linalg
+from ms_func.primitives import decompositions, linalg, singular_values
 from ms_func.primitives.matrices import adjoint
 
 
@@ -201,7 +201,7 @@ def svd(
     if hermitian:
         out = _svd_of_hermitian(square("svd", a), compute_uv)
     else:
-        out = decompositions.svd(a, full_matrices=full_matrices, compute_uv=compute_uv)
+        out = singular_values.svd(a, full_matrices=full_matrices, compute_uv=compute_uv)
     if subset_by_index is not None:
         out = _subset(out, typeof(a).shape, subset_by_index, compute_uv)
     return SVDResult(*out) if compute_uv else out

@@ -84,38 +84,44 @@ def _takes(x: Any) -> bool:
 
 
 def _parameters(
-    trace: Staging, operands: Sequence[Any], double: bool
+    trace: Staging, operands: Sequence[Any], seen: Sequence[Any], double: bool
 ) -> tuple[list[Any], list[Any]]:
     """Parameters of a program for the given operands, and what the function gets for them.
 
-    Python numbers come in at double width. They are weak and have the default width, but where
-    `double` or an array asks for more: what they are in a call that is not one program.
+    Python numbers come in at double width, where the dispatcher has `seen` arrays in their place or
+    makes doubles of them. They are weak and have the default width, but where `double` or an array
+    asks for more: what they are in a call that is not one program.
     """
     params, given = [], []
     types = [typeof(x) for x in operands]
     double = double or any(t.dtype in _DOUBLE for t in types)
-    for x, t in zip(operands, types, strict=True):
+    for x, t, given_as in zip(operands, types, seen, strict=True):
         wide = WIDE.get(type(x)) if config.x64.value is None else None
-        if wide is None or wide == t.dtype:
+        dtype = wide if wide is not None and double and wide.kind != "i" else t.dtype
+        if wide is None or wide == t.dtype or (type(given_as) in WIDE and not config.widens()):
+            t = t if dtype == t.dtype else ArrayType((), dtype, weak_type=True)
             params.append(trace.parameter(t))
             given.append(params[-1])
             continue
         params.append(Tracer(trace, Var(ArrayType((), wide))))
-        dtype = wide if double and wide.kind != "i" else t.dtype
         given.append(convert_p.bind(params[-1], new_dtype=dtype, weak_type=True))
     return params, given
 
 
 def _answer(
-    name: str, operands: Sequence[Any], body: Callable[[list[Any]], Any], double: bool = False
-) -> Any:
-    """Answer of a dispatcher's miss: `body` of a list of operands, recorded for their types."""
+    name: str, operands: Sequence[Any], seen: Sequence[Any], body: Callable[[list[Any]], Any],
+    double: bool = False,
+) -> Any:  # fmt: skip
+    """Answer of a dispatcher's miss: `body` of a list of operands, recorded for their types.
+
+    `seen` is what the dispatcher has of them.
+    """
     trace = Staging(name)
     with trace:
-        params, given = _parameters(trace, operands, double)
+        params, given = _parameters(trace, operands, seen, double)
         outs, form = tree.flatten(body(given))
         fn, captured = trace.finish(params, outs)
-    return recorded_answer(fn, [bottom.operand(x) for x in captured], operands, form)
+    return recorded_answer(fn, [bottom.operand(x) for x in captured], operands, form, seen)
 
 
 def _program(body: Callable[..., Any], static: Sequence[Any] = ()) -> Any:
@@ -126,7 +132,7 @@ def _program(body: Callable[..., Any], static: Sequence[Any] = ()) -> Any:
         operands = [_meant(a) for a in args]
         if not all(map(_takes, operands)):
             return body(*operands, *static), None, False
-        return _answer(name, operands, lambda given: body(*given, *static))
+        return _answer(name, operands, args, lambda given: body(*given, *static))
 
     return dispatcher(name, miss)
 
@@ -351,7 +357,7 @@ def _general(function: Any, static: frozenset[str]) -> Any:
 
         try:
             double = any(map(_is_double, (*fixed.values(), *named.values())))
-            results, path, forget = _answer(code.co_name, leaves, body, double)
+            results, path, forget = _answer(code.co_name, leaves, leaves, body, double)
         except ConcretizationTypeError:
             refused.add(key)
             return function(*args, **options), None, False

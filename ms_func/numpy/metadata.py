@@ -14,7 +14,7 @@ from ms_func.dtypes import DEFAULTS, is_inexact, issubdtype, narrowed, promote_t
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array, wrap
 from ms_func.execution.buffers import default_backend, move
-from ms_func.execution.buffers import from_dlpack as _from_dlpack
+from ms_func.execution.dlpack import from_dlpack as _from_dlpack
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy.axes import axes_tuple
 from ms_func.numpy.creation import array, asarray, on_device

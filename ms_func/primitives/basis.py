@@ -495,3 +495,8 @@ def reduce_sum(operand: Any, axes: Sequence[int]) -> Any:
         ValueError: an axis is out of range or repeated.
     """
     return reduce_sum_p.bind(operand, axes=canonical_axes(typeof(operand).ndim, tuple(axes)))
+
+
+def real_of(dtype: np.dtype) -> np.dtype:
+    """Dtype of the magnitudes of a floating or complex dtype."""
+    return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype

@@ -27,9 +27,10 @@ from ms_func.errors import ArgumentValueError, ShapeError, SizeError
 from ms_func.ir.primitive import MADE, Cost, Multilinear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
+from ms_func.lowering import kernels
 from ms_func.primitives import conv_split
 from ms_func.primitives.algorithms import algorithm_of, by_algorithm
-from ms_func.primitives.basis import full_of, sum_dtype
+from ms_func.primitives.basis import full_of, real_of, sum_dtype
 from ms_func.primitives.batching import move_batch
 from ms_func.primitives.conv_layout import (
     ConvDimensionNumbers,
@@ -214,10 +215,34 @@ def _lower(b: Any, eqn: Any, lhs: Any, rhs: Any) -> Any:
         lhs = b.convert(lhs, ArrayType(left.shape, meeting))
     if right.dtype != meeting:
         rhs = b.convert(rhs, ArrayType(right.shape, meeting))
+    if meeting.kind == "c" and kernels.kind(b) == "cuda":
+        return _of_real_ones(b, lhs, rhs, ArrayType(left.shape, meeting),
+                             ArrayType(right.shape, meeting), out, attributes)  # fmt: skip
     if out.dtype == meeting or out.dtype.itemsize > meeting.itemsize:
         return b.op("stablehlo.convolution", [out], [lhs, rhs], attributes)
     exact = ArrayType(out.shape, meeting)
     return b.convert(b.op("stablehlo.convolution", [exact], [lhs, rhs], attributes), out)
+
+
+def _of_real_ones(
+    b: Any, lhs: Any, rhs: Any, left: ArrayType, right: ArrayType, out: ArrayType,
+    attributes: dict[str, Any],
+) -> Any:  # fmt: skip
+    """A complex convolution as four of real numbers, for CUDA, which knows no others."""
+
+    def halves(x: Any, t: ArrayType) -> list[Any]:
+        part = ArrayType(t.shape, real_of(t.dtype))
+        return [b.op(f"stablehlo.{name}", [part], [x]) for name in ("real", "imag")]
+
+    part = ArrayType(out.shape, real_of(out.dtype))
+
+    def convolved(x: Any, y: Any) -> Any:
+        return b.op("stablehlo.convolution", [part], [x, y], attributes)
+
+    (a, c), (d, e) = halves(lhs, left), halves(rhs, right)
+    re = b.op("stablehlo.subtract", [part], [convolved(a, d), convolved(c, e)])
+    im = b.op("stablehlo.add", [part], [convolved(a, e), convolved(c, d)])
+    return b.op("stablehlo.complex", [out], [re, im])
 
 
 # --- derivative -----------------------------------------------------------------------------

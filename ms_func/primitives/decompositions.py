@@ -1,8 +1,8 @@
-"""Orthogonal decompositions of matrices: QR, eigenvalues, singular values.
+"""Decompositions of matrices: QR and eigenvalues.
 
 Derivatives follow Walter, Lehmann, "On evaluating higher-order derivatives of the QR
-decomposition of tall matrices", 2010, Giles, "An extended collection of matrix derivative
-results", 2008, and Townsend, "Differentiating the singular value decomposition", 2016.
+decomposition of tall matrices", 2010, and Giles, "An extended collection of matrix derivative
+results", 2008.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ import numpy as np
 from ms_func.errors import UnsupportedError
 from ms_func.ir.primitive import NONLINEAR, ZERO, NotSupported, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
-from ms_func.lowering import kernels
 from ms_func.lowering.context import int_array
 from ms_func.primitives.arithmetic import add, div, mul, neg, sub
 from ms_func.primitives.axis_slices import slice_in_dim
-from ms_func.primitives.basis import broadcast_in_dim, reduce_sum
+from ms_func.primitives.basis import broadcast_in_dim, real_of, reduce_sum
 from ms_func.primitives.cast import complex as make_complex
 from ms_func.primitives.cast import convert_element_type, imag, real
 from ms_func.primitives.families import literal
@@ -37,7 +36,6 @@ from ms_func.primitives.matrices import (
     mm,
     need,
     on_diagonal,
-    real_of,
     shard_leading,
     symmetrized,
     triangle,
@@ -282,7 +280,7 @@ def _eigh_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
     return driver(b, name, [a], [v], [v, w], options, vectors=(1,))
 
 
-def _spread(w: Any, like: Any, row: bool) -> Any:
+def spread(w: Any, like: Any, row: bool) -> Any:
     """A vector over the rows (`w_i`) or columns (`w_j`) of matrices."""
     n = typeof(like).ndim
     dims = (*range(n - 2), n - 2 if row else n - 1)
@@ -298,13 +296,13 @@ def _eigh_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, lower: bool) -
     t = hermitian(t) if lower else adjoint(hermitian(adjoint(t)))
     inner = mm(adjoint(v), mm(t, v))
     w_in = convert_element_type(w, typeof(v).dtype)
-    gaps = sub(_spread(w_in, inner, row=False), _spread(w_in, inner, row=True))
+    gaps = sub(spread(w_in, inner, row=False), spread(w_in, inner, row=True))
     gaps = on_diagonal(gaps, literal(1, gaps))
     ratio = on_diagonal(div(inner, gaps), literal(0, inner))
-    return [v, w], [mm(v, ratio), _real_diagonal(inner)]
+    return [v, w], [mm(v, ratio), real_diagonal(inner)]
 
 
-def _real_diagonal(x: Any) -> Any:
+def real_diagonal(x: Any) -> Any:
     """Real parts of the diagonal, as a vector: sums of rows with the rest left out."""
     x = real(x) if typeof(x).dtype.kind == "c" else x
     only = sub(x, on_diagonal(x, literal(0, x)))
@@ -344,152 +342,6 @@ def eigh(x: Any, *, lower: bool = True, symmetrize_input: bool = True) -> tuple[
         x = symmetrized("eigh", x)
     v, w = eigh_p.bind(x, lower=bool(lower))
     return v, w
-
-
-# --- svd ------------------------------------------------------------------------------
-
-
-def _svd_abstract(a: ArrayType, *, full_matrices: bool, compute_uv: bool) -> list[ArrayType]:
-    lead = check_matrix("svd", a)
-    m, n = a.shape[-2:]
-    k = min(m, n)
-    s = ArrayType((*lead, k), real_of(a.dtype))
-    if not compute_uv:
-        return [s]
-    u = ArrayType((*lead, m, m if full_matrices else k), a.dtype)
-    return [s, u, ArrayType((*lead, n if full_matrices else k, n), a.dtype)]
-
-
-def _svd_single(a: np.ndarray, *, full_matrices: bool, compute_uv: bool) -> tuple[Any, ...]:
-    if not compute_uv:
-        return (scipy_linalg().svd(a, compute_uv=False),)
-    u, s, vt = scipy_linalg().svd(a, full_matrices)
-    return s, u, vt
-
-
-def _unit(b: Any, kind: ArrayType) -> Any:
-    """Result of svd for matrices without elements: no singular values, unit matrices."""
-    if not kind.size:
-        return b.constant(0, kind)
-    return b.array_constant(np.broadcast_to(np.eye(kind.shape[-1], dtype=kind.dtype), kind.shape))
-
-
-def _svd_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
-    need(b, eqn, "gesvd")
-    t, outs = eqn.inputs[0].type, [v.type for v in eqn.outputs]
-    lead, (m, n) = t.shape[:-2], t.shape[-2:]
-    if not t.size and min(m, n) == 0:
-        return [_unit(b, o) for o in outs]
-    if kernels.kind(b) == "cuda":
-        return _svd_on_cuda(b, eqn, a, t, outs)
-    mode = "A" if eqn.params["full_matrices"] else "S"
-    if len(outs) == 1:
-        mode, k = "N", min(m, n)
-        outs += [ArrayType((*lead, m, k), t.dtype), ArrayType((*lead, k, n), t.dtype)]
-    found = driver(b, "gesdd", [a], [t], [t, *outs], {"mode": mode}, vectors=(1,))
-    return found[1 : 1 + len(eqn.outputs)]
-
-
-def _svd_on_cuda(b: Any, eqn: Any, a: Any, t: ArrayType, outs: Sequence[ArrayType]) -> list[Any]:
-    """By a kernel for matrices with at least as many rows as columns; others are read by rows.
-
-    Read so they are transposed, and U and V^H change places.
-    """
-    m, n = t.shape[-2:]
-    wide, vectors = m < n, len(outs) > 1
-    options = {"full_matrices": eqn.params["full_matrices"], "compute_uv": vectors,
-               "transposed": wide}  # fmt: skip
-    s, *factors = outs if vectors else (outs[0], *[ArrayType((), t.dtype)] * 2)
-    made = [t, s, *(factors[::-1] if wide else factors)]
-    by_rows = (-1, *range(4)) if wide else (1,)
-    _, s, *factors = driver(b, "gesvd", [a], [t], made, options, vectors=by_rows)
-    return [s, *(factors[::-1] if wide else factors)][: len(outs)]
-
-
-def _svd_jvp(
-    primals: Sequence[Any], tangents: Sequence[Any], *, full_matrices: bool, compute_uv: bool
-) -> Any:
-    (a,), (t,) = primals, tangents
-    out = svd_p.bind(a, full_matrices=full_matrices, compute_uv=compute_uv)
-    if type(t) is Zero:
-        return out, [Zero(typeof(x).tangent) for x in out]
-    m, n = typeof(a).shape[-2:]
-    if full_matrices and compute_uv and m != n:
-        raise UnsupportedError(
-            "the derivative of svd is only there for full_matrices=False\nfix: use the thin form"
-        )
-    thin = {"full_matrices": False, "compute_uv": True}
-    s, u, vt = out if compute_uv else svd_p.bind(a, **thin)
-    inner = mm(adjoint(u), mm(t, adjoint(vt)))
-    ds = _real_diagonal(inner)
-    if not compute_uv:
-        return out, [ds]
-    du, dvt = _svd_vectors(s, u, vt, t, inner)
-    return out, [ds, du, dvt]
-
-
-def _svd_vectors(s: Any, u: Any, vt: Any, t: Any, inner: Any) -> tuple[Any, Any]:
-    """Tangents of both sets of vectors from U^H dA V, and what lies outside of their spans."""
-    s = convert_element_type(s, typeof(u).dtype)
-    column, row = _spread(s, inner, row=False), _spread(s, inner, row=True)
-    gaps = mul(add(column, row), sub(column, row))
-    gaps = on_diagonal(gaps, literal(1, gaps))
-    factor = on_diagonal(div(mul(gaps, literal(0, gaps)), gaps), literal(0, gaps))
-    factor = on_diagonal(div(add(factor, literal(1, factor)), gaps), literal(0, gaps))
-    left, right = mul(inner, column), mul(row, inner)
-    turn_u = mul(factor, add(left, adjoint(left)))
-    turn_v = mul(factor, add(right, adjoint(right)))
-    if typeof(u).dtype.kind == "c":  # the phase goes to the left vectors
-        phase = div(sub(inner, adjoint(inner)), mul(row, literal(2, row)))
-        turn_u = add(turn_u, on_diagonal(mul(phase, literal(0, phase)), phase))
-    du, dv = mm(u, turn_u), mm(adjoint(vt), turn_v)
-    m, n = typeof(t).shape[-2:]
-    if m > n:
-        outside = mm(t, adjoint(vt))
-        outside = sub(outside, mm(u, mm(adjoint(u), outside)))
-        du = add(du, div(outside, _spread(s, outside, row=False)))
-    if n > m:
-        outside = mm(adjoint(t), u)
-        outside = sub(outside, mm(adjoint(vt), mm(vt, outside)))
-        dv = add(dv, div(outside, _spread(s, outside, row=False)))
-    return du, adjoint(dv)
-
-
-svd_p = register(
-    Primitive(
-        "svd",
-        abstract=_svd_abstract,
-        ref=matrices(_svd_single),
-        lower=_svd_lower,
-        jvp=_svd_jvp,
-        transpose=NONLINEAR,
-        batch=batch_rule(lambda: svd_p),
-        shard=shard_leading,
-        cost=cubic_cost(20.0),
-        multiple_results=True,
-    )
-)
-
-
-def svd(x: Any, *, full_matrices: bool = True, compute_uv: bool = True) -> Any:
-    """Singular values in decreasing order, with `x = U diag(s) V^H`.
-
-    Shapes: `[..., m, n]` to `U` `[..., m, k]`, `s` `[..., min(m, n)]`, `V^H` `[..., l, n]`; `k`
-        and `l` are `m` and `n`, or `min(m, n)` if not `full_matrices`.
-
-    Args:
-        x: matrices.
-        full_matrices: whether `U` and `V` are square.
-        compute_uv: return `(U, s, V^H)`; else `s` alone.
-
-    Raises:
-        TypeError: `x` holds no matrices.
-    """
-    out = svd_p.bind(x, full_matrices=bool(full_matrices), compute_uv=bool(compute_uv))
-    if not compute_uv:
-        return out[0]
-    s, u, vt = out
-    return u, s, vt
 
 
 # --- eig ------------------------------------------------------------------------------

@@ -330,10 +330,12 @@ def _lu_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
 
 
 def _permutation(b: Any, rows: Any, pivots: ArrayType, order: ArrayType) -> Any:
-    """Order of the rows after the exchanges, one after the other in a loop."""
+    """Order of the rows after the exchanges, one after the other: by a kernel or in a loop."""
     place = b.op("stablehlo.iota", [order], [], {"iota_dimension": integer(order.ndim - 1)})
     if not pivots.shape[-1]:
         return place
+    if kernels.has(b, "pivots"):
+        return kernels.call(b, "pivots", [rows], [pivots], [order], {}, (0, -1), None)[0]
     index = ArrayType((), np.int32)
     state = [index, order, pivots, order]
     loop = b.operation("stablehlo.while", state, [b.constant(0, index), place, rows, place],

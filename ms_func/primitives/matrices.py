@@ -29,11 +29,6 @@ from ms_func.primitives.shape import broadcasted_iota
 FLOATS = (np.float32, np.float64, np.complex64, np.complex128)
 
 
-def real_of(dtype: np.dtype) -> np.dtype:
-    """Dtype of the magnitudes of a floating or complex dtype."""
-    return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
-
-
 def check_matrix(name: str, a: ArrayType, square: bool = False) -> tuple[int, ...]:
     """Leading dimensions of an operand that holds matrices.
 

@@ -13,6 +13,7 @@ import numpy as np
 from ms_func.errors import ArgumentTypeError
 from ms_func.ir.primitive import NONLINEAR, NotSupported, Primitive, register
 from ms_func.ir.types import ArrayType
+from ms_func.primitives.basis import real_of
 from ms_func.primitives.decompositions import scipy_linalg
 from ms_func.primitives.matrices import (
     batch_rule,
@@ -21,7 +22,6 @@ from ms_func.primitives.matrices import (
     driver,
     matrices,
     need,
-    real_of,
     shard_leading,
 )
 

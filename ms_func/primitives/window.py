@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from ms_func.dtypes import is_inexact
+from ms_func.dtypes import bfloat16, is_inexact
 from ms_func.ir.primitive import NONLINEAR, Linear, Primitive, Zero, register
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.lowering import kernels
 from ms_func.primitives.arithmetic import add, max, min
 from ms_func.primitives.basis import sum_dtype
 from ms_func.primitives.cast import convert_element_type
@@ -41,6 +42,9 @@ from ms_func.primitives.window_geometry import (
     window_of,
 )
 from ms_func.primitives.window_select import select_and_gather_add_p
+
+_HALF = frozenset((np.dtype("float16"), bfloat16))
+"""Dtypes whose sums XLA takes in float32 on CPU, but not on CUDA."""
 
 
 def _fold(combine: Callable[[Any, Any], Any], fill: Any, window: Window, x: Any) -> Any:
@@ -127,6 +131,13 @@ def _lower(name: str, combine: Any, operation: str, identity: Any) -> Callable[.
             return b.constant(identity(out.dtype), out)
         if as_slices(b, window) and b.lowerer.num_partitions == 1:  # slices would be gathered
             return inline(b, fold, name, window, eqn, [x])
+        kind = eqn.inputs[0].type
+        if combine is add and kernels.kind(b) == "cuda" and kind.dtype in _HALF:
+            wide, total = (ArrayType(t.shape, np.float32) for t in (kind, out))
+            return b.convert(whole(b, b.convert(x, wide), wide, total, window), out)
+        return whole(b, x, kind, out, window)
+
+    def whole(b: Any, x: Any, kind: ArrayType, out: ArrayType, window: Window) -> Any:
         scalar = ArrayType((), out.dtype)
         init = b.constant(identity(out.dtype), scalar)
 
@@ -135,7 +146,6 @@ def _lower(name: str, combine: Any, operation: str, identity: Any) -> Callable[.
             inner.reducer(made, operation, out.dtype)
             return made
 
-        kind = eqn.inputs[0].type
         return b.copied((name, kind, window), [kind, scalar], [x, init], make).results[0]
 
     return lower

@@ -22,14 +22,6 @@ def hermitian(a):
     return a @ np.conj(np.swapaxes(a, -1, -2)) + np.eye(a.shape[-1])
 
 
-@pytest.fixture(scope="module")
-def device():
-    try:
-        return ms.devices("cuda")[0]
-    except RuntimeError as error:
-        pytest.skip(str(error))
-
-
 @pytest.fixture(params=["float32", "float64", "complex64", "complex128"])
 def on_device(request, device):
     """Function that puts an array there, in each dtype of linear algebra."""
@@ -91,6 +83,26 @@ def test_tridiagonal_systems(on_device, n):
     whole[:, i[1:], i[:-1]] = low[:, 1:]
     whole[:, i[:-1], i[1:]] = up[:, :-1]
     close(whole @ x, right, on_device.close)
+
+
+def test_eigenvalues_of_general_matrices(on_device):
+    a = on_device(A)
+    w, v = map(np.asarray, mnp.linalg.eig(a))
+    close(np.asarray(a) @ v, v * w[:, None], on_device.close)
+    w, left, v = map(np.asarray, lax.linalg.eig(a))
+    close(np.conj(left.swapaxes(1, 2)) @ np.asarray(a), w[..., None] * np.conj(left.swapaxes(1, 2)),
+          on_device.close)  # fmt: skip
+    slope = ms.grad(lambda t: mnp.linalg.eigvals(a * t).real.sum())(1.0)
+    close(slope, w.real.sum(), 1e-4)
+
+
+@pytest.mark.parametrize("matrix", [A, TALL, WIDE], ids=["square", "tall", "wide"])
+def test_factors_with_pivots(on_device, matrix):
+    a = on_device(matrix)
+    q, r, order = map(np.asarray, lax.linalg.qr(a, pivoting=True, full_matrices=False))
+    close(q @ r, np.take_along_axis(np.asarray(a), order[:, None], 2), on_device.close)
+    sizes = abs(np.diagonal(r, axis1=1, axis2=2))
+    assert (np.diff(sizes) <= 1e-5 * sizes[:, :1]).all()
 
 
 def test_solutions_have_gradients(on_device):

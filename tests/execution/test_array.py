@@ -191,3 +191,27 @@ def test_strings_and_objects_are_refused():
     for bad in ("text", object(), np.array(["a"])):
         with pytest.raises(TypeError):
             ms.device_put(bad)
+
+
+def test_what_lies_at_the_device_is_not_copied():
+    free = ms.device_put(np.ones(3, np.float32)) + 1
+    key = ms.random.key(3)
+    for x in (free, key):
+        kept = ms.device_put(x, ms.devices()[0])
+        assert kept.committed
+        assert not x.committed
+        assert kept.unsafe_buffer_pointer() == x.unsafe_buffer_pointer()
+        apart = ms.device_put(x, ms.devices()[0], may_alias=False)
+        assert apart.unsafe_buffer_pointer() != x.unsafe_buffer_pointer()
+        assert apart.dtype == x.dtype
+        assert not ms.device_put(x, may_alias=False).committed
+    assert ms.random.key_data(apart).tolist() == ms.random.key_data(key).tolist()
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "float8_e4m3fn", "float8_e5m2", "float16", "bool"])
+def test_dtypes_that_numpy_does_not_share(kind):
+    x = ms.numpy.ones((2, 3), kind)
+    back = ms.numpy.from_dlpack(x)
+    assert (back.dtype, back.shape) == (x.dtype, (2, 3))
+    assert back.unsafe_buffer_pointer() == x.unsafe_buffer_pointer()
+    assert not hasattr(x, "__cuda_array_interface__")
