@@ -147,59 +147,105 @@ def _is_ordinary(a: Any, x: Any) -> Any:
 
 def _series_start(a: Any, x: Any) -> tuple[Any, Sequence[Any]]:
     active = bitwise_and(_is_ordinary(a, x), bitwise_not(_takes_fraction(a, x)))
-    one, zero = _full(1, x), _full(0, x)
-    return active, (a, one, one, zero, zero)
+    return active, (a, _full(1, x), _full(1, x))
 
 
 def _series_step(xs: Sequence[Any], state: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
-    """Add the next term; the sum and its derivative by `a`, which shrinks more slowly."""
-    (_, x), (r, term, total, dterm, dtotal) = xs, state
+    """Add the next term."""
+    (_, x), (r, term, total) = xs, state
     r = add(r, 1.0)
-    dterm = div(sub(mul(dterm, x), div(mul(term, x), r)), r)
     term = div(mul(term, x), r)
-    total, dtotal = add(total, term), add(dtotal, dterm)
-    small = mul(abs(total), _eps(x))
-    settled = le(term, small)
+    total = add(total, term)
+    return le(term, mul(abs(total), _eps(x))), (r, term, total)
+
+
+def _series_slope_start(a: Any, x: Any) -> tuple[Any, Sequence[Any]]:
+    active, state = _series_start(a, x)
+    return active, (*state, _full(0, x), _full(0, x))
+
+
+def _series_slope_step(xs: Sequence[Any], state: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
+    """Add the next term to the derivative by `a`, too, whose terms shrink more slowly."""
+    x, (dterm, dtotal) = xs[1], state[3:]
+    settled, new = _series_step(xs, state[:3])
+    r, term, _ = new
+    dterm = div(sub(mul(dterm, x), term), r)
+    dtotal = add(dtotal, dterm)
     dsettled = le(abs(dterm), mul(abs(dtotal), _eps(x)))
-    return bitwise_and(settled, dsettled), (r, term, total, dterm, dtotal)
+    return bitwise_and(settled, dsettled), (*new, dterm, dtotal)
 
 
 def _fraction_start(a: Any, x: Any) -> tuple[Any, Sequence[Any]]:
     active = bitwise_and(_is_ordinary(a, x), _takes_fraction(a, x))
-    one, zero = _full(1, x), _full(0, x)
+    one = _full(1, x)
     y = sub(1.0, a)
     z = add(add(x, y), 1.0)
     p, q = add(x, 1.0), mul(z, x)
-    ans = div(p, q)
-    dans = div(mul(ans, x), q)  # p has no derivative by a, q has -x
-    return active, (zero, y, z, one, x, p, q, ans, zero, zero, zero, neg(x), dans)
+    return active, (_full(0, x), y, z, one, x, p, q, div(p, q))
 
 
-def _fraction_step(xs: Sequence[Any], state: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
-    """The next convergent p / q and its derivative by `a`."""
-    x = xs[1]
-    c, y, z, p2, q2, p1, q1, ans, dp2, dq2, dp1, dq1, dans = state
+class _Convergent(NamedTuple):
+    """The next convergent p / q, and what led to it."""
+
+    c: Any
+    y: Any
+    z: Any
+    p: Any
+    q: Any
+    known: Any
+    safe: Any
+    value: Any
+    scale: Any
+
+
+def _convergent(x: Any, state: Sequence[Any]) -> _Convergent:
+    c, y, z, p2, q2, p1, q1, ans = state
     c, y, z = add(c, 1.0), add(y, 1.0), add(z, 2.0)
     yc = mul(y, c)
     p, q = sub(mul(p1, z), mul(p2, yc)), sub(mul(q1, z), mul(q2, yc))
-    dp = add(sub(sub(mul(dp1, z), p1), mul(dp2, yc)), mul(p2, c))
-    dq = add(sub(sub(mul(dq1, z), q1), mul(dq2, yc)), mul(q2, c))
     known = ne(q, 0.0)
     safe = select(known, q, 1.0)
-    new = select(known, div(p, safe), ans)
-    dnew = select(known, div(sub(dp, mul(new, dq)), safe), dans)
+    scale = select(gt(abs(p), 1 / _eps(x)), _eps(x), _full(1, x))
+    return _Convergent(c, y, z, p, q, known, safe, select(known, div(p, safe), ans), scale)
+
+
+def _fraction_step(xs: Sequence[Any], state: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
+    x, (*_, p1, q1, ans) = xs[1], state
+    n = _convergent(x, state)
+    settled = le(abs(sub(ans, n.value)), mul(abs(n.value), _eps(x)))
+    rows = [mul(v, n.scale) for v in (p1, q1, n.p, n.q)]
+    return bitwise_and(n.known, settled), (n.c, n.y, n.z, *rows, n.value)
+
+
+def _fraction_slope_start(a: Any, x: Any) -> tuple[Any, Sequence[Any]]:
+    active, state = _fraction_start(a, x)
+    zero = _full(0, x)  # p has no derivative by a, q has -x
+    return active, (*state, zero, zero, zero, neg(x), div(mul(state[7], x), state[6]))
+
+
+def _fraction_slope_step(xs: Sequence[Any], state: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
+    """The derivative of the next convergent by `a`, too."""
+    x, own, (dp2, dq2, dp1, dq1, dans) = xs[1], state[:8], state[8:]
+    _, _, _, p2, q2, p1, q1, _ = own
+    settled, new = _fraction_step(xs, own)
+    n = _convergent(x, own)
+    yc = mul(n.y, n.c)
+    dp = add(sub(sub(mul(dp1, n.z), p1), mul(dp2, yc)), mul(p2, n.c))
+    dq = add(sub(sub(mul(dq1, n.z), q1), mul(dq2, yc)), mul(q2, n.c))
+    dnew = select(n.known, div(sub(dp, mul(n.value, dq)), n.safe), dans)
     eps = _eps(x)
-    settled = le(abs(sub(ans, new)), mul(abs(new), eps))
     dsettled = le(abs(sub(dans, dnew)), max(mul(abs(dnew), eps), _full(eps, x)))
-    scale = select(gt(abs(p), 1 / eps), eps, _full(1, x))
-    rows = [mul(v, scale) for v in (p1, q1, p, q)]
-    drows = [mul(v, scale) for v in (dp1, dq1, dp, dq)]
-    done = bitwise_and(known, bitwise_and(settled, dsettled))
-    return done, (c, y, z, *rows, new, *drows, dnew)
+    drows = [mul(v, n.scale) for v in (dp1, dq1, dp, dq)]
+    return bitwise_and(settled, dsettled), (*new, *drows, dnew)
 
 
-SERIES = Iteration(_series_start, _series_step, 2)
-FRACTION = Iteration(_fraction_start, _fraction_step, 2)
+VALUES = (Iteration(_series_start, _series_step, 2), Iteration(_fraction_start, _fraction_step, 2))
+"""Both expansions; which elements each takes is its own affair."""
+SLOPES = (
+    Iteration(_series_slope_start, _series_slope_step, 2),
+    Iteration(_fraction_slope_start, _fraction_slope_step, 2),
+)
+"""Both with their derivatives by `a`, which take longer to settle."""
 
 
 def _common_factor(a: Any, x: Any) -> Any:
@@ -216,19 +262,12 @@ def _common_factor(a: Any, x: Any) -> Any:
     return select(large, scaled, plain)
 
 
-def _expansions(a: Any, x: Any, series: Sequence[Any], fraction: Sequence[Any]) -> Any:
-    """Lower function by the series, upper one by the fraction, and the derivatives of both.
-
-    Returns:
-        P and dP/da where the series holds; Q and dQ/da where the fraction does; the common
-        factor x^a exp(-x) / gamma(a), which they include.
-    """
-    ax = _common_factor(a, x)
+def _slopes(a: Any, x: Any, series: Sequence[Any], fraction: Sequence[Any]) -> tuple[Any, Any]:
+    """dP/da where the series holds and dQ/da where the fraction does, over the common factor."""
     slope = sub(log(x), digamma(a))
     total, dtotal, ans, dans = series[2], series[4], fraction[7], fraction[12]
-    p = div(total, a)
     dp = sub(div(add(dtotal, mul(total, slope)), a), div(total, mul(a, a)))
-    return p, dp, ans, add(dans, mul(ans, slope)), ax
+    return dp, add(dans, mul(ans, slope))
 
 
 def _with_limits(a: Any, x: Any, y: Any, at_zero: float, at_infinity: float) -> Any:
@@ -241,26 +280,26 @@ def _with_limits(a: Any, x: Any, y: Any, at_zero: float, at_infinity: float) -> 
 
 
 def _igamma_finish(a: Any, x: Any, series: Sequence[Any], fraction: Sequence[Any]) -> Any:
-    p, _, q, _, ax = _expansions(a, x, series, fraction)
+    p, q, ax = div(series[2], a), fraction[7], _common_factor(a, x)
     lower = select(_takes_fraction(a, x), sub(1.0, mul(q, ax)), mul(p, ax))
     return _with_limits(a, x, select(is_far(a), far(a, x).lower, lower), 0.0, 1.0)
 
 
 def _igammac_finish(a: Any, x: Any, series: Sequence[Any], fraction: Sequence[Any]) -> Any:
-    p, _, q, _, ax = _expansions(a, x, series, fraction)
+    p, q, ax = div(series[2], a), fraction[7], _common_factor(a, x)
     upper = select(_takes_fraction(a, x), mul(q, ax), sub(1.0, mul(p, ax)))
     return _with_limits(a, x, select(is_far(a), far(a, x).upper, upper), 1.0, 0.0)
 
 
 def _grad_a_finish(a: Any, x: Any, series: Sequence[Any], fraction: Sequence[Any]) -> Any:
-    _, dp, _, dq, ax = _expansions(a, x, series, fraction)
-    slope = mul(select(_takes_fraction(a, x), neg(dq), dp), ax)
+    dp, dq = _slopes(a, x, series, fraction)
+    slope = mul(select(_takes_fraction(a, x), neg(dq), dp), _common_factor(a, x))
     return _with_limits(a, x, select(is_far(a), far(a, x).slope, slope), 0.0, 0.0)
 
 
 def _sample_finish(a: Any, x: Any, series: Sequence[Any], fraction: Sequence[Any]) -> Any:
     """dx/da at constant P: minus dP/da over the density, in which the common factor cancels."""
-    _, dp, _, dq, _ = _expansions(a, x, series, fraction)
+    dp, dq = _slopes(a, x, series, fraction)
     slope = mul(select(_takes_fraction(a, x), dq, neg(dp)), x)
     return _with_limits(a, x, select(is_far(a), far(a, x).sample, slope), 0.0, np.inf)
 
@@ -326,25 +365,27 @@ def _igamma_jvp(primitive: Callable[[], Primitive], sign: int) -> Callable[..., 
     return jvp
 
 
-def _gamma_primitive(name: str, *, ref: Any, finish: Any, jvp: Any) -> Primitive:
-    return nary(name, ref=ref, lower=_lower((SERIES, FRACTION), finish), jvp=jvp,
-                accepts="floating", transcendental=True)  # fmt: skip
+def _gamma_primitive(
+    name: str, *, ref: Any, iterations: Sequence[Iteration], finish: Any, jvp: Any
+) -> Primitive:
+    return nary(name, ref=ref, lower=_lower(iterations, finish), jvp=jvp, accepts="floating",
+                transcendental=True)  # fmt: skip
 
 
 igamma_p = _gamma_primitive(
-    "igamma", ref=_scipy("gammainc"), finish=_igamma_finish,
+    "igamma", ref=_scipy("gammainc"), iterations=VALUES, finish=_igamma_finish,
     jvp=_igamma_jvp(lambda: igamma_p, 1),
 )  # fmt: skip
 igammac_p = _gamma_primitive(
-    "igammac", ref=_scipy("gammaincc"), finish=_igammac_finish,
+    "igammac", ref=_scipy("gammaincc"), iterations=VALUES, finish=_igammac_finish,
     jvp=_igamma_jvp(lambda: igammac_p, -1),
 )  # fmt: skip
 igamma_grad_a_p = _gamma_primitive(
-    "igamma_grad_a", ref=_grad_a_ref, finish=_grad_a_finish,
+    "igamma_grad_a", ref=_grad_a_ref, iterations=SLOPES, finish=_grad_a_finish,
     jvp=NotSupported("the expansion of the second derivative is not at hand"),
 )  # fmt: skip
 random_gamma_grad_p = _gamma_primitive(
-    "random_gamma_grad", ref=_sample_ref, finish=_sample_finish,
+    "random_gamma_grad", ref=_sample_ref, iterations=SLOPES, finish=_sample_finish,
     jvp=NotSupported("the expansion of the second derivative is not at hand"),
 )  # fmt: skip
 
