@@ -25,6 +25,10 @@ def arguments() -> argparse.Namespace:
         help="what runs in the peer; ms_func shows the noise of the comparison itself",
     )
     parser.add_argument("--blocks", type=int, default=11, help="blocks timed on each side")
+    parser.add_argument(
+        "--platform", default="cpu", choices=["cpu", "cuda"],
+        help="where both sides run; on cuda the clock's time is taken",
+    )  # fmt: skip
     parser.add_argument("--core", type=int, default=0, help="core that both sides run on")
     parser.add_argument("--json", metavar="FILE", help="also write one JSON line for each row")
     parser.add_argument("--markdown", metavar="FILE", help="also write the table for a document")
@@ -40,9 +44,9 @@ def main() -> int:
     if not chosen:
         print(f"no such case; there are {', '.join(c.name for c in CASES)}", file=sys.stderr)
         return 2
-    sides = [Side("ms_func", sys.executable, options.core)]
+    sides = [Side("ms_func", sys.executable, options.core, options.platform)]
     if options.peer:
-        sides.append(Side(options.peer_library, options.peer, options.core))
+        sides.append(Side(options.peer_library, options.peer, options.core, options.platform))
     print(versions(sides))
     print(header())
     results = []
@@ -56,7 +60,8 @@ def main() -> int:
             side.close()
     print(growth(results))
     command = "python -m benchmarks NAME --peer PYTHON"
-    print(f"\nCPU time of one call on one core; ratio of medians. One row alone: {command}")
+    clock = "CPU" if options.platform == "cpu" else "Wall-clock"
+    print(f"\n{clock} time of one call on one core; ratio of medians. One row alone: {command}")
     if options.json:
         with open(options.json, "w") as file:
             file.writelines(json.dumps(r.as_dict()) + "\n" for r in results)

@@ -19,10 +19,12 @@ ROOT = Path(__file__).resolve().parent.parent
 TOLERANCE = 1e-3
 
 
-def environment(library: str, core: int) -> dict[str, str]:
+def environment(library: str, core: int, platform: str = "cpu") -> dict[str, str]:
     """One thread everywhere; the working tree is importable where ms_func is measured.
 
-    Compiled bytecode may be kept, as it is for a user: else `import` would time the compiler.
+    On a CPU the time of the process is taken, elsewhere the clock's, and both sides share the
+    device's memory. Compiled bytecode may be kept, as it is for a user: else `import` would time
+    the compiler.
     """
     inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     shelves = [str(ROOT), str(ROOT / "backends")] if library == "ms_func" else [str(ROOT)]
@@ -32,17 +34,20 @@ def environment(library: str, core: int) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "BENCHMARK_CORE": str(core),
-        "JAX_PLATFORMS": "cpu",
+        "BENCHMARK_CLOCK": "process" if platform == "cpu" else "wall",
+        "JAX_PLATFORMS": platform,
+        "MS_FUNC_PLATFORM": platform,
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
 
 
 class Side:
     """A library in a worker process, started when first needed."""
 
-    def __init__(self, library: str, python: str, core: int) -> None:
+    def __init__(self, library: str, python: str, core: int, platform: str = "cpu") -> None:
         self.library = library
         self.python = python
-        self.environment = environment(library, core)
+        self.environment = environment(library, core, platform)
         self._process: subprocess.Popen[str] | None = None
 
     def ask(self, **request: Any) -> dict[str, Any]:
