@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxlib import xla_client
+from jaxlib.plugin_support import import_from_plugin
+from jaxlib.version import __version__
 
 from ms_func.runtime import extension
 from ms_func_xla.processes import Group
@@ -25,8 +27,8 @@ _LIBRARIES = (
 
 
 @cache
-def _plugin() -> tuple[str, str] | None:
-    """Name of the plugin package and path of its library, or None without it."""
+def _plugin() -> str | None:
+    """Path of the plugin's library, or None without it."""
     try:
         spec = importlib.util.find_spec("jax_plugins")
     except (ImportError, ValueError):
@@ -34,34 +36,42 @@ def _plugin() -> tuple[str, str] | None:
     for root in (spec.submodule_search_locations or ()) if spec is not None else ():
         for name in _PACKAGES:
             for library in Path(root, name).glob("xla_cuda_plugin.so"):
-                return name, str(library)
+                return str(library)
     return None
 
 
 @cache
+def _extension() -> Any:
+    """The plugin's module for Python, or None where it fits no jaxlib of this version."""
+    return import_from_plugin("cuda", "cuda_plugin_extension")  # warns of versions that differ
+
+
+@cache
 def available() -> bool:
-    """Whether the plugin is installed and an NVIDIA device is visible."""
-    return _plugin() is not None and bool(glob.glob("/dev/nvidia[0-9]*"))
+    """Whether the plugin is installed and fits, and an NVIDIA device is visible."""
+    seen = _plugin() is not None and bool(glob.glob("/dev/nvidia[0-9]*"))
+    return seen and _extension() is not None
 
 
 def make_client(group: Group | None) -> Any:
     """PJRT client for CUDA, of a group of processes where there is one.
 
     Raises:
-        RuntimeError: the plugin is missing.
+        RuntimeError: the plugin is missing, or of another version than jaxlib.
     """
-    found = _plugin()
-    if found is None:
+    library = _plugin()
+    if library is None or _extension() is None:
+        why = "not installed" if library is None else f"not of jaxlib's version, {__version__}"
         raise RuntimeError(
-            "Backend cuda failed to initialize: its plugin is not installed\n"
-            "fix: pip install 'ms_func[cuda]', or use the CPU with MS_FUNC_PLATFORM=cpu"
+            f"Backend cuda failed to initialize: its plugin is {why}\n"
+            f"fix: pip install 'jax-cuda13-plugin[with-cuda]=={__version__}', or use the CPU with "
+            "MS_FUNC_PLATFORM=cpu"
         )
-    name, library = found
     extension.set_tracebacks_enabled(True)  # reading an array off the device asks who made it
     _preload_nvidia()
     capi = xla_client.load_pjrt_plugin_dynamically(_KEY, library)
     xla_client.initialize_pjrt_plugin(_KEY)
-    _register_extension(name, capi)
+    _register(capi)
     options = {**xla_client.generate_pjrt_gpu_plugin_options()}
     if group is not None:
         options.update(group.plugin_options())
@@ -80,14 +90,9 @@ def _preload_nvidia() -> None:
                 continue
 
 
-def _register_extension(name: str, capi: Any) -> None:
+def _register(capi: Any) -> None:
     """Hand custom calls and types of this process on to the plugin, its own ones first."""
-    version = name.removeprefix("xla_cuda")
-    module = f"jax_cuda{version}_plugin.cuda_plugin_extension"
-    try:
-        plugin = importlib.import_module(module)
-    except ImportError:
-        return
+    plugin = _extension()
     xla_client.register_custom_type_handler("CUDA", partial(plugin.register_custom_type, capi))
     xla_client.register_custom_call_handler(
         "CUDA", partial(plugin.register_custom_call_target, capi)
