@@ -607,3 +607,27 @@ def test_an_object_that_a_branch_chose_and_changed_is_gone_beside_a_failure():
         return x * 2
 
     assert [float(ms.jit(f)(1.5, n)) for n in (1, 2)] == [f(1.5, 1), f(1.5, 2)]
+
+
+def test_numbers_of_objects_are_forgotten_with_a_loop_that_is_laid_out_after_all():
+    def f(x):
+        o, p = Pair(x), Pair(0.5)
+        w = [o, p]
+        if x > 0:
+            w = [x, o]
+        for _, _ in zip(range(2), turns(p), strict=False):
+            p.items = x
+            w = w[1]
+            if x > 0:
+                break
+        return x + p.v
+
+    assert float(ms.jit(f)(1.5)) == f(1.5)
+
+
+def turns(p):
+    for e in p.items:
+        if e > p.v:
+            yield e
+        else:
+            yield e * 0.5
