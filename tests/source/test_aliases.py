@@ -47,6 +47,50 @@ def list_old_or_new(x, n):
 
 
 @case
+def a_list_made_in_a_branch_that_two_names_hold_afterwards(x, n):
+    o, q = [[x, 1.0]], [[1.0, 2.0]]
+    if n > 1:
+        if x > 0:
+            o[0] = [4.0, 5.0]
+        q = o
+    o[0][0] = 5.0
+    return q[0][0] + 10 * o[0][1] + 100 * (q[0] is o[0])
+
+
+@case
+def lists_that_a_loop_exchanges_before_an_early_return(x, n):
+    o = [2.0, 3.0]
+    xs, ys = [x, 1.0, 2.0], [0.5, x]
+    if x > 1:
+        return x
+    for _ in range(n):
+        o = ys
+        xs, ys = ys, xs
+    xs[1] += 1.0
+    o[0] = 5.0
+    return xs[0] + 10 * ys[0] + 100 * xs[1]
+
+
+@case
+def an_object_that_a_caught_failure_leaves_beside_an_early_return(x, n):
+    o, p = Acc(), Acc()
+    o.t, p.t = [x, 0.5], [0.25]
+    t, held = (x, p), o.t
+    if n > 0:
+        o.t += [x]
+    else:
+        return x
+    try:
+        if x:
+            _, o = t
+        o.t = held
+        raise KeyError
+    except KeyError:
+        pass
+    return x * 2
+
+
+@case
 def two_choices_among_the_same(x, n):
     a, b = Acc(), Acc()
     c = a if x > 0 else b
@@ -539,3 +583,51 @@ def test_the_other_object_may_be_forgotten():
         return c
 
     assert [float(v) for v in ms.jit(f)(-1.0)] == f(-1.0)
+
+
+class Pair:
+    def __init__(s, v):
+        s.v, s.items = v, [v, 0.5]
+
+
+def test_an_object_that_a_branch_chose_and_changed_is_gone_beside_a_failure():
+    def f(x, n):
+        p, q = Pair(0.5), Pair(1.0)
+        if x > 0:
+            p = q if n > x else p
+            q.items = x
+        else:
+            try:
+                raise KeyError
+            except ValueError:
+                x = 0.0
+        if x > n:
+            return x
+        p.items = [x, p.v]
+        return x * 2
+
+    assert [float(ms.jit(f)(1.5, n)) for n in (1, 2)] == [f(1.5, 1), f(1.5, 2)]
+
+
+def test_numbers_of_objects_are_forgotten_with_a_loop_that_is_laid_out_after_all():
+    def f(x):
+        o, p = Pair(x), Pair(0.5)
+        w = [o, p]
+        if x > 0:
+            w = [x, o]
+        for _, _ in zip(range(2), turns(p), strict=False):
+            p.items = x
+            w = w[1]
+            if x > 0:
+                break
+        return x + p.v
+
+    assert float(ms.jit(f)(1.5)) == f(1.5)
+
+
+def turns(p):
+    for e in p.items:
+        if e > p.v:
+            yield e
+        else:
+            yield e * 0.5

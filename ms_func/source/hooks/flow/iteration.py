@@ -210,11 +210,16 @@ def _left_on_data(
     before, state = states
     if found is not None and (found.length is None or found.length - done > 1):
         trial.rewind()
+        rolled = Trial()
         try:
-            return _as_while(found, done, body, before, names, stop, loc)
+            with rolled:
+                state = _as_while(found, done, body, before, names, stop, loc)
+            rolled.frame.commit()
+            return state
         except (StagingError, ConcretizationTypeError):
             if found.length is None:
                 raise
+            rolled.rewind()
             trial.replay()
     trial.frame.commit()
     for k, item in enumerate(items):

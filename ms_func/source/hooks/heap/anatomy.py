@@ -12,7 +12,7 @@ import functools
 import sys
 import types
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ from ms_func.source.hooks.heap.journal import (
     Cell,
     Contents,
     Handle,
+    born,
     frozen_handle,
 )
 from ms_func.source.hooks.heap.undefined import Absent
@@ -64,15 +65,20 @@ class Overlay:
     Attributes:
         finals: what they held.
         trace: recording of the region; None for the heap as it is now.
+        born: identities of the objects of classes that were made in the region.
         late: locations that were stored to after the region had ended.
         wanted: objects that should have had numbers then, in a heap of the past; else None.
     """
 
-    __slots__ = ("finals", "late", "trace", "wanted")
+    __slots__ = ("born", "finals", "late", "trace", "wanted")
 
-    def __init__(self, finals: dict[Any, Any], trace: Staging | None = None) -> None:
+    def __init__(
+        self, finals: dict[Any, Any], trace: Staging | None = None,
+        born: Container[int] = frozenset(),
+    ) -> None:  # fmt: skip
         self.finals = finals
         self.trace = trace
+        self.born = born
         self.late: dict[Any, Any] = {}
         self.wanted: list[Any] | None = None
 
@@ -108,6 +114,13 @@ class Overlay:
     def is_touched(self, x: Any) -> bool:
         """Whether the region stored to an object itself."""
         return any(kind.is_part and owner == id(x) for kind, owner, _ in self.finals)
+
+    def knows(self, x: Any) -> bool:
+        """Whether what the region stored to an object is all that its recording put into it."""
+        if id(x) not in self.born:
+            return True
+        stored = {name for kind, owner, name in self.finals if kind.is_part and owner == id(x)}
+        return stored >= {*own_names(x)}
 
     def names(self, x: Any) -> list[str]:
         """Names of the attributes of a plain object."""
@@ -336,7 +349,7 @@ def _object(x: Any, overlay: Overlay) -> Parts:
     names, cls = overlay.names(x), type(x)
 
     def make(new: Sequence[Any]) -> Any:
-        made = object.__new__(cls)
+        made = born(object.__new__(cls))
         for name, value in zip(names, new, strict=True):
             object.__setattr__(made, name, value)
         return made

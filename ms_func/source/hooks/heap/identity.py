@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -377,15 +377,20 @@ def holder(i: int) -> Any:
     return next(t.holders[i] for t in _tables() if i in t.holders)
 
 
-def held(x: Any) -> int:
-    """How often the tables and the journal hold an object that has a number."""
+def held(x: Any, counted: Set[int] = frozenset()) -> int:
+    """How often the tables and the journal hold an object that has a number.
+
+    `counted` are identities of the places that are not to be counted.
+    """
     identity = id(x)
     found = sum((identity in t.numbers) + (identity in t.holders) for t in _tables())
     if found:
+        places: set[int] = set()  # frames may share one
         frame = journal.top
         while frame is not None:
-            found += sum(place.owner is x for place, _ in frame.entries.values())
+            places |= {id(place) for place, _ in frame.entries.values() if place.owner is x}
             frame = frame.outer
+        found += len(places - counted)
     return found
 
 

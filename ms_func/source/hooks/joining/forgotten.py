@@ -13,26 +13,40 @@ from ms_func.source.hooks.joining.region import Region
 from ms_func.source.hooks.values.nodes import walk
 
 
-def held(regions: Sequence[Region]) -> Counter[int]:
-    """How often the journals of the regions hold each object, by identity."""
-    return Counter(id(x.owner) for r in regions for x in r.entries.values())
+class Held:
+    """How often the journals of regions, and nodes, hold each object.
+
+    Attributes:
+        places: identities of the places in the journals, which may share one.
+        count: how often each object is held, by identity.
+    """
+
+    def __init__(self, regions: Sequence[Region], linked: Counter[int] | None = None) -> None:
+        places = {id(x): x for r in regions for x in r.entries.values()}
+        self.places = places.keys()
+        self.count = Counter(id(x.owner) for x in places.values())
+        if linked is not None:
+            self.count += linked
+
+    def of(self, x: Any) -> int:
+        """How often these, the tables and the journal hold an object."""
+        return self.count[id(x)] + identity.held(x, self.places)
 
 
-def is_forgotten(location: Location, known: Counter[int]) -> bool:
+def is_forgotten(location: Location, known: Held) -> bool:
     """Whether only the journal still knows the object, which was then made in a region.
 
-    Values and overlays of the regions must have been let go; `known` counts who else holds it.
+    Values and overlays of the regions must have been let go; `known` tells who else holds it.
     """
-    others = known[id(location.owner)] + identity.held(location.owner)
-    return sys.getrefcount(location.owner) <= others + 1
+    return sys.getrefcount(location.owner) <= known.of(location.owner) + 1
 
 
-def unlink(nodes: Sequence[Any], held: Counter[int]) -> Counter[int]:
+def unlink(nodes: Sequence[Any], held: Held) -> Counter[int]:
     """Forget which objects the nodes stand for where nobody else knows these any more.
 
     Args:
         nodes: nodes of a plan that was released.
-        held: how often each object is held by the journal, by identity.
+        held: how often each object is held by the journal.
 
     Returns:
         How often the nodes hold each object.
@@ -43,8 +57,7 @@ def unlink(nodes: Sequence[Any], held: Counter[int]) -> Counter[int]:
         kept: list[Any] = []
         for x in n.origins:
             own = count[id(x)]
-            others = own + held[id(x)] + identity.held(x)
-            is_known = sys.getrefcount(x) > others + identity.OF_LOCAL or own > 1
+            is_known = sys.getrefcount(x) > own + held.of(x) + identity.OF_LOCAL or own > 1
             kept.append(x if is_known and x is not None else None)
         x = None
         is_known = any(y is not None for y in kept)
@@ -69,9 +82,9 @@ def forget(
     """
     for r in regions:
         r.let_go()
-    linked = unlink([*nodes, *stores.values()], held(regions))
+    linked = unlink([*nodes, *stores.values()], Held(regions))
     while True:
-        known = held(regions) + linked
+        known = Held(regions, linked)
         gone = [k for k in places if k not in keep and is_forgotten(places[k], known)]
         for key in gone:
             del stores[key], places[key]

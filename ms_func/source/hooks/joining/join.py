@@ -443,7 +443,10 @@ class Plan:
         """Whether the one object present stays itself."""
         if id(x) in self.outer:
             return True
-        return self.stored and id(x) not in self.refused and self._is_touched(values)
+        if not self.stored or id(x) in self.refused or not self._is_touched(values):
+            return False
+        pairs = zip(values, self.overlays, strict=True)
+        return all(o.knows(v) for v, o in pairs if v is not UNDEFINED)
 
     # --- choices ------------------------------------------------------------------------
 
@@ -497,11 +500,19 @@ class Plan:
         return (id(f),) if apart is None else ("parts", apart.kind, _ids(apart.children))
 
 
-def _place(x: Any, links: Any, listed: dict[int, Any]) -> int | Remapped:
-    """Where the object that `x` stands for is listed; none that a recording made is."""
-    one = aliases.choice_of(x, links)
+def _place(x: Any, links: Any, listed: dict[int, Any], by: Any = None) -> int | Remapped:
+    """Where the object that `x` stands for is listed.
+
+    Args:
+        x: the object; None for one that nobody knows but as what `by` stands for.
+        links: what stands for others in its outcome.
+        listed: objects by identity.
+        by: the object that stands for it, itself what was made in this case.
+    """
+    one = None if x is None else aliases.choice_of(x, links)
     if one is not None:
-        return Remapped(one.index, tuple([_place(y, links, listed) for y in one.origins]))
+        return Remapped(one.index, tuple([_place(y, links, listed, x) for y in one.origins]))
+    x = by if x is None else x
     listed.setdefault(id(x), x)
     return list(listed).index(id(x))
 

@@ -350,7 +350,7 @@ def agree(
             sample.element = None
         start = end
     for s in slots:
-        s.columns = ()
+        s.columns = s.path = ()  # these know objects
     plan.release()
     return node, packed, numbered
 

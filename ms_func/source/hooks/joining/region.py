@@ -13,7 +13,8 @@ from ms_func.source.hooks.heap.anatomy import Overlay
 from ms_func.source.hooks.heap.journal import MISSING, Contents, Frame, Handle, Location, journal
 from ms_func.source.hooks.heap.undefined import UNDEFINED
 from ms_func.source.hooks.values import failures
-from ms_func.source.hooks.values.growing import grown
+from ms_func.source.hooks.values.growing import Growing, grown
+from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.tracing.stage import Staged, canonical
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -58,7 +59,7 @@ class Region:
     def leave(self) -> None:
         """Keep the heap as it is now, undo the stores, and record where it was done before."""
         frame = self.frame
-        self.overlay = Overlay(frame.finals(), self.trace)
+        self.overlay = Overlay(frame.finals(), self.trace, frame.born)
         self.entries = {key: location for key, (location, _) in frame.entries.items()}
         for location in self.entries.values():
             location.is_new = location.is_new or id(location.owner) in frame.born
@@ -127,19 +128,22 @@ def finals(region: Region, key: Any, location: Location) -> Any:
     if region.never:
         return UNDEFINED
     found = region.overlay.finals.get(key, UNDEFINED)
-    if found is UNDEFINED:
-        found = location.read()
-        if _is_of_another(found):
-            return UNDEFINED
+    if found is UNDEFINED and (location.is_new or _is_of_another(found := location.read())):
+        return UNDEFINED
     return location.nothing if found is MISSING else found
 
 
 def _is_of_another(held: Any) -> bool:
     """Whether an object holds this that was made in a region beside this one, and is not there."""
-    values = held.values() if isinstance(held, dict) else held
-    if not isinstance(held, (list, dict, deque)):
-        values = (held,)
-    return any(type(v) is Tracer and not v.recorder.alive for v in values)
+    if type(held) is Tracer:
+        return not held.recorder.alive
+    if type(held) is Growing:
+        return any(map(_is_of_another, (*held.rooms, held.first, held.length)))
+    if type(held) is Perhaps:
+        return _is_of_another(held.is_there) or _is_of_another(held.value)
+    if isinstance(held, (list, tuple, deque)):
+        return any(map(_is_of_another, held))
+    return isinstance(held, dict) and any(map(_is_of_another, held.values()))
 
 
 def put(location: Location, value: Any) -> None:
