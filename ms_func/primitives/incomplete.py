@@ -305,10 +305,12 @@ def _sample_ref(a: np.ndarray, x: np.ndarray) -> np.ndarray:
 def _density(a: Any, x: Any) -> Any:
     """Derivative of the lower function by x; at 0 the power alone counts, at infinity it is 0."""
     finite = lt(x, np.inf)
-    power = select(eq(a, 1.0), 0.0, mul(sub(a, 1.0), log(select(finite, x, 1.0))))
+    alone = bitwise_or(bitwise_and(eq(a, 1.0), eq(x, 0.0)), bitwise_not(finite))
+    power = mul(sub(a, 1.0), log(select(alone, 1.0, x)))
     plain = exp(sub(sub(power, x), lgamma(a)))
     large = bitwise_and(gt(a, 10.0), bitwise_and(gt(x, 0.0), finite))
-    return select(large, div(_common_factor(a, x), select(large, x, 1.0)), plain)
+    far_x = select(large, x, 1.0)  # where it is not asked for, the factor has a derivative too
+    return select(large, div(_common_factor(select(large, a, 11.0), far_x), far_x), plain)
 
 
 def _igamma_jvp(primitive: Callable[[], Primitive], sign: int) -> Callable[..., Any]:

@@ -251,6 +251,17 @@ def test_slopes_at_the_ends_of_a_domain(function, x, want):
     np.testing.assert_allclose(ms.grad(function)(x), want, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("name", "sign"), [("gammainc", 1), ("gammaincc", -1)])
+def test_second_slopes_of_the_incomplete_gamma_function(name, sign):
+    f = getattr(special, name)
+    x = np.float64(0.3)
+    mixed = np.exp(-x) * (np.log(x) - ss.digamma(1.0))  # of exp(-x) x^(a-1) / gamma(a) at a = 1
+    np.testing.assert_allclose(ms.grad(ms.grad(f, 1), 0)(np.float64(1), x), sign * mixed)
+    second = ms.grad(ms.grad(f, 1), 1)
+    assert [float(second(0.5, e)) * sign for e in (0.0, np.inf)] == [-np.inf, 0.0]
+    np.testing.assert_allclose(second(1.0, 0.0), -sign, rtol=1e-6)
+
+
 EDGES = np.array([-np.inf, -2.5, -1.0, 0.0, 0.25, 1.0, 3.0, np.inf, np.nan])
 
 

@@ -87,6 +87,12 @@ def test_gradients_are_finite_differences(name, f):
             np.testing.assert_allclose(ms.grad(at)(args[i]), numeric, rtol=1e-6, atol=1e-8)
 
 
+def test_the_slope_of_a_distribution_function_at_its_middle_is_the_density():
+    by_x, by_beta = ms.grad(st.gennorm.cdf, (0, 1))(np.float64(0.0), np.float64(2.0))
+    np.testing.assert_allclose(by_x, ss.gennorm.pdf(0.0, 2.0))
+    assert by_beta == 0
+
+
 @pytest.mark.parametrize("f", ["cdf", "sf"])
 def test_second_derivatives_vanish_outside_of_the_support(f):
     for given in (functools.partial(getattr(st.gamma, f), a=2.0),
