@@ -245,6 +245,11 @@ def test_sici_and_fresnel_keep_the_dtype():
         (lambda x: special.comb(x, 2.0), 5.0, 4.5),
         (lambda x: special.comb(x, 2.0), -1.0, 0.0),
         (special.factorial, -3.0, 0.0),
+        (special.log_ndtr, 0.0, np.sqrt(2 / np.pi)),
+        (lambda x: special.boxcox(3.0, x), 0.0, np.log(3.0) ** 2 / 2),
+        (lambda x: special.boxcox1p(3.0, x), 0.0, np.log(4.0) ** 2 / 2),
+        (lambda x: special.boxcox(0.0, x), 0.0, 0.0),
+        (ms.grad(special.spence), 1.0, 0.5),
     ],
 )
 def test_slopes_at_the_ends_of_a_domain(function, x, want):
