@@ -189,10 +189,8 @@ def var(
     if ddof and correction is not None:
         raise ArgumentValueError("ddof and correction can't be provided simultaneously")
     free = ddof if correction is None else correction
-    out: Any = _var_program(a, axes, keepdims, kind, free, where, mean)
-    if dtype is not None:
-        out = convert(out, kind)
-    return out
+    found: Any = _var_program(a, axes, keepdims, kind, free, where, mean)
+    return found if dtype is None else convert(found, kind)
 
 
 def _var_program(
