@@ -525,10 +525,10 @@ def _betainc_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
             "fix: keep them out of the differentiation, with stop_gradient if needed"
         )
     out = betainc_p.bind(a, b, x)
-    left, right = (  # of x^(a - 1) and (1 - x)^(b - 1), which are 1 where the exponent is 0
-        select(eq(c, 1.0), 0.0, mul(sub(c, 1.0), size))
-        for c, size in ((a, log(x)), (b, log1p(neg(x))))
-    )
+    ends = (bitwise_and(eq(c, 1.0), eq(x, end)) for c, end in ((a, 0.0), (b, 1.0)))
+    left, right = (select(end, 0.5, x) for end in ends)  # a power of 0 whose exponent is 0 is 1
+    left = mul(sub(a, 1.0), log(left))
+    right = mul(sub(b, 1.0), log1p(neg(right)))
     slope = exp(sub(add(left, right), log_beta(a, b)))
     return out, product_rule(out, None if type(tx) is Zero else mul(tx, slope))
 

@@ -256,6 +256,14 @@ def test_slopes_at_the_ends_of_a_domain(function, x, want):
     np.testing.assert_allclose(ms.grad(function)(x), want, rtol=1e-5)
 
 
+def test_second_slopes_of_the_incomplete_beta_function_at_order_1():
+    slope = ms.grad(special.betainc, 2)
+    x = np.float64(0.3)  # the slope is x^(a-1) (1-x)^(b-1) / B(a, b)
+    by_a = 2 * (1 - x) * (np.log(x) - ss.digamma(1.0) + ss.digamma(3.0))
+    np.testing.assert_allclose(ms.grad(slope, 0)(np.float64(1), np.float64(2), x), by_a)
+    np.testing.assert_allclose(ms.grad(slope, 2)(1.0, 2.0, 0.0), -2.0, rtol=1e-5)
+
+
 @pytest.mark.parametrize(("name", "sign"), [("gammainc", 1), ("gammaincc", -1)])
 def test_second_slopes_of_the_incomplete_gamma_function(name, sign):
     f = getattr(special, name)
