@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from ms_func.control_flow.identities import stop_gradient
+from ms_func.dtypes import DEFAULTS
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
@@ -68,7 +67,7 @@ def relu(x: ArrayLike) -> Array:
 def _number(name: str, x: Any) -> Any:
     """The operand of a function that counts booleans as integers."""
     x = operand(name, x)
-    return convert(x, np.dtype(np.int32), True) if typeof(x).dtype.kind == "b" else x
+    return convert(x, DEFAULTS[int], True) if typeof(x).dtype.kind == "b" else x
 
 
 def _relu(x: Any) -> Any:

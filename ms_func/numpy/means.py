@@ -189,7 +189,8 @@ def var(
     if ddof and correction is not None:
         raise ArgumentValueError("ddof and correction can't be provided simultaneously")
     free = ddof if correction is None else correction
-    return _var_program(a, axes, keepdims, kind, free, where, mean)
+    found: Any = _var_program(a, axes, keepdims, kind, free, where, mean)
+    return found if dtype is None else convert(found, kind)
 
 
 def _var_program(
@@ -251,5 +252,9 @@ def std(
         Array([1., 3.], dtype=float32)
     """
     no_out("std", out)
+    if dtype is not None and not is_inexact(kind := canonicalize_dtype(dtype)):
+        raise ArgumentValueError(
+            f"dtype argument to std must be inexact; got {kind.name}\nfix: convert what is returned"
+        )
     return sqrt(var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean,
                     correction=correction))  # fmt: skip

@@ -305,6 +305,12 @@ def inexact(name: str, x: Any) -> Any:
     return convert(x, to_inexact(t.dtype), t.weak_type)
 
 
+def as_default_float(name: str, x: Any) -> Any:
+    """As `inexact`, but integers of every width get the default dtype of floats."""
+    t = typeof(admit(name, x))
+    return inexact(name, x) if is_inexact(t.dtype) else convert(x, DEFAULTS[float])
+
+
 def operand(name: str, x: Any) -> Any:
     """`x` as the one operand of a function that keeps its dtype."""
     if type(x) in HANDLES:

@@ -18,10 +18,10 @@ from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy import fusion
 from ms_func.numpy.promotion import (
     ArrayLike,
+    as_default_float,
     as_handle,
     convert,
     fill,
-    inexact,
     no_out,
     operand,
     promote,
@@ -121,8 +121,7 @@ def rint(x: ArrayLike, /) -> Array:
         >>> np.rint(np.array([0.5, 1.5, -2.7]))
         Array([ 0.,  2., -3.], dtype=float32)
     """
-    x = inexact("rint", x)
-    return round(x)
+    return round(as_default_float("rint", x))
 
 
 @fusion.whole(1)

@@ -13,6 +13,7 @@ from ms_func.numpy import fusion
 from ms_func.numpy.elementwise import imag, real, scaled
 from ms_func.numpy.promotion import (
     ArrayLike,
+    as_default_float,
     inexact,
     promote_inexact,
     settled,
@@ -392,7 +393,7 @@ def angle(z: ArrayLike, deg: bool = False) -> Array:
         >>> np.angle(np.array([1 + 1j, -2, -1j]), deg=True).round(2)
         Array([ 45., 180., -90.], dtype=float32)
     """
-    z = inexact("angle", settled("angle", z))
+    z = as_default_float("angle", settled("angle", z))
     out = el.atan2(imag(z), real(z))
     return rad2deg(out) if deg else out
 

@@ -343,12 +343,40 @@ def mul(x: Any, y: Any) -> Any:
     return mul_p.bind(*operands(x, y))
 
 
-def smooth(name: str, *, derivative: Callable[[Any, Any], Any], **rest: Any) -> Primitive:
+def multiplied(derivative: Callable[[Any, Any], Any]) -> Callable[[Any, Any, Any], Any]:
+    """Tangent rule of a function from dy/dx."""
+    return lambda t, x, y: mul_p.bind(t, derivative(x, y))
+
+
+def divided(inverse: Callable[[Any, Any], Any]) -> Callable[[Any, Any, Any], Any]:
+    """Tangent rule of a function from dx/dy, which may be 0.
+
+    Complex tangents are divided by it: 1/0 is `inf+nanj`, and a product with that keeps nothing
+    of the tangent. Real ones are multiplied by one reciprocal for all tangents.
+    """
+
+    def rule(t: Any, x: Any, y: Any) -> Any:
+        slope = inverse(x, y)
+        if typeof(t).dtype.kind == "c":
+            return div_p.bind(t, slope)
+        return mul_p.bind(t, div_p.bind(literal(1, x), slope))
+
+    return rule
+
+
+def smooth(
+    name: str,
+    *,
+    derivative: Callable[[Any, Any], Any] | None = None,
+    inverse: Callable[[Any, Any], Any] | None = None,
+    **rest: Any,
+) -> Primitive:
     """Make and register an elementwise primitive of one operand with a derivative.
 
     Args:
         name: name in the IR, which must be new.
         derivative: dy/dx from the input x and the output y.
+        inverse: in its place, dx/dy, by which tangents are divided.
         **rest: as for `families.unary`: `ref`, the NumPy function; `lower`, the StableHLO operation
             or
             a rule; `accepts`, a category of dtypes such as "inexact", the default.
@@ -368,11 +396,16 @@ def smooth(name: str, *, derivative: Callable[[Any, Any], Any], **rest: Any) -> 
         >>> twice_p.bind(0.0).item(), ms.grad(twice_p.bind)(0.0).item()
         (0.0, 2.0)
     """
+    if inverse is not None:
+        rule = divided(inverse)
+    else:
+        assert derivative is not None
+        rule = multiplied(derivative)
 
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         (x,), (t,) = primals, tangents
         y = primitive.bind(x, **params)
-        return y, t if type(t) is Zero else mul_p.bind(t, derivative(x, y))
+        return y, t if type(t) is Zero else rule(t, x, y)
 
     primitive = unary(name, jvp=jvp, **rest)
     return primitive

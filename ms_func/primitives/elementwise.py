@@ -50,7 +50,7 @@ exp2_p = smooth("exp2", ref=np.exp2, lower=formula("exp2", None),
 expm1_p = smooth("expm1", ref=np.expm1, lower=formula("expm1", "exponential_minus_one"),
                  derivative=lambda x, y: add(y, _one(y)))  # fmt: skip
 log1p_p = smooth("log1p", ref=np.log1p, lower=formula("log1p", "log_plus_one"),
-                 derivative=lambda x, y: div(_one(x), add(x, _one(x))))  # fmt: skip
+                 inverse=lambda x, y: add(x, _one(x)))  # fmt: skip
 
 
 def exp(x: Any) -> Any:
@@ -117,7 +117,7 @@ asin_p = smooth("asin", ref=np.arcsin, lower=formula("asin", "chlo.asin"),
 acos_p = smooth("acos", ref=np.arccos, lower=formula("acos", "chlo.acos"),
                 derivative=lambda x, y: neg(rsqrt(sub(_one(x), _square(x)))))  # fmt: skip
 atan_p = smooth("atan", ref=np.arctan, lower=formula("atan", "chlo.atan"),
-                derivative=lambda x, y: div(_one(x), add(_square(x), _one(x))))  # fmt: skip
+                inverse=lambda x, y: add(_square(x), _one(x)))  # fmt: skip
 
 
 def sin(x: Any) -> Any:

@@ -344,10 +344,12 @@ def _sample_ref(a: np.ndarray, x: np.ndarray) -> np.ndarray:
 def _density(a: Any, x: Any) -> Any:
     """Derivative of the lower function by x; at 0 the power alone counts, at infinity it is 0."""
     finite = lt(x, np.inf)
-    power = select(eq(a, 1.0), 0.0, mul(sub(a, 1.0), log(select(finite, x, 1.0))))
+    alone = bitwise_or(bitwise_and(eq(a, 1.0), eq(x, 0.0)), bitwise_not(finite))
+    power = mul(sub(a, 1.0), log(select(alone, 1.0, x)))
     plain = exp(sub(sub(power, x), lgamma(a)))
     large = bitwise_and(gt(a, 10.0), bitwise_and(gt(x, 0.0), finite))
-    return select(large, div(_common_factor(a, x), select(large, x, 1.0)), plain)
+    far_x = select(large, x, 1.0)  # where it is not asked for, the factor has a derivative too
+    return select(large, div(_common_factor(select(large, a, 11.0), far_x), far_x), plain)
 
 
 def _igamma_jvp(primitive: Callable[[], Primitive], sign: int) -> Callable[..., Any]:
@@ -564,10 +566,10 @@ def _betainc_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
             "fix: keep them out of the differentiation, with stop_gradient if needed"
         )
     out = betainc_p.bind(a, b, x)
-    left, right = (  # of x^(a - 1) and (1 - x)^(b - 1), which are 1 where the exponent is 0
-        select(eq(c, 1.0), 0.0, mul(sub(c, 1.0), size))
-        for c, size in ((a, log(x)), (b, log1p(neg(x))))
-    )
+    ends = (bitwise_and(eq(c, 1.0), eq(x, end)) for c, end in ((a, 0.0), (b, 1.0)))
+    left, right = (select(end, 0.5, x) for end in ends)  # a power of 0 whose exponent is 0 is 1
+    left = mul(sub(a, 1.0), log(left))
+    right = mul(sub(b, 1.0), log1p(neg(right)))
     slope = exp(sub(add(left, right), log_beta(a, b)))
     return out, product_rule(out, None if type(tx) is Zero else mul(tx, slope))
 

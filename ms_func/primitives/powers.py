@@ -11,13 +11,13 @@ from ms_func.dtypes import is_inexact
 from ms_func.errors import ShapeError
 from ms_func.ir.primitive import Zero
 from ms_func.ir.types import typeof
-from ms_func.primitives.arithmetic import div, mul_p, product_rule, smooth, sub_p
+from ms_func.primitives.arithmetic import mul_p, product_rule, smooth, sub_p
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, select
 from ms_func.primitives.families import formula, literal, nary, operands, unary
 
 log_p = smooth("log", ref=np.log, lower=formula("log", "log"),
-               derivative=lambda x, y: div(literal(1, x), x))  # fmt: skip
+               inverse=lambda x, y: x)  # fmt: skip
 
 
 def log(x: Any) -> Any:

@@ -516,6 +516,14 @@ def test_numbers_of_short_dtypes_do_not_depend_on_the_width_of_others():
                     assert found.tolist() == [199, 22, 100, 37]
 
 
+def test_whole_numbers_of_short_dtypes_become_the_default_float():
+    with as_jax() as jax, jax.enable_x64(True):
+        short = jax.numpy.arange(3, dtype="int8")
+        found = [f(short).dtype for f in (jax.numpy.rint, jax.numpy.angle, jax.numpy.sin)]
+        assert found == ["float64", "float64", "float32"]
+        assert jax.nn.relu(jax.numpy.array([True])).dtype == "int64"
+
+
 def test_fixed_arguments_of_rules_are_not_differentiated():
     with as_jax() as jax:
 

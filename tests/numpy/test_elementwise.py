@@ -219,6 +219,14 @@ def test_complex_order_is_lexicographic():
         both(name, x, y)
 
 
+@pytest.mark.parametrize(("name", "pole"), [("log", 0), ("log1p", -1), ("log2", 0), ("arctan", 1j)])
+def test_complex_tangents_keep_their_direction_at_a_pole(name, pole):
+    """They are divided by 0, each part by itself; a product with 1 / 0 would be NaN."""
+    f = getattr(mnp, name)
+    slope = ms.jvp(f, (np.complex64(pole),), (np.complex64(1 + 1j),))[1]
+    assert (slope.real, slope.imag) == (np.inf, np.inf)
+
+
 def test_sinc_derivatives_at_zero():
     first, second = ms.grad(mnp.sinc), ms.grad(ms.grad(mnp.sinc))
     assert float(first(0.0)) == 0.0

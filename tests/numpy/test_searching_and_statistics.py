@@ -213,6 +213,12 @@ def test_median():
     both("percentile", X, 30.0)
 
 
+def test_a_variance_has_the_dtype_asked_for():
+    assert mnp.var(np.arange(3.0), dtype="complex64").dtype == np.complex64
+    with pytest.raises(ValueError, match="must be inexact"):
+        mnp.std(np.arange(3.0), dtype="int32")
+
+
 def test_covariance():
     w, f = np.abs(X[0]), np.arange(1, 7)
     compiled("cov", X, tol=1e-4)

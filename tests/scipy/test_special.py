@@ -245,10 +245,34 @@ def test_sici_and_fresnel_keep_the_dtype():
         (lambda x: special.comb(x, 2.0), 5.0, 4.5),
         (lambda x: special.comb(x, 2.0), -1.0, 0.0),
         (special.factorial, -3.0, 0.0),
+        (special.log_ndtr, 0.0, np.sqrt(2 / np.pi)),
+        (lambda x: special.boxcox(3.0, x), 0.0, np.log(3.0) ** 2 / 2),
+        (lambda x: special.boxcox1p(3.0, x), 0.0, np.log(4.0) ** 2 / 2),
+        (lambda x: special.boxcox(0.0, x), 0.0, 0.0),
+        (ms.grad(special.spence), 1.0, 0.5),
     ],
 )
 def test_slopes_at_the_ends_of_a_domain(function, x, want):
     np.testing.assert_allclose(ms.grad(function)(x), want, rtol=1e-5)
+
+
+def test_second_slopes_of_the_incomplete_beta_function_at_order_1():
+    slope = ms.grad(special.betainc, 2)
+    x = np.float64(0.3)  # the slope is x^(a-1) (1-x)^(b-1) / B(a, b)
+    by_a = 2 * (1 - x) * (np.log(x) - ss.digamma(1.0) + ss.digamma(3.0))
+    np.testing.assert_allclose(ms.grad(slope, 0)(np.float64(1), np.float64(2), x), by_a)
+    np.testing.assert_allclose(ms.grad(slope, 2)(1.0, 2.0, 0.0), -2.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "sign"), [("gammainc", 1), ("gammaincc", -1)])
+def test_second_slopes_of_the_incomplete_gamma_function(name, sign):
+    f = getattr(special, name)
+    x = np.float64(0.3)
+    mixed = np.exp(-x) * (np.log(x) - ss.digamma(1.0))  # of exp(-x) x^(a-1) / gamma(a) at a = 1
+    np.testing.assert_allclose(ms.grad(ms.grad(f, 1), 0)(np.float64(1), x), sign * mixed)
+    second = ms.grad(ms.grad(f, 1), 1)
+    assert [float(second(0.5, e)) * sign for e in (0.0, np.inf)] == [-np.inf, 0.0]
+    np.testing.assert_allclose(second(1.0, 0.0), -sign, rtol=1e-6)
 
 
 EDGES = np.array([-np.inf, -2.5, -1.0, 0.0, 0.25, 1.0, 3.0, np.inf, np.nan])

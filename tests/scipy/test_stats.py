@@ -87,6 +87,18 @@ def test_gradients_are_finite_differences(name, f):
             np.testing.assert_allclose(ms.grad(at)(args[i]), numeric, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize(
+    ("name", "shape"), [("gennorm", (2.0,)), ("laplace", ()), ("truncnorm", (-1.0, 1.0))]
+)
+def test_the_slope_of_a_distribution_function_at_its_middle_is_the_density(name, shape):
+    slope = ms.grad(getattr(st, name).cdf)(np.float64(0.0), *shape)
+    np.testing.assert_allclose(slope, getattr(ss, name).pdf(0.0, *shape))
+
+
+def test_the_middle_of_a_distribution_does_not_move_with_its_shape():
+    assert ms.grad(st.gennorm.cdf, 1)(0.0, 2.0) == 0
+
+
 @pytest.mark.parametrize("f", ["cdf", "sf"])
 def test_second_derivatives_vanish_outside_of_the_support(f):
     for given in (functools.partial(getattr(st.gamma, f), a=2.0),

@@ -82,6 +82,12 @@ def _comb(n: Any, k: Any) -> Any:
     return np.where(inside, value + off, 0)
 
 
+def _boxcox_near_none(logarithm: Any, lmbda: Any) -> Any:
+    """Value and first two derivatives by `lmbda` at 0, from (exp(lmbda l) - 1) / lmbda."""
+    known = np.where(np.isfinite(logarithm), logarithm, 0)
+    return logarithm + lmbda * known**2 / 2 + lmbda**2 * known**3 / 6
+
+
 @of_numbers
 def boxcox(x: Any, lmbda: Any) -> Any:
     """Elementwise Box-Cox transform: `(x**lmbda - 1) / lmbda`, `log(x)` where `lmbda` is 0.
@@ -103,7 +109,8 @@ def boxcox(x: Any, lmbda: Any) -> Any:
     """
     none = lmbda == 0
     safe = np.where(none, 1, lmbda)
-    return np.where(none, np.log(np.where(none, x, 1)), np.expm1(basic.xlogy(safe, x)) / safe)
+    near = _boxcox_near_none(np.log(np.where(none, x, 1)), np.where(none, lmbda, 0))
+    return np.where(none, near, np.expm1(basic.xlogy(safe, x)) / safe)
 
 
 @of_numbers
@@ -124,7 +131,8 @@ def boxcox1p(x: Any, lmbda: Any) -> Any:
     """
     none = lmbda == 0
     safe = np.where(none, 1, lmbda)
-    return np.where(none, np.log1p(np.where(none, x, 0)), np.expm1(basic.xlog1py(safe, x)) / safe)
+    near = _boxcox_near_none(np.log1p(np.where(none, x, 0)), np.where(none, lmbda, 0))
+    return np.where(none, near, np.expm1(basic.xlog1py(safe, x)) / safe)
 
 
 def bessel_jn(z: ArrayLike, *, v: int, n_iter: int = 50) -> Array:

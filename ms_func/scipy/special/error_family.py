@@ -176,7 +176,8 @@ def _log_ndtr(x: Any) -> Any:
     low, high = x < -1, x > 0
     lower = np.where(low, x, -1)
     far = np.log(0.5 * _erfcx(lower * -math.sqrt(0.5))) - 0.5 * lower * lower
-    tail = basic.ndtr(-np.abs(np.where(low, 0, x)))
+    near = np.where(low, 0, x)
+    tail = basic.ndtr(np.where(high, -near, near))  # not -abs, whose slope at 0 is -1
     return np.where(low, far, np.where(high, np.log1p(-tail), np.log(tail)))
 
 

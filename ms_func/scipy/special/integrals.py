@@ -307,9 +307,11 @@ def _spence_value(x: Any) -> Any:
 
 
 def _spence_slope(x: Any) -> Any:
-    at_one = x == 1
-    away = np.where(at_one, 2, x)
-    return np.where(at_one, -1, np.log(away) / (1 - away))
+    off = x - 1
+    near = np.abs(off) < 1e-3  # there by a series, which has derivatives at 1
+    away = np.where(near, 2, x)
+    series = polynomial(np.where(near, off, 0), [(-1) ** (k + 1) / (k + 1) for k in range(7)])
+    return np.where(near, series, np.log(away) / (1 - away))
 
 
 _spence = smooth(_spence_value, _spence_slope)
