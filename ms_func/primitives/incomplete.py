@@ -2,134 +2,30 @@
 
 The formulas are those of Abramowitz and Stegun, Handbook of Mathematical Functions, 6.5.29
 (series), 6.5.31 (continued fraction) and 26.5.8 (beta function, evaluated by Lentz's
-method). All elements of an array are iterated together; an element that has settled keeps
-its value. Gamma functions of large order have a closed form, in `incomplete_far.py`.
+method). Gamma functions of large order have a closed form, in `incomplete_far.py`.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 import ml_dtypes
 import numpy as np
 
 from ms_func.errors import UnsupportedError
-from ms_func.ir.function import Function
 from ms_func.ir.primitive import NotSupported, Primitive, Zero
-from ms_func.ir.types import ArrayType, typeof
+from ms_func.ir.types import typeof
 from ms_func.primitives.arithmetic import add, div, max, mul, neg, product_rule, sub
-from ms_func.primitives.basis import full_of, reduce_sum
 from ms_func.primitives.bits import bitwise_and, bitwise_not, bitwise_or
-from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, gt, le, lt, ne, select
 from ms_func.primitives.elementwise import abs, exp, log1p, sqrt
 from ms_func.primitives.families import nary, operands
 from ms_func.primitives.incomplete_far import far, is_far, without_log
 from ms_func.primitives.powers import log
+from ms_func.primitives.settling import Iteration, eps_of, filled, until_settled
 from ms_func.primitives.special import digamma, lgamma, log_beta, stirling_rest
-from ms_func.tracing.tracer import build
-
-_ROUNDS = 10_000_000
-"""A bound for what never settles; some 10 times the root of `a` are taken."""
-_BOOL = np.dtype(np.bool_)
-
-
-class Iteration(NamedTuple):
-    """A computation that repeats a step until every element has settled.
-
-    Attributes:
-        start: `(*operands)` to (which elements take part, first state).
-        step: `(operands, state)` to (which elements have settled, next state).
-        operands: number of operands.
-    """
-
-    start: Callable[..., tuple[Any, Sequence[Any]]]
-    step: Callable[[Sequence[Any], Sequence[Any]], tuple[Any, Sequence[Any]]]
-    operands: int
-
-
-@cache
-def _programs(it: Iteration, kind: ArrayType) -> tuple[Function, Function, Function]:
-    """Programs of an iteration over arrays of one type: before, while, in the loop."""
-    own = [kind] * it.operands
-
-    def first(*xs: Any) -> list[Any]:
-        active, state = it.start(*xs)
-        return [active, *state]
-
-    start = build("start", own, first)
-    state = start.out_types[1:]
-    flags, count = ArrayType(kind.shape, _BOOL), ArrayType((), np.int32)
-    carried = [count, flags, *state, *own]
-
-    def test(rounds: Any, active: Any, *rest: Any) -> list[Any]:
-        going = convert_element_type(active, np.int32)
-        some = gt(reduce_sum(going, range(kind.ndim)), 0)
-        return [bitwise_and(some, lt(rounds, _ROUNDS))]
-
-    def body(rounds: Any, active: Any, *rest: Any) -> list[Any]:
-        old, xs = rest[: len(state)], rest[len(state) :]
-        settled, new = it.step(xs, old)
-        kept = [select(active, n, o) for n, o in zip(new, old, strict=True)]
-        return [add(rounds, 1), bitwise_and(active, bitwise_not(settled)), *kept, *xs]
-
-    return start, build("test", carried, test), build("body", carried, body)
-
-
-def _iterate(b: Any, it: Iteration, kind: ArrayType, xs: Sequence[Any]) -> list[Any]:
-    """Emit an iteration; the values of its last state."""
-    start, test, body = _programs(it, kind)
-    active, *state = b.inline(start, xs)
-    zero = b.constant(0, ArrayType((), np.int32))
-    types = body.in_types
-    loop = b.operation("stablehlo.while", types, [zero, active, *state, *xs], regions=2)
-    b.region(loop, 0, types, lambda inner, *values: inner.inline(test, values))
-    b.region(loop, 1, types, lambda inner, *values: inner.inline(body, values))
-    return list(loop.results)[2 : 2 + len(state)]
-
-
-def _lower(iterations: Sequence[Iteration], finish: Callable[..., Any]) -> Callable[..., Any]:
-    """Lowering rule: `finish` combines the operands and the states of all iterations."""
-
-    @cache
-    def last(kind: ArrayType) -> Function:
-        states = [len(_programs(it, kind)[0].out_types) - 1 for it in iterations]
-        n = iterations[0].operands
-
-        def body(*values: Any) -> list[Any]:
-            xs, rest, found = values[:n], values[n:], []
-            for count in states:
-                found.append(rest[:count])
-                rest = rest[count:]
-            return [finish(*xs, *found)]
-
-        return build("finish", [kind] * (n + sum(states)), body)
-
-    def lower(b: Any, eqn: Any, *values: Any) -> Any:
-        out = eqn.outputs[0].type
-        kind = ArrayType(out.shape, out.dtype if out.dtype.itemsize >= 4 else np.float32)
-        xs = b.full_shape(eqn, values)
-        if out.dtype != kind.dtype:
-            xs = [b.convert(x, kind) for x in xs]
-        states = [v for it in iterations for v in _iterate(b, it, kind, xs)]
-        (y,) = b.inline(last(kind), [*xs, *states])
-        return y if out.dtype == kind.dtype else b.convert(y, out)
-
-    return lower
-
-
-def _full(value: float, like: Any) -> Any:
-    """Array of one value, of the type of `like`; state must have full shape."""
-    kind = typeof(like)
-    return full_of(value, ArrayType(kind.shape, kind.dtype))
-
-
-def _eps(x: Any) -> float:
-    return float(ml_dtypes.finfo(typeof(x).dtype).eps)
-
 
 # --- incomplete gamma function: the two expansions ----------------------------------------------
 
@@ -147,7 +43,7 @@ def _is_ordinary(a: Any, x: Any) -> Any:
 
 def _series_start(a: Any, x: Any) -> tuple[Any, Sequence[Any]]:
     active = bitwise_and(_is_ordinary(a, x), bitwise_not(_takes_fraction(a, x)))
-    return active, (a, _full(1, x), _full(1, x))
+    return active, (a, filled(1, x), filled(1, x))
 
 
 def _series_step(xs: Sequence[Any], state: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
@@ -156,12 +52,12 @@ def _series_step(xs: Sequence[Any], state: Sequence[Any]) -> tuple[Any, Sequence
     r = add(r, 1.0)
     term = div(mul(term, x), r)
     total = add(total, term)
-    return le(term, mul(abs(total), _eps(x))), (r, term, total)
+    return le(term, mul(abs(total), eps_of(x))), (r, term, total)
 
 
 def _series_slope_start(a: Any, x: Any) -> tuple[Any, Sequence[Any]]:
     active, state = _series_start(a, x)
-    return active, (*state, _full(0, x), _full(0, x))
+    return active, (*state, filled(0, x), filled(0, x))
 
 
 def _series_slope_step(xs: Sequence[Any], state: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
@@ -171,17 +67,17 @@ def _series_slope_step(xs: Sequence[Any], state: Sequence[Any]) -> tuple[Any, Se
     r, term, _ = new
     dterm = div(sub(mul(dterm, x), term), r)
     dtotal = add(dtotal, dterm)
-    dsettled = le(abs(dterm), mul(abs(dtotal), _eps(x)))
+    dsettled = le(abs(dterm), mul(abs(dtotal), eps_of(x)))
     return bitwise_and(settled, dsettled), (*new, dterm, dtotal)
 
 
 def _fraction_start(a: Any, x: Any) -> tuple[Any, Sequence[Any]]:
     active = bitwise_and(_is_ordinary(a, x), _takes_fraction(a, x))
-    one = _full(1, x)
+    one = filled(1, x)
     y = sub(1.0, a)
     z = add(add(x, y), 1.0)
     p, q = add(x, 1.0), mul(z, x)
-    return active, (_full(0, x), y, z, one, x, p, q, div(p, q))
+    return active, (filled(0, x), y, z, one, x, p, q, div(p, q))
 
 
 class _Convergent(NamedTuple):
@@ -205,21 +101,21 @@ def _convergent(x: Any, state: Sequence[Any]) -> _Convergent:
     p, q = sub(mul(p1, z), mul(p2, yc)), sub(mul(q1, z), mul(q2, yc))
     known = ne(q, 0.0)
     safe = select(known, q, 1.0)
-    scale = select(gt(abs(p), 1 / _eps(x)), _eps(x), _full(1, x))
+    scale = select(gt(abs(p), 1 / eps_of(x)), eps_of(x), filled(1, x))
     return _Convergent(c, y, z, p, q, known, safe, select(known, div(p, safe), ans), scale)
 
 
 def _fraction_step(xs: Sequence[Any], state: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
     x, (*_, p1, q1, ans) = xs[1], state
     n = _convergent(x, state)
-    settled = le(abs(sub(ans, n.value)), mul(abs(n.value), _eps(x)))
+    settled = le(abs(sub(ans, n.value)), mul(abs(n.value), eps_of(x)))
     rows = [mul(v, n.scale) for v in (p1, q1, n.p, n.q)]
     return bitwise_and(n.known, settled), (n.c, n.y, n.z, *rows, n.value)
 
 
 def _fraction_slope_start(a: Any, x: Any) -> tuple[Any, Sequence[Any]]:
     active, state = _fraction_start(a, x)
-    zero = _full(0, x)  # p has no derivative by a, q has -x
+    zero = filled(0, x)  # p has no derivative by a, q has -x
     return active, (*state, zero, zero, zero, neg(x), div(mul(state[7], x), state[6]))
 
 
@@ -233,8 +129,8 @@ def _fraction_slope_step(xs: Sequence[Any], state: Sequence[Any]) -> tuple[Any, 
     dp = add(sub(sub(mul(dp1, n.z), p1), mul(dp2, yc)), mul(p2, n.c))
     dq = add(sub(sub(mul(dq1, n.z), q1), mul(dq2, yc)), mul(q2, n.c))
     dnew = select(n.known, div(sub(dp, mul(n.value, dq)), n.safe), dans)
-    eps = _eps(x)
-    dsettled = le(abs(sub(dans, dnew)), max(mul(abs(dnew), eps), _full(eps, x)))
+    eps = eps_of(x)
+    dsettled = le(abs(sub(dans, dnew)), max(mul(abs(dnew), eps), filled(eps, x)))
     drows = [mul(v, n.scale) for v in (dp1, dq1, dp, dq)]
     return bitwise_and(settled, dsettled), (*new, *drows, dnew)
 
@@ -370,7 +266,7 @@ def _igamma_jvp(primitive: Callable[[], Primitive], sign: int) -> Callable[..., 
 def _gamma_primitive(
     name: str, *, ref: Any, iterations: Sequence[Iteration], finish: Any, jvp: Any
 ) -> Primitive:
-    return nary(name, ref=ref, lower=_lower(iterations, finish), jvp=jvp, accepts="floating",
+    return nary(name, ref=ref, lower=until_settled(iterations, finish), jvp=jvp, accepts="floating",
                 transcendental=True)  # fmt: skip
 
 
@@ -502,9 +398,9 @@ def _swapped(a: Any, b: Any, x: Any) -> tuple[Any, Any, Any, Any]:
 def _beta_start(a: Any, b: Any, x: Any) -> tuple[Any, Sequence[Any]]:
     active = bitwise_and(bitwise_and(gt(a, 0.0), gt(b, 0.0)), bitwise_and(gt(x, 0.0), lt(x, 1.0)))
     _, p, q, z = _swapped(a, b, x)
-    one = _full(1, x)
+    one = filled(1, x)
     d = div(1.0, _away(sub(1.0, div(mul(add(p, q), z), add(p, 1.0)))))
-    return active, (_full(0, x), one, d, d)
+    return active, (filled(0, x), one, d, d)
 
 
 def _away(x: Any) -> Any:
@@ -529,7 +425,7 @@ def _beta_step(xs: Sequence[Any], state: Sequence[Any]) -> tuple[Any, Sequence[A
     d = div(1.0, _away(add(1.0, mul(odd, d))))
     c = _away(add(1.0, div(odd, c)))
     change = mul(c, d)
-    return le(abs(sub(change, 1.0)), _eps(z)), (m, c, d, mul(h, change))
+    return le(abs(sub(change, 1.0)), eps_of(z)), (m, c, d, mul(h, change))
 
 
 BETA = Iteration(_beta_start, _beta_step, 3)
@@ -575,7 +471,7 @@ def _betainc_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 
 betainc_p = nary(
-    "betainc", ref=_scipy("betainc"), lower=_lower((BETA,), _beta_finish), jvp=_betainc_jvp,
+    "betainc", ref=_scipy("betainc"), lower=until_settled((BETA,), _beta_finish), jvp=_betainc_jvp,
     accepts="floating", transcendental=True,
 )  # fmt: skip
 
