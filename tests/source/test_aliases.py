@@ -37,6 +37,31 @@ def obj_ifexp(x, n):
 
 
 @case
+def a_list_that_holds_itself(x, n):
+    w = [x, 1.0]
+    w.append(w)
+    m = [w]
+    w.append(m)
+    if x > 0:
+        w[0] = 2.0
+    for i in range(3):
+        if n > i:
+            w[0] = w[2][0] * 2.0
+        else:
+            m[0][1] = 3.0
+    return w[0] + w[3][0][1]
+
+
+@case
+def a_dictionary_that_holds_itself(x, n):
+    d = {"a": x}
+    d["self"] = d
+    if x > n:
+        d["a"] = 2.0
+    return d["self"]["a"]
+
+
+@case
 def list_old_or_new(x, n):
     a = [1.0, 2.0]
     b = a

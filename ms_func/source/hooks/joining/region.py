@@ -135,15 +135,26 @@ def finals(region: Region, key: Any, location: Location) -> Any:
 
 def _is_of_another(held: Any) -> bool:
     """Whether an object holds this that was made in a region beside this one, and is not there."""
-    if type(held) is Tracer:
-        return not held.recorder.alive
-    if type(held) is Growing:
-        return any(map(_is_of_another, (*held.rooms, held.first, held.length)))
-    if type(held) is Perhaps:
-        return _is_of_another(held.is_there) or _is_of_another(held.value)
-    if isinstance(held, (list, tuple, deque)):
-        return any(map(_is_of_another, held))
-    return isinstance(held, dict) and any(map(_is_of_another, held.values()))
+    waiting, seen = [held], set()
+    while waiting:
+        x = waiting.pop()
+        if type(x) is Tracer:
+            if not x.recorder.alive:
+                return True
+        elif id(x) not in seen:  # containers may hold themselves
+            seen.add(id(x))
+            waiting += _elements(x)
+    return False
+
+
+def _elements(x: Any) -> list[Any]:
+    if type(x) is Growing:
+        return [*x.rooms, x.first, x.length]
+    if type(x) is Perhaps:
+        return [x.is_there, x.value]
+    if isinstance(x, dict):
+        return [*x.values()]
+    return [*x] if isinstance(x, (list, tuple, deque)) else []
 
 
 def put(location: Location, value: Any) -> None:
