@@ -8,9 +8,11 @@ Python itself is the oracle; recorded programs are run by the interpreter of pro
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import ms_func as ms
 import ms_func.numpy as mnp
+from ms_func.errors import StagingError
 from ms_func.ir.evaluate import evaluate
 from tests.source.test_programs import by_name
 
@@ -59,6 +61,72 @@ def a_dictionary_that_holds_itself(x, n):
     if x > n:
         d["a"] = 2.0
     return d["self"]["a"]
+
+
+class Node:
+    def __init__(self, v, up=None):
+        self.v, self.up, self.kids = v, up, []
+
+    def add(self, v):
+        self.kids.append(Node(v, self))
+        return self.kids[-1]
+
+
+@case
+def children_that_know_their_parent(x, n):
+    root = Node(x)
+    a, b = root.add(x * 2), root.add(1.0)
+    c = a if x > 0 else b
+    c.v = c.v * 3.0
+    c.up.v += c.v
+    return root.v + a.v * 10 + b.v * 100 + c.up.kids[0].v
+
+
+@case
+def a_walk_around_a_ring(x, n):
+    a, b, c = Node(x), Node(1.0), Node(2.0)
+    a.up, b.up, c.up = b, c, a
+    at = a
+    if n > 1:
+        at = at.up
+    if x > 0:
+        at = at.up
+    at.v += 10.0
+    return a.v + b.v * 2 + c.v * 3 + at.up.v * 7
+
+
+@case
+def a_ring_that_either_branch_makes(x, n):
+    if x > n:
+        a, b = Node(x), Node(1.0)
+        a.up, b.up = b, a
+    else:
+        b, a = Node(x), Node(2.0)
+        b.up, a.up = a, b
+    a.up.up.v += 1.0
+    return a.v + b.up.v + b.v * 10
+
+
+@case
+def one_that_holds_itself_or_one_that_does_not(x, n):
+    a, b = Node(x), Node(0.5)
+    a.up = a
+    c = a if x > 0 else b
+    c.v += 1.0
+    return a.v + a.up.v * 2 + b.v * 10 + (1 if c.up is a else 0)
+
+
+@case
+def chosen_containers_that_hold_themselves(x, n):
+    v, w = [x], [2.0]
+    v.append(v)
+    w.append(w)
+    d, e = {"v": x}, {"v": 2.0}
+    d["own"], e["own"] = d, e
+    c, f = (v, e) if x > n else (w, d)
+    c[0] += 1.0
+    f["v"] += 1.0
+    return c[1][0] + v[0] * 10 + w[0] * 100 + f["own"]["v"] + d["v"] * 7 + e["v"] * 13
 
 
 @case
@@ -656,3 +724,15 @@ def turns(p):
             yield e
         else:
             yield e * 0.5
+
+
+def test_a_loop_that_goes_around_a_ring_is_refused():
+    def f(x, n):
+        a, b = Node(x), Node(1.0)
+        a.up, b.up = b, a
+        for _ in range(n):
+            a = a.up
+        return a.v
+
+    with pytest.raises(StagingError, match=r"test_aliases.py(.|\n)*MS101(.|\n)*hold themselves"):
+        ms.jit(f)(1.5, 3)

@@ -270,6 +270,15 @@ class Link:
         self.before = before
 
 
+def goes_around(x, n):
+    first = Link(x, None)
+    last = Link(x * x, first)
+    first.before = last
+    at = first if x > 1 else last
+    at.value = at.value * 3.0
+    return first.value + 10 * last.value + at.before.value * at.before.before.value
+
+
 def links(x, n):
     last, total = None, 0.0
     for i in range(n):
@@ -383,7 +392,7 @@ def says_little(x, n):
 
 ACCEPTED = [decides, repeats, goes_through, leaves, joins, matches, comprehends, iterates, sifts,
             grows, keeps_keys, wraps, has_traced_keys, indexes, takes_parts, fills_arrays,
-            deletes, unpacks, compares, chooses, links, stores, passes_functions, uses_classes,
+            deletes, unpacks, compares, chooses, goes_around, links, stores, passes_functions, uses_classes,
             protects, checks, calls_builtins, tells, says_little]  # fmt: skip
 
 

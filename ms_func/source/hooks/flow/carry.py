@@ -79,6 +79,8 @@ class LoopPlan(Plan):
         fixed: slots (by identity) that no step changes.
     """
 
+    rings = False
+
     def __init__(
         self, overlays: Sequence[Any], given: dict[int, Slot], previous: dict[Any, Slot],
         eager: bool = False, scalars: bool = True, grows: bool = False,
@@ -93,7 +95,9 @@ class LoopPlan(Plan):
 
     def join(self, values: Sequence[Any], path: Any) -> Any:
         """Equal numbers at the entry need not stay equal."""
-        return self._join(values, path) if self.eager else super().join(values, path)
+        if not self.eager:
+            return super().join(values, path)
+        return self.once(tuple(map(id, values)), values, path)
 
     def same(self, values: Sequence[Any], path: Any) -> bool:
         """The entry is carried until the end if it was ever; elements of tuples are looked at."""
@@ -427,35 +431,39 @@ def finals_at_entry(place: Location) -> Any:
 
 def shapes(nodes: Sequence[Any], stores: dict[Any, Any], state: State) -> Any:
     """What decides how the body runs. It does not read what is unbound at the entry."""
-    read = [None if type(v) is Absent else _shape(n) for n, v in zip(nodes, state, strict=True)]
-    return read, {k: _shape(n) for k, n in stores.items()}
+    read = [None if type(v) is Absent else _shape(n, ()) for n, v in zip(nodes, state, strict=True)]
+    return read, {k: _shape(n, ()) for k, n in stores.items()}
 
 
-def _shape(node: Any) -> Any:
-    """What of a node decides how the body runs."""
+def _shape(node: Any, around: tuple[Any, ...]) -> Any:
+    """What of a node decides how the body runs; `around` are those that it is a part of."""
     if type(node) is Slot:
         return "slot"
     if type(node) is Tree:
-        return tuple(_shape(c) for c in node.children)
+        if node in around:  # an object that holds itself
+            return "around", around.index(node)
+        return tuple(_shape(c, (*around, node)) for c in node.children)
     if type(node) is Tagged:
-        return _shape(node.number)
+        return _shape(node.number, around)
     return _constant_shape(node.value)
 
 
-def _constant_shape(x: Any) -> Any:
+def _constant_shape(x: Any, around: tuple[int, ...] = ()) -> Any:
     """Equal for constants that are as good as the same, such as one method taken twice."""
     if isinstance(x, (*SCALARS, str)):
         return type(x), repr(x)
     if type(x) is Tracer:
         return id(x.variable)
     if type(x) is tuple:  # such as a step makes anew
-        return tuple(map(_constant_shape, x))
-    if not callable(x) and not isinstance(x, Exception):
+        return tuple([_constant_shape(y, around) for y in x])
+    if id(x) in around or (not callable(x) and not isinstance(x, Exception)):
         return id(x)
     if isinstance(x, BuiltinMethodType):
         return id(x.__self__), x.__name__
     apart = take_apart(x)
-    return id(x) if apart is None else (apart.kind, *map(_constant_shape, apart.children))
+    if apart is None:
+        return id(x)
+    return (apart.kind, *[_constant_shape(y, (*around, id(x))) for y in apart.children])
 
 
 def are_chosen(old: Any, new: Any) -> bool:

@@ -49,6 +49,8 @@ class Parts(NamedTuple):
         make: the value with other parts.
         mutable: whether stores can change the parts of the value itself.
         filled: of dictionaries, one of the same class with the contents of a plain one.
+        blank: of objects, lists and dictionaries, which may hold themselves, one without parts.
+        fill: puts the parts into one without parts.
     """
 
     kind: Any
@@ -57,6 +59,8 @@ class Parts(NamedTuple):
     make: Callable[[Sequence[Any]], Any]
     mutable: bool = False
     filled: Callable[[dict[Any, Any]], Any] | None = None
+    blank: Callable[[], Any] | None = None
+    fill: Callable[[Any, Sequence[Any]], None] | None = None
 
 
 class Overlay:
@@ -176,12 +180,15 @@ def _list(x: Any, overlay: Overlay) -> Parts:
     keys = [f"[{i}]" for i in range(len(items))]
     cls: Any = type(x)
 
+    blank = list if cls is list else lambda: cls.__new__(cls)
+
     def make(children: Sequence[Any]) -> Any:
-        made = cls.__new__(cls)
+        made = blank()
         list.extend(made, children)
         return made
 
-    return Parts((cls, len(items)), items, keys, list if cls is list else make, mutable=True)
+    return Parts((cls, len(items)), items, keys, list if cls is list else make, mutable=True,
+                 blank=blank, fill=list.extend)  # fmt: skip
 
 
 def _deque(x: Any, overlay: Overlay) -> Parts:
@@ -205,26 +212,36 @@ def _dict(x: Any, overlay: Overlay) -> Parts:
     names = list(found)
     kind = (type(x), tuple(names) if isinstance(x, OrderedDict) else frozenset(names))
     cls: Any = type(x)
-    start = (x.default_factory,) if isinstance(x, defaultdict) else ()
+    start: Any = (x.default_factory,) if isinstance(x, defaultdict) else ()
+    put = (OrderedDict if issubclass(cls, OrderedDict) else dict).__setitem__
+
+    def blank() -> Any:
+        return cls(*start) if start else cls.__new__(cls)
 
     def filled(contents: dict[Any, Any]) -> Any:
-        made = cls(*start) if start else cls.__new__(cls)
-        put = (OrderedDict if isinstance(made, OrderedDict) else dict).__setitem__
+        made = blank()
         for name, value in contents.items():
             put(made, name, value)
         return made
 
-    def make(children: Sequence[Any]) -> Any:
+    def fill(made: Any, children: Sequence[Any]) -> None:
         values = dict(zip(ordered, children, strict=True))
-        return filled({n: values[n] for n in names})
+        for name in names:
+            put(made, name, values[name])
+
+    def make(children: Sequence[Any]) -> Any:
+        made = blank()
+        fill(made, children)
+        return made
 
     try:
         ordered = sorted(names)
     except TypeError:
         ordered = sorted(names, key=lambda k: (type(k).__name__, repr(k)))
     return Parts(
-        kind, [found[n] for n in ordered], [f"[{n!r}]" for n in ordered], make, True, filled
-    )
+        kind, [found[n] for n in ordered], [f"[{n!r}]" for n in ordered], make, True, filled,
+        blank, fill,
+    )  # fmt: skip
 
 
 def _node(x: Any, flat: Any, overlay: Overlay) -> Parts:
@@ -348,16 +365,23 @@ def own_names(x: Any) -> list[str]:
 def _object(x: Any, overlay: Overlay) -> Parts:
     names, cls = overlay.names(x), type(x)
 
-    def make(new: Sequence[Any]) -> Any:
-        made = born(object.__new__(cls))
+    def blank() -> Any:
+        return born(object.__new__(cls))
+
+    def fill(made: Any, new: Sequence[Any]) -> None:
         for name, value in zip(names, new, strict=True):
             object.__setattr__(made, name, value)
+
+    def make(new: Sequence[Any]) -> Any:
+        made = blank()
+        fill(made, new)
         return made
 
     children = [overlay.attribute(x, n) for n in names]
     return Parts(
-        (type(x), frozenset(names)), children, [f".{n}" for n in names], make, mutable=True
-    )
+        (type(x), frozenset(names)), children, [f".{n}" for n in names], make, mutable=True,
+        blank=blank, fill=fill,
+    )  # fmt: skip
 
 
 def _exception(x: Exception, overlay: Overlay) -> Parts:

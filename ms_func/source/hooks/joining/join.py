@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import enum
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
@@ -51,9 +52,11 @@ class Plan:
         slots: results that the program has to compute.
         links: what stands for one of several objects in each outcome; see `aliases`. None where
             joined objects are not told from the ones they stand for.
+        rings: whether objects that hold themselves are joined; no loop can carry them.
     """
 
     links: Sequence[Any] | None = None
+    rings = True
 
     def __init__(
         self, overlays: Sequence[Overlay], outer: Sequence[Any] = (), stored: bool = False
@@ -64,6 +67,7 @@ class Plan:
         self.refused: set[int] = set()
         self.slots: list[Slot] = []
         self._known: dict[Any, Any] = {}
+        self._open: set[Any] = set()
         self._alive: list[Any] = []
         self._indices: dict[Any, Slot] = {}
 
@@ -79,12 +83,13 @@ class Plan:
     def keep(self, nodes: Sequence[Any]) -> list[Slot]:
         """The slots that these nodes need, numbered anew."""
         found: dict[int, Slot] = {}
-        stack = list(nodes)
+        stack, seen = list(nodes), set()
         while stack:
             node = stack.pop()
             if type(node) is Slot:
                 found[node.index] = node
-            elif type(node) is Tree:
+            elif type(node) is Tree and id(node) not in seen:
+                seen.add(id(node))  # objects may hold themselves
                 stack.extend(node.children)
             elif type(node) is Tagged:
                 stack.append(node.number)
@@ -110,8 +115,22 @@ class Plan:
         found = self._known.get(key)
         if found is None:
             self._alive.append(values)
-            found = self._known[key] = self._join(values, path)
+            found = self._known[key] = self.once(key, values, path)
         return found
+
+    def once(self, key: Any, values: Sequence[Any], path: Path) -> Any:
+        """Node for what stands in one place; what holds itself comes here again.
+
+        Raises:
+            Mismatch: it does so without having been noted.
+        """
+        if key in self._open:
+            raise Mismatch(path, values, "they hold themselves")
+        self._open.add(key)
+        try:
+            return self._join(values, path)
+        finally:
+            self._open.discard(key)
 
     def _join(self, values: Sequence[Any], path: Path) -> Any:
         present = [v for v in values if v is not UNDEFINED]
@@ -376,18 +395,31 @@ class Plan:
         self, values: Sequence[Any], present: Sequence[Any], parts: Sequence[Any], one: Any,
         path: Path,
     ) -> Any:  # fmt: skip
-        children = []
-        for i in range(len(one.children)):
-            column = [UNDEFINED if p is None else p.children[i] for p in parts]
-            children.append(self.join(column, (*path, one.keys[i])))
+        made = Tree(one.make, children := [])
+        made.blank, made.fill = one.blank, one.fill
+        with self._noted(made, values):
+            for i in range(len(one.children)):
+                column = [UNDEFINED if p is None else p.children[i] for p in parts]
+                children.append(self.join(column, (*path, one.keys[i])))
         untouched = not one.mutable or (len(present) == 1 and not self._is_touched(values))
         pairs = zip(children, one.children, strict=True)
         if untouched and all(type(c) is Same and c.value is v for c, v in pairs):
             return Same(present[0])
-        made = Tree(one.make, children)
         if one.mutable or one.kind[0] is FunctionType:
             self._object(made, values, path)
         return made
+
+    @contextmanager
+    def _noted(self, node: Tree, values: Sequence[Any]) -> Iterator[None]:
+        """Let what holds itself find the node of it while its parts are joined."""
+        key = tuple(map(id, values))
+        if self.rings and node.blank is not None:
+            self._known[key] = node
+        try:
+            yield
+        except Mismatch:
+            self._known.pop(key, None)
+            raise
 
     def _object(self, node: Tree, values: Sequence[Any], path: Path) -> None:
         """Note which objects a joined one stands for, and which object it is."""

@@ -87,18 +87,22 @@ class Tree:
     Attributes:
         make: the object made of its parts.
         children: nodes of the parts.
+        blank: of what may hold itself, one without parts.
+        fill: puts the parts into one without parts.
         origins: objects that it stands for; see `aliases`.
         which: slot that tells which of them.
         is_stretch: whether it is a container whose elements are in rooms.
         tag: what tells which object it is, if that is known; see `identity`.
     """
 
-    __slots__ = ("children", "is_stretch", "make", "origins", "tag", "which")
+    __slots__ = ("blank", "children", "fill", "is_stretch", "make", "origins", "tag", "which")
 
     def __init__(self, make: Any, children: Sequence[Any], is_stretch: bool = False) -> None:
         self.make = make
         self.is_stretch = is_stretch
         self.children = children
+        self.blank: Any = None
+        self.fill: Any = None
         self.origins: tuple[Any, ...] = ()
         self.which: Slot | None = None
         self.tag: Tagged | Same | None = None
@@ -106,9 +110,14 @@ class Tree:
     def build(self, outs: Sequence[Any], made: dict[int, Any]) -> Any:
         """The value; the same object for each mention of it."""
         found = made.get(id(self))
-        if found is None:
+        if found is not None:
+            return found
+        if self.blank is None:
             found = made[id(self)] = self.make([c.build(outs, made) for c in self.children])
-            _note(found, self, outs, made)
+        else:
+            found = made[id(self)] = self.blank()
+            self.fill(found, [c.build(outs, made) for c in self.children])
+        _note(found, self, outs, made)
         return found
 
 
