@@ -392,8 +392,8 @@ def says_little(x, n):
 
 ACCEPTED = [decides, repeats, goes_through, leaves, joins, matches, comprehends, iterates, sifts,
             grows, keeps_keys, wraps, has_traced_keys, indexes, takes_parts, fills_arrays,
-            deletes, unpacks, compares, chooses, goes_around, links, stores, passes_functions, uses_classes,
-            protects, checks, calls_builtins, tells, says_little]  # fmt: skip
+            deletes, unpacks, compares, chooses, goes_around, links, stores, passes_functions,
+            uses_classes, protects, checks, calls_builtins, tells, says_little]  # fmt: skip
 
 
 def test_every_accepted_row_has_a_function():
