@@ -37,8 +37,8 @@ def kind(b: Any) -> str:
 
 
 def has(b: Any, name: str) -> bool:
-    """Whether there is a kernel for LAPACK's driver `name`, or for another one of CUDA."""
-    return (kind(b) == "cpu" and name != "pivots") or (kind(b) == "cuda" and name in _CUDA)
+    """Whether there is a kernel for LAPACK's driver `name`."""
+    return kind(b) == "cpu" or (kind(b) == "cuda" and name in _CUDA)
 
 
 @cache

@@ -215,13 +215,14 @@ def _lower(b: Any, eqn: Any, lhs: Any, rhs: Any) -> Any:
         lhs = b.convert(lhs, ArrayType(left.shape, meeting))
     if right.dtype != meeting:
         rhs = b.convert(rhs, ArrayType(right.shape, meeting))
+    wide = out.dtype == meeting or out.dtype.itemsize > meeting.itemsize
+    exact = out if wide else ArrayType(out.shape, meeting)
     if meeting.kind == "c" and kernels.kind(b) == "cuda":
-        return _of_real_ones(b, lhs, rhs, ArrayType(left.shape, meeting),
-                             ArrayType(right.shape, meeting), out, attributes)  # fmt: skip
-    if out.dtype == meeting or out.dtype.itemsize > meeting.itemsize:
-        return b.op("stablehlo.convolution", [out], [lhs, rhs], attributes)
-    exact = ArrayType(out.shape, meeting)
-    return b.convert(b.op("stablehlo.convolution", [exact], [lhs, rhs], attributes), out)
+        made = _of_real_ones(b, lhs, rhs, ArrayType(left.shape, meeting),
+                             ArrayType(right.shape, meeting), exact, attributes)  # fmt: skip
+    else:
+        made = b.op("stablehlo.convolution", [exact], [lhs, rhs], attributes)
+    return made if wide else b.convert(made, out)
 
 
 def _of_real_ones(

@@ -31,6 +31,7 @@ from ms_func.primitives.matrices import (
     cubic_cost,
     driver,
     hermitian,
+    leading,
     lower_part,
     matrices,
     mm,
@@ -107,9 +108,7 @@ def _qr_lower(b: Any, eqn: Any, a: Any) -> list[Any]:
     wide = _columns(b, packed, t, q_type, k)
     name = "ungqr" if t.dtype.kind == "c" else "orgqr"
     (q,) = driver(b, name, [wide, scales], [q_type, count], [q_type], vectors=(-2,), info=False)
-    rows = b.op("stablehlo.slice", [ArrayType((*lead, k, n), t.dtype)], [packed], {
-        "start_indices": int_array((0,) * t.ndim), "limit_indices": int_array((*lead, k, n)),
-        "strides": int_array((1,) * t.ndim)})  # fmt: skip
+    rows = leading(b, packed, ArrayType((*lead, k, n), t.dtype))
     return [q, triangle(b, rows, r_type, lower=False)]
 
 
@@ -117,9 +116,7 @@ def _columns(b: Any, x: Any, t: ArrayType, out: ArrayType, k: int) -> Any:
     """The first `k` columns, filled up with zeros where there are fewer."""
     n = t.shape[-1]
     if k <= n:
-        return b.op("stablehlo.slice", [out], [x], {
-            "start_indices": int_array((0,) * t.ndim), "limit_indices": int_array(out.shape),
-            "strides": int_array((1,) * t.ndim)})  # fmt: skip
+        return leading(b, x, out)
     high = (0,) * (t.ndim - 1) + (k - n,)
     none = int_array((0,) * t.ndim)
     attributes = {"edge_padding_low": none, "edge_padding_high": int_array(high),

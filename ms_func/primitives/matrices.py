@@ -15,7 +15,7 @@ from ms_func.errors import ShapeError, SizeError, UnsupportedError
 from ms_func.ir.primitive import Cost, Primitive
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import kernels
-from ms_func.lowering.context import integer, parsed
+from ms_func.lowering.context import int_array, integer, parsed
 from ms_func.primitives.arithmetic import add, mul
 from ms_func.primitives.basis import letters, transpose_p
 from ms_func.primitives.batching import to_front
@@ -210,6 +210,13 @@ def _or_nan(b: Any, good: Any, x: Any, t: ArrayType, lead: tuple[int, ...]) -> A
     mask = b.broadcast(good, ArrayType(t.shape, np.bool_), tuple(range(len(lead))))
     nan = complex(np.nan, np.nan) if t.dtype.kind == "c" else np.nan
     return b.op("stablehlo.select", [t], [mask, x, b.constant(nan, t)])
+
+
+def leading(b: Any, x: Any, out: ArrayType) -> Any:
+    """The first elements of `x` along each dimension, as many as `out` has."""
+    return b.op("stablehlo.slice", [out], [x], {
+        "start_indices": int_array((0,) * out.ndim), "limit_indices": int_array(out.shape),
+        "strides": int_array((1,) * out.ndim)})  # fmt: skip
 
 
 def triangle(b: Any, x: Any, t: ArrayType, lower: bool) -> Any:

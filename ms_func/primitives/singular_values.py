@@ -26,6 +26,7 @@ from ms_func.primitives.matrices import (
     check_matrix,
     cubic_cost,
     driver,
+    leading,
     matrices,
     mm,
     need,
@@ -117,16 +118,8 @@ def _svd_by_jacobi(b: Any, eqn: Any, a: Any, t: ArrayType, outs: Sequence[ArrayT
         parts = [b.op(f"stablehlo.{name}", [part], [right]) for name in ("real", "imag")]
         parts[1] = b.op("stablehlo.negate", [part], [parts[1]])
         right = b.op("stablehlo.complex", [vh], parts)
-    return [made[1], _first(b, made[2], u, outs[1]), _first(b, right, vh, outs[2])]
-
-
-def _first(b: Any, x: Any, t: ArrayType, out: ArrayType) -> Any:
-    """The first rows and columns of `x`, of type `t`."""
-    if t == out:
-        return x
-    return b.op("stablehlo.slice", [out], [x], {
-        "start_indices": int_array((0,) * out.ndim), "limit_indices": int_array(out.shape),
-        "strides": int_array((1,) * out.ndim)})  # fmt: skip
+    factors = zip((made[2], right), (u, vh), outs[1:], strict=True)
+    return [made[1], *[x if t == out else leading(b, x, out) for x, t, out in factors]]
 
 
 def _svd_jvp(

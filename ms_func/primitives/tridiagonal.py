@@ -16,7 +16,7 @@ from ms_func.primitives.arithmetic import add, mul, neg
 from ms_func.primitives.basis import broadcast_in_dim, letters
 from ms_func.primitives.batching import to_front
 from ms_func.primitives.families import literal
-from ms_func.primitives.matrices import FLOATS, driver, need
+from ms_func.primitives.matrices import FLOATS, driver, leading, need
 from ms_func.primitives.pieces import pad
 
 
@@ -75,9 +75,7 @@ def _lower_on_cuda(b: Any, types: Sequence[ArrayType], operands: Sequence[Any]) 
                   alias=(0, 3))  # fmt: skip
     if not more:
         return x
-    return b.op("stablehlo.slice", [out], [x], {
-        "start_indices": int_array((0,) * out.ndim), "limit_indices": int_array(out.shape),
-        "strides": int_array((1,) * out.ndim)})  # fmt: skip
+    return leading(b, x, out)
 
 
 def _grown(b: Any, x: Any, t: ArrayType, axis: int, more: int, value: int) -> tuple[Any, ArrayType]:

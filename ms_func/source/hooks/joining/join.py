@@ -411,9 +411,12 @@ class Plan:
 
     @contextmanager
     def _noted(self, node: Tree, values: Sequence[Any]) -> Iterator[None]:
-        """Let what holds itself find the node of it while its parts are joined."""
+        """Let what holds itself find the node of it while its parts are joined.
+
+        Only under a key that `join` has in work: its values live on, so that no other has the key.
+        """
         key = tuple(map(id, values))
-        if self.rings and node.blank is not None:
+        if self.rings and node.blank is not None and key in self._open:
             self._known[key] = node
         try:
             yield
