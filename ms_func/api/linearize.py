@@ -23,6 +23,7 @@ from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution import key_reuse
 from ms_func.ir.function import Function
 from ms_func.ir.types import ArrayType, typeof
+from ms_func.primitives.cast import convert_element_type
 from ms_func.tracing.arguments import (
     beside_doubles,
     function_name,
@@ -494,10 +495,12 @@ def _counts_as_zero(got: ArrayType, t: ArrayType) -> bool:
 
 
 def _converted(x: Any, t: ArrayType) -> Any:
-    """A Python scalar as a typed one; zero where there is no derivative; else as it is."""
+    """With the dtype of `t`, which weak types may lack; zero where there is no derivative."""
     if t.dtype == float0:
         return np.zeros(t.shape, float0)
-    return np.asarray(x, t.dtype)[()] if isinstance(x, (bool, int, float, complex)) else x
+    if isinstance(x, (bool, int, float, complex)):
+        return np.asarray(x, t.dtype)[()]
+    return x if x.dtype == t.dtype else convert_element_type(x, t.dtype)
 
 
 @user_traceback

@@ -40,6 +40,7 @@ from ms_func.primitives.window_geometry import (
     parts,
     shard_terms,
 )
+from ms_func.tracing.tracer import build
 
 # --- as slices --------------------------------------------------------------------------------
 
@@ -180,7 +181,7 @@ def _gather_lower(b: Any, eqn: Any, t: Any, x: Any) -> Any:
     made = b.operation("stablehlo.reduce_window", [keyed, out], [x, t, *inits], attributes(window))
 
     def body(inner: Any, x1: Any, t1: Any, x2: Any, t2: Any) -> list[Any]:
-        keeps = _compare(inner, which, x1, x2)
+        keeps = _stays(inner, which, key, x1, x2)
         return [
             inner.op("stablehlo.select", [key], [keeps, x1, x2]),
             inner.op("stablehlo.select", [value], [keeps, t1, t2]),
@@ -201,13 +202,15 @@ def _lower_empty(b: Any, eqn: Any) -> Any:
     return b.constant(0, eqn.outputs[0].type) if empty else None
 
 
-def _compare(b: Any, which: str, x: Any, y: Any) -> Any:
-    """Whether the earlier `x` stays before the later `y`."""
-    direction = "GE" if which == "max" else "LE"
-    attribute = mlir.parsed(f"#stablehlo<comparison_direction {direction}>")
-    return b.op(
-        "stablehlo.compare", [ArrayType((), np.bool_)], [x, y], {"comparison_direction": attribute}
-    )
+def _stays(b: Any, which: str, key: ArrayType, x: Any, y: Any) -> Any:
+    """Whether the earlier `x` stays before the later `y`: it is as good, or the first NaN."""
+    (stays,) = b.inline(_stays_program(which, key.dtype), [x, y])
+    return stays
+
+
+def _stays_program(which: str, dtype: np.dtype) -> Any:
+    scalar = ArrayType((), dtype)
+    return build("stays", [scalar, scalar], lambda x, y: [bitwise_not(_better(y, x, which))])
 
 
 def _scatter_lower(b: Any, eqn: Any, source: Any, x: Any) -> Any:
@@ -231,7 +234,7 @@ def _scatter_lower(b: Any, eqn: Any, source: Any, x: Any) -> Any:
         {"window_dimensions": mlir.int_array(window.window_dimensions),
          "window_strides": mlir.int_array(window.window_strides)}, regions=2,
     )  # fmt: skip
-    b.region(made, 0, [key, key], lambda inner, p, q: [_compare(inner, which, p, q)])
+    b.region(made, 0, [key, key], lambda inner, p, q: [_stays(inner, which, key, p, q)])
     b.region(
         made, 1, [value, value], lambda inner, p, q: [inner.op("stablehlo.add", [value], [p, q])]
     )

@@ -273,6 +273,13 @@ def test_a_gradient_is_as_weak_as_its_argument():
         assert not derive(f)(np.float32(1)).weak_type
 
 
+def test_weak_tangents_take_the_dtype_of_what_they_belong_to():
+    x, weak = np.array([1.0, 2.0]), mnp.ones(2, bool) * 3.0
+    assert weak.weak_type and weak.dtype == np.float32
+    value, dot = ms.jvp(mnp.max, (x,), (weak,))
+    assert (value.dtype, dot.dtype, float(dot)) == (np.float64, np.float64, 3.0)
+
+
 def test_jacobians_have_the_dtype_and_weakness_of_what_they_belong_to():
     of_number = ms.jacfwd(lambda x: (x * 2, x * np.ones(2, np.float32)))(1.0)
     assert [a.weak_type for a in of_number] == [True, False]

@@ -81,6 +81,19 @@ def test_nan_wins_and_gets_the_derivative():
     np.testing.assert_array_equal(grad, [[0, 1], [0, 0]])
 
 
+def test_nan_wins_in_windows_too_large_to_write_out():
+    x = RNG.normal(size=(20, 20))
+    x[3, 4] = x[12, 5] = np.nan
+
+    def largest(x: Any) -> Any:
+        return lax.reduce_window(x, -np.inf, lax.max, x.shape, x.shape, "VALID")[0, 0]
+
+    first = np.zeros((20, 20))
+    first[3, 4] = 1
+    np.testing.assert_array_equal(ms.grad(largest)(x), first)
+    assert ms.jvp(largest, (x,), (first,))[1] == 1
+
+
 @pytest.mark.parametrize("pool", [max_pool, average_pool])
 def test_second_order(pool):
     """Hessian-vector product of a nonlinear function behind a pool, by differences."""
