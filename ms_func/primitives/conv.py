@@ -28,9 +28,9 @@ from ms_func.ir.primitive import MADE, Cost, Multilinear, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
 from ms_func.lowering import kernels
-from ms_func.primitives import conv_split
+from ms_func.primitives import conv_cuda, conv_split
 from ms_func.primitives.algorithms import algorithm_of, by_algorithm
-from ms_func.primitives.basis import full_of, real_of, sum_dtype
+from ms_func.primitives.basis import full_of, sum_dtype
 from ms_func.primitives.batching import move_batch
 from ms_func.primitives.conv_layout import (
     ConvDimensionNumbers,
@@ -207,7 +207,6 @@ def _lower(b: Any, eqn: Any, lhs: Any, rhs: Any) -> Any:
     if not left.size or not right.size:  # sums of nothing; StableHLO refuses empty windows
         return b.constant(0, out)
     conv = Conv(**eqn.params)
-    attributes = _attributes(conv)
     # Where the window is cut, XLA's partitioner adds up too often or what is beyond an edge.
     rhs = b.lowerer.whole(b, rhs, conv.dimension_numbers[1][2:])
     meeting = compute_dtype(left, right, out)
@@ -217,33 +216,13 @@ def _lower(b: Any, eqn: Any, lhs: Any, rhs: Any) -> Any:
         rhs = b.convert(rhs, ArrayType(right.shape, meeting))
     wide = out.dtype == meeting or out.dtype.itemsize > meeting.itemsize
     exact = out if wide else ArrayType(out.shape, meeting)
-    if meeting.kind == "c" and kernels.kind(b) == "cuda":
-        made = _of_real_ones(b, lhs, rhs, ArrayType(left.shape, meeting),
-                             ArrayType(right.shape, meeting), exact, attributes)  # fmt: skip
+    kinds = [ArrayType(t.shape, meeting) for t in (left, right)]
+    other = conv_cuda.program(conv, *kinds, exact.dtype) if kernels.kind(b) == "cuda" else None
+    if other is not None:
+        (made,) = b.inline(other, [lhs, rhs])
     else:
-        made = b.op("stablehlo.convolution", [exact], [lhs, rhs], attributes)
+        made = b.op("stablehlo.convolution", [exact], [lhs, rhs], _attributes(conv))
     return made if wide else b.convert(made, out)
-
-
-def _of_real_ones(
-    b: Any, lhs: Any, rhs: Any, left: ArrayType, right: ArrayType, out: ArrayType,
-    attributes: dict[str, Any],
-) -> Any:  # fmt: skip
-    """A complex convolution as four of real numbers, for CUDA, which knows no others."""
-
-    def halves(x: Any, t: ArrayType) -> list[Any]:
-        part = ArrayType(t.shape, real_of(t.dtype))
-        return [b.op(f"stablehlo.{name}", [part], [x]) for name in ("real", "imag")]
-
-    part = ArrayType(out.shape, real_of(out.dtype))
-
-    def convolved(x: Any, y: Any) -> Any:
-        return b.op("stablehlo.convolution", [part], [x, y], attributes)
-
-    (a, c), (d, e) = halves(lhs, left), halves(rhs, right)
-    re = b.op("stablehlo.subtract", [part], [convolved(a, d), convolved(c, e)])
-    im = b.op("stablehlo.add", [part], [convolved(a, e), convolved(c, d)])
-    return b.op("stablehlo.complex", [out], [re, im])
 
 
 # --- derivative -----------------------------------------------------------------------------

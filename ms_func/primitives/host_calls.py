@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ms_func import tree
-from ms_func.dtypes import is_inexact
+from ms_func.dtypes import bits, is_inexact
 from ms_func.errors import ArgumentValueError, ShapeError
 from ms_func.execution import host
 from ms_func.execution.array import Array, wrap
@@ -115,11 +115,39 @@ def _ref(*arrays: Any, function: HostFunction, types: Types, lanes: Lanes, **par
 
 def _lower(b: Any, eqn: Any, *values: Any) -> list[Any]:
     p = eqn.params
-    outs = [v.type for v in eqn.outputs]
     call = _over_lanes(p["function"], p["lanes"], p["types"], eqn.loc)
-    entry = host.entry(call, outs, p["function"].name, eqn.loc)
-    ranks = [a.type.ndim for a in eqn.inputs]
-    return b.host_call(entry, values, ranks, outs, p["effect"] is not None)
+    return _calling(b, eqn, call, values, [v.type for v in eqn.outputs], p["effect"] is not None)
+
+
+def _calling(
+    b: Any, eqn: Any, call: host.Host, values: Sequence[Any], outs: Sequence[ArrayType],
+    ordered: bool,
+) -> list[Any]:  # fmt: skip
+    """Call `call` while the program runs, with the operands of `eqn`."""
+    ins = [a.type for a in eqn.inputs]
+    sent, taken = [*map(_in_bytes, ins)], [*map(_in_bytes, outs)]
+
+    def in_bytes(*arrays: Any) -> list[np.ndarray]:
+        found = call(*[x.astype(t.dtype, copy=False) for x, t in zip(arrays, ins, strict=True)])
+        whole = host.answered(found, outs, eqn.params["function"].name, eqn.loc)
+        return [x.astype(t.dtype, copy=False) for x, t in zip(whole, taken, strict=True)]
+
+    entry = host.entry(in_bytes, taken, eqn.params["function"].name, eqn.loc)
+    values = [_converted(b, x, t, s) for x, t, s in zip(values, ins, sent, strict=True)]
+    results = b.host_call(entry, values, [t.ndim for t in ins], taken, ordered)
+    return [_converted(b, x, s, t) for x, t, s in zip(results, outs, taken, strict=True)]
+
+
+def _in_bytes(t: ArrayType) -> ArrayType:
+    """What holds the elements of `t` in whole bytes: CUDA packs smaller ones, NumPy does not."""
+    if bits(t.dtype) >= 8:
+        return t
+    kind = np.float16 if is_inexact(t.dtype) else np.int8
+    return ArrayType(t.shape, np.dtype(kind), t.weak_type)
+
+
+def _converted(b: Any, x: Any, t: ArrayType, into: ArrayType) -> Any:
+    return x if into is t else b.convert(x, into)
 
 
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
@@ -211,12 +239,12 @@ def _check_lower(b: Any, eqn: Any, ok: Any, *values: Any) -> list[Any]:
     if eqn.params["debug"]:
         return []
     function, lanes = eqn.params["function"], eqn.params["lanes"]
-    entry = host.entry(_over_lanes(function, lanes, (), eqn.loc), [], function.name, eqn.loc)
+    call = _over_lanes(function, lanes, (), eqn.loc)
     (every,) = b.inline(_all_of(eqn.inputs[0].type), [ok])
     made = b.operation("stablehlo.if", [TOKEN], [every], regions=2)
 
     def fail(inner: Any) -> list[Any]:
-        return inner.host_call(entry, [ok, *values], [a.type.ndim for a in eqn.inputs], [], True)
+        return _calling(inner, eqn, call, [ok, *values], [], True)
 
     b.region(made, 0, [], lambda inner: [], threads=True)
     b.region(made, 1, [], fail, threads=True)

@@ -275,7 +275,8 @@ def test_a_gradient_is_as_weak_as_its_argument():
 
 def test_weak_tangents_take_the_dtype_of_what_they_belong_to():
     x, weak = np.array([1.0, 2.0]), mnp.ones(2, bool) * 3.0
-    assert weak.weak_type and weak.dtype == np.float32
+    assert weak.weak_type
+    assert weak.dtype == np.float32
     value, dot = ms.jvp(mnp.max, (x,), (weak,))
     assert (value.dtype, dot.dtype, float(dot)) == (np.float64, np.float64, 3.0)
 

@@ -124,6 +124,7 @@ PROGRAMS = {
     "softmax": lambda x: nn.softmax(x),
     "fft": lambda x: abs(mnp.fft.fft(x)),
     "conv": lambda x: lax.conv(x[None, None], x[None, None, :3, :3], (1, 1), "SAME"),
+    "integer conv": lambda x: mnp.convolve(x[0].astype(int), mnp.arange(5)).astype(x.dtype),
     "scan": lambda x: lax.scan(lambda c, r: (c + mnp.sin(r), c), x[0], x),
     "while": lambda x: lax.while_loop(lambda c: c.sum() < 1000, lambda c: c * 1.5 + 1, x),
     "branch": lambda x: lax.cond(x[0, 0] > 0, mnp.sin, mnp.cos, x),

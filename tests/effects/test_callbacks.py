@@ -49,6 +49,7 @@ def test_trees_of_arguments_and_results(callback):
 DTYPES = [
     "bool", "int8", "uint8", "int32", "int64", "uint64", "float16", "float32", "float64",
     "complex64", "complex128", "bfloat16", "float8_e4m3fn", "int4",
+    "uint2", "float4_e2m1fn",
 ]  # fmt: skip
 
 

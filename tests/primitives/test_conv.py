@@ -10,6 +10,8 @@ import pytest
 
 import ms_func as ms
 from ms_func import lax
+from ms_func.primitives import conv_cuda
+from ms_func.primitives.conv import Conv
 from ms_func.primitives.padding import padtype_to_pads
 
 RNG = np.random.default_rng(0)
@@ -72,6 +74,23 @@ def test_against_a_loop(setting, layout):
     )  # fmt: skip
     got = np.asarray(got).transpose([layout[2].index(c) for c in "NCHW"])
     np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize(
+    ("form", "dtype"), [(conv_cuda.of_real_ones, np.complex128), (conv_cuda.as_product, np.int64)]
+)
+def test_what_cuda_has_no_convolutions_for_against_a_loop(setting, form, dtype):
+    strides, pads, spread, holes, groups, lots = setting
+    x, w = RNG.integers(-9, 9, (2, 4, 5, 6)), RNG.integers(-9, 9, (4, 4 // groups, 3, 2))
+    twist = (1 + 2j, 2 - 1j) if dtype is np.complex128 else (1, 1)
+    numbers = lax.conv_dimension_numbers(x.shape, w.shape, ("NCHW", "OIHW", "HNWC"))
+    conv = Conv(strides, pads, spread, holes, numbers, groups, lots, None, None)
+    want = loop(x, w, strides, pads, spread, holes, groups, lots) * np.prod(twist)
+    got = form(conv, *((v * t).astype(dtype) for v, t in zip((x, w), twist, strict=True)),
+               np.dtype(dtype))  # fmt: skip
+    assert got.dtype == dtype
+    np.testing.assert_array_equal(np.asarray(got).transpose(1, 3, 0, 2), want)
 
 
 @pytest.mark.parametrize("setting", SETTINGS)

@@ -109,6 +109,13 @@ def test_complex_convolutions_are_four_real_ones():
     assert len(re.findall(r"stablehlo.convolution.*-> tensor<1x1x8xf32>", text)) == 4
 
 
+def test_convolutions_of_integers_are_products():
+    x = np.ones((1, 1, 8), np.int32)
+    text = for_cuda(lambda x: lax.conv(x, x[..., :3], (1,), "SAME"), x)
+    assert "stablehlo.convolution" not in text
+    assert text.count("stablehlo.dot_general") == 1
+
+
 def test_sums_of_windows_of_short_floats_are_taken_in_float32():
     x = np.ones(640, np.float16)
     text = for_cuda(
