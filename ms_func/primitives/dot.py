@@ -17,6 +17,7 @@ from ms_func.ir.primitive import MADE, Cost, Multilinear, Primitive, register
 from ms_func.ir.text import register_param_type
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering import context as mlir
+from ms_func.lowering import kernels
 from ms_func.primitives.algorithms import NamedEnum, algorithm_of, by_algorithm
 from ms_func.primitives.basis import sum_dtype, transpose_p
 from ms_func.primitives.families import is_linear
@@ -224,10 +225,14 @@ def compute_dtype(lhs: ArrayType, rhs: ArrayType, out: ArrayType) -> np.dtype:
 
 
 def _lower(b: Any, eqn: Any, lhs: Any, rhs: Any) -> Any:
-    params, out = eqn.params, eqn.outputs[0].type
-    left, right = eqn.inputs[0].type, eqn.inputs[1].type
-    attributes = _attributes(params["dimension_numbers"], params["precision"])
+    numbers, precision = eqn.params["dimension_numbers"], eqn.params["precision"]
+    out, left, right = eqn.outputs[0].type, eqn.inputs[0].type, eqn.inputs[1].type
     meeting = compute_dtype(left, right, out)
+    if kernels.kind(b) == "cuda" and _is_doubled(left, right, out, numbers):
+        few = _terms(left, numbers) <= 2**10  # of at most 2^14
+        meeting = np.dtype(np.float32 if few else np.float64)
+        precision = (Precision.HIGHEST, Precision.HIGHEST)
+    attributes = _attributes(numbers, precision)
     if left.dtype != meeting:
         lhs = b.convert(lhs, ArrayType(left.shape, meeting))
     if right.dtype != meeting:
@@ -236,6 +241,25 @@ def _lower(b: Any, eqn: Any, lhs: Any, rhs: Any) -> Any:
         return b.op("stablehlo.dot_general", [out], [lhs, rhs], attributes)
     exact = ArrayType(out.shape, meeting)
     return b.convert(b.op("stablehlo.dot_general", [exact], [lhs, rhs], attributes), out)
+
+
+def _terms(left: ArrayType, numbers: Numbers) -> int:
+    return math.prod(left.shape[d] for d in numbers[0][0])
+
+
+def _is_doubled(left: ArrayType, right: ArrayType, out: ArrayType, numbers: Numbers) -> bool:
+    """Whether XLA gives twice the product on CUDA: of 8-bit integers, in sizes not made of fours.
+
+    Seen with jaxlib 0.11.2. Floats hold the sums exactly.
+    """
+    if not (left.dtype == right.dtype == np.int8 and out.dtype == np.int32):
+        return False
+    (lc, rc), (lb, rb) = numbers
+    free = [
+        math.prod(t.shape[d] for d in range(t.ndim) if d not in taken)
+        for t, taken in ((left, lc + lb), (right, rc + rb))
+    ]
+    return any(n % 4 for n in (_terms(left, numbers), *free))
 
 
 # --- derivative, batching, splitting ----------------------------------------------------------

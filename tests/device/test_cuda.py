@@ -105,6 +105,14 @@ def test_factors_with_pivots(on_device, matrix):
     assert (np.diff(sizes) <= 1e-5 * sizes[:, :1]).all()
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 6), (8, 8, 8), (64, 2001, 48)])
+def test_products_of_bytes(device, shape):
+    m, k, n = shape
+    x, y = RNG.integers(-128, 128, (m, k), np.int8), RNG.integers(-128, 128, (k, n), np.int8)
+    got = lax.dot(ms.device_put(x, device), y, preferred_element_type=np.int32)
+    np.testing.assert_array_equal(got, x.astype(int) @ y)
+
+
 def test_solutions_have_gradients(on_device):
     a = on_device(A)
     loss = ms.jit(lambda a: abs(mnp.linalg.solve(a, a[..., :2])).sum())

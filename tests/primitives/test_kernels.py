@@ -116,6 +116,14 @@ def test_convolutions_of_integers_are_products():
     assert text.count("stablehlo.dot_general") == 1
 
 
+@pytest.mark.parametrize(("terms", "dtype"), [(3, "f32"), (2001, "f64"), (8, "i8")])
+def test_products_of_bytes_that_xla_doubles_are_taken_in_floats(terms, dtype):
+    x = np.ones((8, terms), np.int8)
+    text = for_cuda(lambda x, y: lax.dot(x, y, preferred_element_type=np.int32), x, x.T)
+    assert re.search(rf"stablehlo.dot_general.*<8x{terms}x{dtype}>", text)
+    assert re.search("return.*<8x8xi32>", text)
+
+
 def test_sums_of_windows_of_short_floats_are_taken_in_float32():
     x = np.ones(640, np.float16)
     text = for_cuda(
