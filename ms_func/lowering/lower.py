@@ -22,6 +22,7 @@ from ms_func.ir.types import ArrayType
 from ms_func.lowering import context as mlir
 from ms_func.lowering.emit import TOKEN, Builder, Value
 from ms_func.lowering.manual import Manual
+from ms_func.lowering.runs import Piece, pieces
 from ms_func.lowering.shardings import device_order, mesh_text, meshes_of, sharding_text
 from ms_func.stopwatch import timed
 
@@ -266,7 +267,35 @@ class _Lowerer:
         env: dict[Any, Value] = dict(zip(fn.params, values, strict=False))
         for var, const in zip(fn.params[len(values) :], fn.consts, strict=True):
             env[var] = builder.array_constant(const)
-        for eqn in fn.eqns:
+        for piece in self._pieces(fn):
+            if piece.alone:
+                self._apart(builder, piece, env)
+            else:
+                self._equations(builder, piece.eqns, env)
+        return [
+            env[a] if type(a) is not Literal else builder.constant(a.value, a.type)
+            for a in fn.results
+        ]
+
+    def _pieces(self, fn: Function) -> list[Piece]:
+        apart = self.platform == "cpu" and self.num_partitions == 1
+        return pieces(fn) if apart else [Piece(fn.eqns)]
+
+    def _apart(self, builder: Builder, piece: Piece, env: dict[Any, Value]) -> None:
+        """Lower equations as a function that is not inlined."""
+
+        def body(inner: Builder, *values: Value) -> list[Value]:
+            known = dict(zip(piece.ins, values, strict=True))
+            self._equations(inner, piece.eqns, known)
+            return [known[v] for v in piece.outs]
+
+        ins, outs = ([v.type for v in side] for side in (piece.ins, piece.outs))
+        values = builder.apart(self.fresh("piece"), ins, outs, body, [env[v] for v in piece.ins])
+        env.update(zip(piece.outs, values, strict=True))
+
+    def _equations(self, builder: Builder, eqns: Sequence[Eqn], env: dict[Any, Value]) -> None:
+        """Lower equations one by one at the builder's place."""
+        for eqn in eqns:
             builder.loc = mlir.location(eqn.loc, eqn.primitive.name)
             operands = [
                 env[a] if type(a) is not Literal else _literal(builder, eqn, a) for a in eqn.inputs
@@ -279,10 +308,6 @@ class _Lowerer:
             for v, x in zip(eqn.outputs, results, strict=True):
                 held = v.type.explicit
                 env[v] = x if held is None else self.laid_out(builder, x, held)
-        return [
-            env[a] if type(a) is not Literal else builder.constant(a.value, a.type)
-            for a in fn.results
-        ]
 
 
 def _literal(builder: Builder, eqn: Eqn, atom: Literal) -> Value:

@@ -77,8 +77,10 @@ def _formula(x: Any, ahead: int) -> Any:
     cosine = add(mul(square, _polynomial(square, _COSINE)), 1.0)
     size = select(ne(bitwise_and(quarter, 1), 0), cosine, sine)
     sign = select(ne(bitwise_and(quarter, 2), 0), literal(-1.0, x), literal(1.0, x))
-    out = div(convert_element_type(size, typeof(x).dtype), sign)
-    return out if ahead else select(eq(x, 0.0), x, out)  # keeps the sign of zero
+    size = convert_element_type(size, typeof(x).dtype)
+    if not ahead:
+        size = select(eq(x, 0.0), x, size)  # keeps the sign of zero
+    return div(size, sign)
 
 
 def _polynomial(x: Any, coefficients: Sequence[float]) -> Any:
