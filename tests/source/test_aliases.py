@@ -39,6 +39,67 @@ def obj_ifexp(x, n):
 
 
 @case
+def an_object_in_a_list_that_an_inner_loop_binds_anew(x, n):
+    p = first = [[0.5]]
+    held = p[0]
+    for _ in range(n):
+        for _ in range(n):
+            p = [[x]]
+        p[0] = [1.0]
+    held[0] = 9.0
+    return first[0][0] + 10 * p[0][0]
+
+
+@case
+def a_loop_hands_on_what_a_condition_may_have_chosen(x, n):
+    o, p, q = [x], [0.5], [1.0]
+    t = p
+    if x > 0:
+        p, q = q, p
+    while n > 2:
+        t, n = o, n - 1
+    q[0] = 7.0
+    return t[0] + 10 * p[0]
+
+
+@case
+def a_condition_may_have_chosen_what_a_loop_hands_on(x, n):
+    o, p, q = [x], [0.5], [1.0]
+    t = p
+    if x > 0:
+        p, q = q, p
+    while n > 2:
+        t, n = o, n - 1
+    t[0] = 7.0
+    return q[0] + 10 * p[0] + 100 * o[0]
+
+
+@case
+def a_choice_that_a_loop_hands_on(x, n):
+    p, r = [0.5], [2.0]
+    t = p
+    while n > 2:
+        t, n = [x], n - 1
+    s = t if x < 0.75 else r
+    u = p
+    while n > 1:
+        u, n = s, n - 1
+    r[0] = 7.0
+    return u[0]
+
+
+@case
+def lists_that_a_loop_moves_in_a_branch(x, n):
+    p, q, s = [x], [1.0], [2.0]
+    w = [p, q]
+    if n > 2:
+        while n > 0:
+            w, n = [w[1], s], n - 1
+    w[0][0] += 20.0
+    return p[0] + 3 * q[0] + 7 * s[0]
+
+
+@case
 def a_list_that_holds_itself(x, n):
     w = [x, 1.0]
     w.append(w)

@@ -268,10 +268,9 @@ def _numbered(x: Any, tag: Tag, overlay: Any) -> Tag:
 
 
 def _link_of(x: Any, overlay: Any) -> Link | None:
-    """The link that made an object."""
-    if overlay.trace is not None:
-        return choice_of(x, overlay.trace.links)
-    return next((one for one in linked(x) if one.made is x), None)
+    """The link that made an object, in a recording that has ended or in those around this line."""
+    found = None if overlay.trace is None else choice_of(x, overlay.trace.links)
+    return found or next((one for one in linked(x) if one.made is x), None)
 
 
 def _chosen(x: Any, tag: Tag | None, link: Link, overlay: Any) -> Tag:
@@ -284,6 +283,8 @@ def _chosen(x: Any, tag: Tag | None, link: Link, overlay: Any) -> Tag:
             *others, number = [NONE if t is None else t.number for t in tags]
             for k, n in enumerate(others):
                 number = select(eq(link.index, np.int32(k)), n, number)
+            if tag is not None:  # which counts even where the other's was forgotten with a region
+                number = select(eq(tag.number, NONE), number, tag.number)
         found = Tag(number, *united(tags))
     _note(x, found, overlay)
     return found if found.sure else _numbered(x, found, overlay)
