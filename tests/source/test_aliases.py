@@ -100,6 +100,87 @@ def lists_that_a_loop_moves_in_a_branch(x, n):
 
 
 @case
+def elements_of_a_loop_that_is_left(x, n):
+    p, q = [0.5], [-0.25]
+    for e in [p, q, p]:
+        e[0] += x
+        if n < 1:
+            break
+    e[0] += 2.0
+    return p[0] + 10 * q[0]
+
+
+@case
+def elements_of_a_long_loop(x, n):
+    w = [[i * 1.0, x] for i in range(20)]
+    for e in w:
+        e[1] += x
+    for i, e in enumerate(w):
+        if e[0] > x:
+            kept = e
+        w[i][0] += n
+    kept[1] += 7.0
+    return sum([a * (i + 1) + b * (2 * i + 1) for i, (a, b) in enumerate(w)])
+
+
+@case
+def which_element_of_a_loop(x, n):
+    w = [[i * 1.0, x] for i in range(18)]
+    found = 0
+    for e in w:
+        if e is w[7] and e[1] > 0:
+            found += 1
+    return found
+
+
+@case
+def a_list_that_is_stored_to_while_a_loop_goes_over_it(x, n):
+    w = [x * i for i in range(20)]
+    s = x
+    for v in w:
+        w[12] = x
+        s += v
+    for i, v in enumerate(w[:4]):
+        w[3] = s
+        s += v
+        if s > n:
+            break
+    u = w[:5]
+    for i, v in enumerate(u):
+        u[3] = s
+        s += v
+        if s > 10 + n:
+            break
+    return s
+
+
+@case
+def a_list_that_is_stored_to_beside_a_range(x, n):
+    w, u = [i * 1.0 for i in range(5)], [[i * 1.0] for i in range(5)]
+    s = x
+    for v, e, i in zip(w, u, range(n), strict=False):
+        w[2] = x
+        u[1][0] = x
+        e[0] += v
+        s += v * (i + 1)
+    return s + u[0][0] + 10 * u[1][0] + 100 * u[2][0]
+
+
+@case
+def a_list_that_is_stored_to_after_a_view_of_it_was_made(x, n):
+    w = [1.0, 2.0, 3.0]
+    pairs, mirror = enumerate(w), reversed(w)
+    w[1] = x
+    s = 0.0
+    for i, v in pairs:
+        w[2] = v
+        s += v * (i + 1)
+    for v in mirror:
+        s = s * 0.5 + v
+    return s
+
+
+@case
 def a_list_that_holds_itself(x, n):
     w = [x, 1.0]
     w.append(w)
