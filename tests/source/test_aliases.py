@@ -75,6 +75,16 @@ def a_condition_may_have_chosen_what_a_loop_hands_on(x, n):
 
 
 @case
+def a_choice_is_what_a_loop_hands_on(x, n):
+    p, q, t = [x], [0.5], [2.0]
+    if x > 0:
+        p = q
+    while n > 1:
+        t, n = q, n - 1
+    return 1.0 if p is t else 0.0
+
+
+@case
 def a_choice_that_a_loop_hands_on(x, n):
     p, r = [0.5], [2.0]
     t = p

@@ -27,6 +27,7 @@ from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, gt, select
 from ms_func.source.hooks.heap.aliases import Link, Links, choice_of, linked
+from ms_func.source.hooks.heap.anatomy import PRESENT
 from ms_func.source.hooks.heap.journal import MISSING, Attribute, Location, journal, store
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -346,7 +347,14 @@ def equal(a: Entry, b: Entry) -> Any:
 
 
 def same(a: Any, b: Any) -> Any:
-    """Whether two objects are one, where both have numbers: False, or a condition."""
+    """Whether two objects are one, where both have numbers: False, or a condition.
+
+    What stands for one of several objects is given the number of that one.
+    """
+    for x, y in ((a, b), (b, a)):
+        lacks = (known := entry_of(x)) is None or not known.tag.sure
+        if lacks and entry_of(y) is not None and _link_of(x, PRESENT) is not None:
+            tag_of(x, PRESENT)
     one, other = entry_of(a), entry_of(b)
     return False if one is None or other is None else equal(one, other)
 
