@@ -191,6 +191,51 @@ def a_list_that_is_stored_to_after_a_view_of_it_was_made(x, n):
 
 
 @case
+def stores_beside_a_list_that_a_branch_makes(x, n):
+    o, p = [[x]], [[0.5]]
+    if x > 1.0:
+        w = [p, o]
+        w[1] = p
+        p[0][0] += 2.0
+    else:
+        w = [p, o]
+        w[1] = p
+    w[0][0][0] += 3.0
+    return p[0][0]
+
+
+class Kept:
+    def __init__(s, v):
+        s.v = v
+
+    def __setattr__(s, name, value):
+        object.__setattr__(s, name, value * 2)
+
+
+@case
+def objects_that_store_in_their_own_way(x, n):
+    o, p = Kept(x), Kept(0.5)
+    if x > 0:
+        o.v = 3.0
+        q = o
+    else:
+        q = p
+        p.v = x
+    q.v += 1.0
+    while n > 0:
+        n -= 1
+        if x > 1.0:
+            r = Kept(x)
+            r.v = n
+            o, p = r, o
+            o.v = x * 3
+        else:
+            o, p = p, o
+            p.v = x
+    return o.v + 3 * p.v + 7 * q.v
+
+
+@case
 def a_list_that_holds_itself(x, n):
     w = [x, 1.0]
     w.append(w)
