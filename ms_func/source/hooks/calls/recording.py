@@ -30,7 +30,6 @@ from ms_func.source.hooks.values.growing import ROWS, Growing, grown, is_keyed, 
 from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.tracing.tracer import Tracer
 
-
 _FAILURES = (StagingError, UnexpectedTracerError, AttributeError, Unreachable, RecursionError)
 """What ends a recording that pools may save."""
 
