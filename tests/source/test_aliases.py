@@ -39,6 +39,203 @@ def obj_ifexp(x, n):
 
 
 @case
+def an_object_in_a_list_that_an_inner_loop_binds_anew(x, n):
+    p = first = [[0.5]]
+    held = p[0]
+    for _ in range(n):
+        for _ in range(n):
+            p = [[x]]
+        p[0] = [1.0]
+    held[0] = 9.0
+    return first[0][0] + 10 * p[0][0]
+
+
+@case
+def a_loop_hands_on_what_a_condition_may_have_chosen(x, n):
+    o, p, q = [x], [0.5], [1.0]
+    t = p
+    if x > 0:
+        p, q = q, p
+    while n > 2:
+        t, n = o, n - 1
+    q[0] = 7.0
+    return t[0] + 10 * p[0]
+
+
+@case
+def a_condition_may_have_chosen_what_a_loop_hands_on(x, n):
+    o, p, q = [x], [0.5], [1.0]
+    t = p
+    if x > 0:
+        p, q = q, p
+    while n > 2:
+        t, n = o, n - 1
+    t[0] = 7.0
+    return q[0] + 10 * p[0] + 100 * o[0]
+
+
+@case
+def a_choice_is_what_a_loop_hands_on(x, n):
+    p, q, t = [x], [0.5], [2.0]
+    if x > 0:
+        p = q
+    while n > 1:
+        t, n = q, n - 1
+    return 1.0 if p is t else 0.0
+
+
+@case
+def a_choice_that_a_loop_hands_on(x, n):
+    p, r = [0.5], [2.0]
+    t = p
+    while n > 2:
+        t, n = [x], n - 1
+    s = t if x < 0.75 else r
+    u = p
+    while n > 1:
+        u, n = s, n - 1
+    r[0] = 7.0
+    return u[0]
+
+
+@case
+def lists_that_a_loop_moves_in_a_branch(x, n):
+    p, q, s = [x], [1.0], [2.0]
+    w = [p, q]
+    if n > 2:
+        while n > 0:
+            w, n = [w[1], s], n - 1
+    w[0][0] += 20.0
+    return p[0] + 3 * q[0] + 7 * s[0]
+
+
+@case
+def elements_of_a_loop_that_is_left(x, n):
+    p, q = [0.5], [-0.25]
+    for e in [p, q, p]:
+        e[0] += x
+        if n < 1:
+            break
+    e[0] += 2.0
+    return p[0] + 10 * q[0]
+
+
+@case
+def elements_of_a_long_loop(x, n):
+    w = [[i * 1.0, x] for i in range(20)]
+    for e in w:
+        e[1] += x
+    for i, e in enumerate(w):
+        if e[0] > x:
+            kept = e
+        w[i][0] += n
+    kept[1] += 7.0
+    return sum([a * (i + 1) + b * (2 * i + 1) for i, (a, b) in enumerate(w)])
+
+
+@case
+def which_element_of_a_loop(x, n):
+    w = [[i * 1.0, x] for i in range(18)]
+    found = 0
+    for e in w:
+        if e is w[7] and e[1] > 0:
+            found += 1
+    return found
+
+
+@case
+def a_list_that_is_stored_to_while_a_loop_goes_over_it(x, n):
+    w = [x * i for i in range(20)]
+    s = x
+    for v in w:
+        w[12] = x
+        s += v
+    for i, v in enumerate(w[:4]):
+        w[3] = s
+        s += v
+        if s > n:
+            break
+    u = w[:5]
+    for i, v in enumerate(u):
+        u[3] = s
+        s += v
+        if s > 10 + n:
+            break
+    return s
+
+
+@case
+def a_list_that_is_stored_to_beside_a_range(x, n):
+    w, u = [i * 1.0 for i in range(5)], [[i * 1.0] for i in range(5)]
+    s = x
+    for v, e, i in zip(w, u, range(n), strict=False):
+        w[2] = x
+        u[1][0] = x
+        e[0] += v
+        s += v * (i + 1)
+    return s + u[0][0] + 10 * u[1][0] + 100 * u[2][0]
+
+
+@case
+def a_list_that_is_stored_to_after_a_view_of_it_was_made(x, n):
+    w = [1.0, 2.0, 3.0]
+    pairs, mirror = enumerate(w), reversed(w)
+    w[1] = x
+    s = 0.0
+    for i, v in pairs:
+        w[2] = v
+        s += v * (i + 1)
+    for v in mirror:
+        s = s * 0.5 + v
+    return s
+
+
+@case
+def stores_beside_a_list_that_a_branch_makes(x, n):
+    o, p = [[x]], [[0.5]]
+    if x > 1.0:
+        w = [p, o]
+        w[1] = p
+        p[0][0] += 2.0
+    else:
+        w = [p, o]
+        w[1] = p
+    w[0][0][0] += 3.0
+    return p[0][0]
+
+
+class Kept:
+    def __init__(s, v):
+        s.v = v
+
+    def __setattr__(s, name, value):
+        object.__setattr__(s, name, value * 2)
+
+
+@case
+def objects_that_store_in_their_own_way(x, n):
+    o, p = Kept(x), Kept(0.5)
+    if x > 0:
+        o.v = 3.0
+        q = o
+    else:
+        q = p
+        p.v = x
+    q.v += 1.0
+    while n > 0:
+        n -= 1
+        if x > 1.0:
+            r = Kept(x)
+            r.v = n
+            o, p = r, o
+            o.v = x * 3
+        else:
+            o, p = p, o
+            p.v = x
+    return o.v + 3 * p.v + 7 * q.v
+
+
+@case
 def a_list_that_holds_itself(x, n):
     w = [x, 1.0]
     w.append(w)

@@ -12,7 +12,7 @@ import numpy as np
 
 import ms_func.numpy as xp
 from ms_func import config, tree
-from ms_func.errors import StagingError
+from ms_func.errors import StagingError, UnexpectedTracerError
 from ms_func.execution.array import Array
 from ms_func.ir.loc import user_loc
 from ms_func.source.hooks import above, depth
@@ -29,6 +29,9 @@ from ms_func.source.hooks.values.choice import Choice, Unreachable
 from ms_func.source.hooks.values.growing import ROWS, Growing, grown, is_keyed, is_stretched
 from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.tracing.tracer import Tracer
+
+_FAILURES = (StagingError, UnexpectedTracerError, AttributeError, Unreachable, RecursionError)
+"""What ends a recording that pools may save."""
 
 
 class _Depth(threading.local):
@@ -57,7 +60,13 @@ def recorded(call: Callable[[Any], Any], given: Any) -> Any:
         except pools.Wanted:
             trial.rewind()
             trial.frame.entries.clear()
-        except (StagingError, AttributeError, Unreachable, RecursionError) as error:
+        except (
+            StagingError,
+            UnexpectedTracerError,
+            AttributeError,
+            Unreachable,
+            RecursionError,
+        ) as error:
             if not pools.may_help():
                 return _raising(trial, call, given, error)
             trial.rewind()

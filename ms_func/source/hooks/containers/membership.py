@@ -35,6 +35,7 @@ from ms_func.source.hooks.heap.anatomy import is_number
 from ms_func.source.hooks.joining.branch import ifexp, not_, or_
 from ms_func.source.hooks.values.binding import is_known
 from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.copies import refuse_copies
 from ms_func.source.hooks.values.elements import Elements
 from ms_func.source.hooks.values.failures import raise_
 from ms_func.source.hooks.values.growing import is_growing, is_keyed
@@ -127,6 +128,7 @@ def _is_one(a: Any, b: Any) -> Any:
     """Whether two objects stand for the same one; there is one True and one False."""
     if _is_bool(a) and _is_bool(b) and not config.jax_rules():
         return xp.equal(a, b)
+    refuse_copies(a, b)
     found: Any = identity.same(a, b)
     for here in same(a, b):
         found = here if found is False else found | here

@@ -26,22 +26,26 @@ _SMALL = 64
 """Numbers in an element up to which all rows of the rooms are written, and not only one of them."""
 
 
-def spread(x: Any, name: str | None) -> None:
-    """Repeat a store that just happened to an object with a number, or an attribute of it.
+def spread(x: Any, name: str | None, lacks_number: bool = False) -> None:
+    """Repeat a store that just happened to an object, or an attribute of it, by its number.
+
+    One that `lacks_number` may be one of those that have numbers, and is given that one's.
 
     Raises:
         StagingError: MS170, that cannot be done.
     """
+    if lacks_number:
+        identity.tag_of(x, PRESENT)
     own = identity.entry_of(x)
-    if own is None:
-        return
+    assert own is not None
     if own.tag is identity.FROZEN:
         raise complaints.array_element() if type(x) is Tracer else complaints.shared_element()
     for other in identity.entries():
-        if other.object is x:
-            continue
         if not identity.is_used(lambda other=other: other.object):
+            _number_ends(other.object)
             identity.forget(other)
+    for other in identity.entries():
+        if other.object is x or not identity.is_used(lambda other=other: other.object):
             continue
         here = identity.equal(own, other)
         if here is not False:
@@ -53,6 +57,14 @@ def spread(x: Any, name: str | None) -> None:
             old += _renew(identity.holder(i), x, own.tag)
     for one in old:
         store(identity.Stale(one), True)
+
+
+def _number_ends(x: Any) -> None:
+    """Give numbers to the objects in use that may be `x`, which nobody knows any more."""
+    for y in aliases.ends(x):
+        found = identity.entry_of(y)
+        if found is None or not found.tag.sure:
+            identity.tag_of(y, PRESENT)
 
 
 def _renew(holder: Any, x: Any, tag: identity.Tag) -> list[Growing]:

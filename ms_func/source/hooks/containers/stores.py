@@ -399,9 +399,7 @@ _PLAIN_PLACES = (MemberDescriptorType, Doubted)
 def set_plainly(f: Any, obj: Any, name: str, given: Any) -> Any:
     """`object.__setattr__(obj, name, value)` and its like, by the C function `f`."""
     if journal.top is not None:
-        journal.top.touch(
-            Attribute(obj, name) if not isinstance(obj, type) else attribute(obj, name)
-        )
+        journal.top.touch(attribute(obj, name))
     found = f(*given)
     changed(obj, name)
     return found

@@ -52,6 +52,7 @@ from ms_func.source.hooks.joining.branch import cells, if_, not_
 from ms_func.source.hooks.joining.outcomes import Bottom, State
 from ms_func.source.hooks.values import failures
 from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.values.copies import Copied, watched
 from ms_func.source.hooks.values.elements import INDEX, Elements, Once, Range, elements
 from ms_func.source.hooks.values.growing import is_stretched
 from ms_func.source.hooks.values.nodes import Slot
@@ -147,7 +148,7 @@ def _over_elements(
         if found.length is None and stop is None:
             return _laid_out(iter(iterable), None, 0, body, state, names, stop, loc)
         if found.length is not None:
-            return _as_while(found, 0, body, state, names, stop, loc)
+            return _compiled(found, body, state, names, stop, loc)
     elif found.length > min(config.unroll_limit.value, _steps_left()):
         done = _rolled(found, body, state, names, stop, loc)
         if done is not None:
@@ -213,7 +214,7 @@ def _left_on_data(
         rolled = Trial()
         try:
             with rolled:
-                state = _as_while(found, done, body, before, names, stop, loc)
+                state = _as_while(found.fixed(), done, body, before, names, stop, loc)
             rolled.frame.commit()
             return state
         except (StagingError, ConcretizationTypeError):
@@ -235,13 +236,31 @@ def _left_on_data(
 # --- as a while ---------------------------------------------------------------------------------
 
 
+def _compiled(
+    found: Elements, body: Callable[..., State], state: State, names: Sequence[str],
+    stop: int | None, loc: Loc | None,
+) -> State:  # fmt: skip
+    """A loop that is not laid out, over copies of the elements where these will do."""
+    fixed = found.fixed()
+    if not fixed.sources():
+        return _as_while(fixed, 0, body, state, names, stop, loc)
+    trial = Trial()
+    try:
+        with trial:
+            done = _as_while(fixed, 0, body, state, names, stop, loc)
+    except Copied:
+        trial.rewind()
+        return _as_while(found, 0, body, state, names, stop, loc)
+    trial.frame.commit()
+    return done
+
+
 def _as_while(
     found: Elements, done: int, body: Callable[..., State], state: State, names: Sequence[str],
     stop: int | None, loc: Loc | None,
 ) -> State:  # fmt: skip
     """A loop with a position as its first carry."""
-    found.prepare()
-    length, counted = found.length, None
+    length, counted, sources = found.length, None, found.sources()
     if isinstance(found, Range) and found.is_counted and not done:
         counted, start = found, found.first
     elif length is None or isinstance(length, int):
@@ -268,7 +287,7 @@ def _as_while(
             given[stop] = False  # a step only runs while the flag is not set
         if counted is not None:
             return (counted.after(i), *body(i, *given))
-        return (add(i, Literal(1, start.type)), *body(found.at(i), *given))
+        return (add(i, Literal(1, start.type)), *watched(sources, body, found.at(i), given))
 
     trips = length - done if isinstance(length, int) else None
     starts = trips != 0 and type(length) is not Tracer
@@ -296,7 +315,7 @@ def _rolled(
     trial = Trial()
     try:
         with trial.frame, speculation():
-            done = _scanned(found, body, state, names, stop, loc)
+            done = _scanned(found.fixed(), body, state, names, stop, loc)
     except Exception as error:
         trial.rewind()
         why = str(error).partition("\n")[0]
@@ -304,7 +323,7 @@ def _rolled(
         return None
     except _Stored:
         trial.rewind()
-        return _as_while(found, 0, body, state, names, stop, loc)
+        return _compiled(found, body, state, names, stop, loc)
     except BaseException:
         trial.rewind()
         raise
@@ -319,8 +338,7 @@ def _scanned(
     found: Elements, body: Callable[..., State], state: State, names: Sequence[str],
     stop: int | None, loc: Loc | None,
 ) -> State | None:  # fmt: skip
-    found.prepare()
-    first = Literal(0, INDEX)
+    first, sources = Literal(0, INDEX), found.sources()
     stacks = found.stacks()
     rows: list[Tracer] = []
 
@@ -330,7 +348,7 @@ def _scanned(
             given[stop] = False
         rows[:] = [current.interpreter.parameter(_row_type(x)) for x in stacks]
         handles = [frozen_handle(r) for r in rows]
-        after = body(found.take(handles, i), *given)
+        after = watched(sources, body, found.take(handles, i), given)
         if any(h.variable is not r.variable for h, r in zip(handles, rows, strict=True)):
             raise _Stored
         return (add(i, Literal(1, INDEX)), *after)

@@ -32,7 +32,7 @@ from ms_func.source.hooks.heap.journal import journal
 from ms_func.source.hooks.heap.undefined import UNDEFINED
 from ms_func.source.hooks.joining.branch import and_, if_, ifexp
 from ms_func.source.hooks.values import failures
-from ms_func.source.hooks.values.elements import Elements, Once, Rows
+from ms_func.source.hooks.values.elements import Elements, Listed, Once, Rows
 from ms_func.source.hooks.values.growing import grown
 from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.source.hooks.values.truths import asked, at_hand, truth
@@ -55,26 +55,6 @@ def iterator(x: Any) -> Any:
 
 
 _LISTABLE = (str, bytes, dict, type({}.keys()), type({}.values()), type({}.items()))
-
-
-class Listed(Elements):
-    """The elements of a list, whatever they are."""
-
-    def __init__(self, values: Any) -> None:
-        self.values = values
-
-    @property
-    def length(self) -> Any:  # type: ignore[override]
-        """How many there are now."""
-        return len(self.values)
-
-    def at(self, i: Any) -> Any:
-        """The element at a traced position."""
-        return above.getitem(self.values, i)
-
-    def known(self, i: int) -> Any:
-        """The element at a known position."""
-        return self.values[i]
 
 
 class Indexed(Elements):

@@ -338,8 +338,6 @@ def zipped(x: Any, place: int, others: Sequence[Elements]) -> Any:
     def made() -> Iterator[Any]:
         yield from zip(*others[:place], x, *others[place:])  # noqa: B905
 
-    for e in others:
-        e.prepare()
     return handed_on(x, made(), step)
 
 

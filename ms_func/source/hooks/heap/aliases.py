@@ -68,8 +68,8 @@ class Links:
     """
 
     __slots__ = ("holders", "numbers", "order", "stale", "table")
-    spread: ClassVar[Callable[[Any, str | None], None]]
-    """Repeats a store to an object that has a number; `sharing` supplies it."""
+    spread: ClassVar[Callable[[Any, str | None, bool], None]]
+    """Repeats a store to an object by its number; `sharing` supplies it."""
 
     def __init__(self) -> None:
         self.order: list[Link] = []
@@ -143,14 +143,14 @@ def choice_of(x: Any, links: Links | None) -> Link | None:
 
 def changed(x: Any, name: str | None = None) -> None:
     """Repeat a store that just happened to `x`, or an attribute, on what may be the same object."""
-    trace = current.interpreter
+    trace, lacks_number = current.interpreter, False
     while type(trace) is Staging:
         if trace.links is not None and id(x) in trace.links.table:
-            follow(x, name)
+            lacks_number = follow(x, name)
             break
         trace = trace.outer
-    if is_numbered(x):
-        Links.spread(x, name)
+    if lacks_number or is_numbered(x):
+        Links.spread(x, name, lacks_number)
 
 
 def is_numbered(x: Any, surely: bool = False) -> bool:
@@ -183,15 +183,25 @@ class _Way(NamedTuple):
         return self.link.made if self.to_made else self.link.origins[self.k]
 
 
-def follow(x: Any, name: str | None) -> None:
+def follow(x: Any, name: str | None) -> bool:
     """Repeat a store to `x` on all objects still in use that links lead to.
 
     Objects that have numbers for sure are told apart by these; see `identity`.
+
+    Returns:
+        Whether one of these has a number for sure, and `x` has none.
     """
-    numbered = is_numbered(x, surely=True)
-    for w in _ways(x):
+    numbered, ways = is_numbered(x, surely=True), _ways(x)
+    for w in ways:
         if _is_used(w) and not (numbered and is_numbered(w.end(), surely=True)):
             _repeat(x, w.end(), w.known, name)
+    lacks = not numbered and type(x) is not Tracer
+    return lacks and any(is_numbered(w.end(), surely=True) for w in ways)
+
+
+def ends(x: Any) -> list[Any]:
+    """Objects still in use that links lead to from `x`."""
+    return [w.end() for w in _ways(x) if _is_used(w)]
 
 
 def _ways(x: Any) -> list[_Way]:

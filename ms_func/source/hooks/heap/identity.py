@@ -27,6 +27,7 @@ from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import eq, gt, select
 from ms_func.source.hooks.heap.aliases import Link, Links, choice_of, linked
+from ms_func.source.hooks.heap.anatomy import PRESENT
 from ms_func.source.hooks.heap.journal import MISSING, Attribute, Location, journal, store
 from ms_func.tracing.tracer import Staging, Tracer
 
@@ -268,10 +269,9 @@ def _numbered(x: Any, tag: Tag, overlay: Any) -> Tag:
 
 
 def _link_of(x: Any, overlay: Any) -> Link | None:
-    """The link that made an object."""
-    if overlay.trace is not None:
-        return choice_of(x, overlay.trace.links)
-    return next((one for one in linked(x) if one.made is x), None)
+    """The link that made an object, in a recording that has ended or in those around this line."""
+    found = None if overlay.trace is None else choice_of(x, overlay.trace.links)
+    return found or next((one for one in linked(x) if one.made is x), None)
 
 
 def _chosen(x: Any, tag: Tag | None, link: Link, overlay: Any) -> Tag:
@@ -284,6 +284,8 @@ def _chosen(x: Any, tag: Tag | None, link: Link, overlay: Any) -> Tag:
             *others, number = [NONE if t is None else t.number for t in tags]
             for k, n in enumerate(others):
                 number = select(eq(link.index, np.int32(k)), n, number)
+            if tag is not None:  # which counts even where the other's was forgotten with a region
+                number = select(eq(tag.number, NONE), number, tag.number)
         found = Tag(number, *united(tags))
     _note(x, found, overlay)
     return found if found.sure else _numbered(x, found, overlay)
@@ -345,7 +347,14 @@ def equal(a: Entry, b: Entry) -> Any:
 
 
 def same(a: Any, b: Any) -> Any:
-    """Whether two objects are one, where both have numbers: False, or a condition."""
+    """Whether two objects are one, where both have numbers: False, or a condition.
+
+    What stands for one of several objects is given the number of that one.
+    """
+    for x, y in ((a, b), (b, a)):
+        lacks = (known := entry_of(x)) is None or not known.tag.sure
+        if lacks and entry_of(y) is not None and _link_of(x, PRESENT) is not None:
+            tag_of(x, PRESENT)
     one, other = entry_of(a), entry_of(b)
     return False if one is None or other is None else equal(one, other)
 

@@ -16,7 +16,7 @@ import operator
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -290,9 +290,10 @@ _PLAIN = (object.__setattr__, BaseException.__setattr__)
 
 
 def attribute(obj: Any, name: str) -> Attribute:
-    """The location of an attribute."""
-    plain = not isinstance(obj, type) and type(obj).__setattr__ in _PLAIN
-    return Attribute(obj, name) if plain else OwnAttribute(obj, name)
+    """The location of an attribute, which joining writes past a `__setattr__` of the user's."""
+    setter = type(obj).__setattr__
+    plain = setter in _PLAIN or type(setter) is FunctionType
+    return Attribute(obj, name) if plain and not isinstance(obj, type) else OwnAttribute(obj, name)
 
 
 _numbers = itertools.count(1)

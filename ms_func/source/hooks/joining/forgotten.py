@@ -45,15 +45,14 @@ def unlink(nodes: Sequence[Any], held: Held) -> Counter[int]:
     """Forget which objects the nodes stand for where nobody else knows these any more.
 
     Args:
-        nodes: nodes of a plan that was released.
+        nodes: all nodes of a plan that was released which stand for objects.
         held: how often each object is held by the journal.
 
     Returns:
         How often the nodes hold each object.
     """
-    mentioned = {id(n): n for n in walk(nodes) if n.origins}.values()
-    count = Counter(id(x) for n in mentioned for x in n.origins if x is not None)
-    for n in mentioned:
+    count = Counter(id(x) for n in nodes for x in n.origins if x is not None)
+    for n in nodes:
         kept: list[Any] = []
         for x in n.origins:
             own = count[id(x)]
@@ -62,7 +61,7 @@ def unlink(nodes: Sequence[Any], held: Held) -> Counter[int]:
         x = None
         is_known = any(y is not None for y in kept)
         n.origins, n.which = (tuple(kept), n.which) if is_known else ((), None)
-    return Counter(id(x) for n in mentioned for x in n.origins if x is not None)
+    return Counter(id(x) for n in nodes for x in n.origins if x is not None)
 
 
 def forget(
@@ -82,7 +81,8 @@ def forget(
     """
     for r in regions:
         r.let_go()
-    linked = unlink([*nodes, *stores.values()], Held(regions))
+    linking = [n for n in walk([*nodes, *stores.values()]) if n.origins]  # counted, so kept alive
+    linked = unlink(linking, Held(regions))
     while True:
         known = Held(regions, linked)
         gone = [k for k in places if k not in keep and is_forgotten(places[k], known)]

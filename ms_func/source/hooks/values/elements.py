@@ -7,6 +7,7 @@ traced, and where the loop over them might be compiled. Otherwise they are Pytho
 from __future__ import annotations
 
 import builtins
+import copy
 import itertools
 import operator
 from collections import deque
@@ -25,9 +26,11 @@ from ms_func.primitives.axis_slices import dynamic_index_in_dim, dynamic_update_
 from ms_func.primitives.cast import convert_element_type
 from ms_func.primitives.compare import gt, lt, select
 from ms_func.primitives.shape import concatenate, expand_dims
+from ms_func.source.hooks import above
 from ms_func.source.hooks.heap import complaints, views
 from ms_func.source.hooks.heap.anatomy import SCALARS, is_number
 from ms_func.source.hooks.heap.journal import Position, journal
+from ms_func.source.hooks.values import copies
 from ms_func.tracing.tracer import Tracer
 
 INDEX = ArrayType((), np.int32, True)
@@ -46,12 +49,19 @@ class Elements:
     is_stretch: ClassVar[bool] = False
     whole: ClassVar[Callable[[Any], Elements | None]]
 
-    def prepare(self) -> None:
-        """Compute now, outside of the loop, what `at` looks elements up in."""
-        for part in vars(self).values():
-            for x in part if isinstance(part, (list, tuple)) else (part,):
-                if isinstance(x, Elements):
-                    x.prepare()
+    def fixed(self) -> Elements:
+        """These as they are now, outside of a loop, in arrays where `at` looks them up."""
+        parts = {k: _fixed(part) for k, part in vars(self).items()}
+        if all(map(operator.is_, parts.values(), vars(self).values())):
+            return self
+        made = copy.copy(self)
+        vars(made).update(parts)
+        return made
+
+    def sources(self) -> list[Any]:
+        """The containers of the user's of which these are copies."""
+        parts = [x for p in vars(self).values() for x in (p if isinstance(p, list) else (p,))]
+        return [y for x in parts if isinstance(x, Elements) for y in x.sources()]
 
     def at(self, i: Any) -> Any:
         """The element at position `i`, an int32 scalar."""
@@ -79,6 +89,14 @@ class Elements:
         if self.length is None:
             raise TypeError("a range without end has no length")
         return operator.index(self.length)
+
+
+def _fixed(part: Any) -> Any:
+    if isinstance(part, Elements):
+        return part.fixed()
+    if isinstance(part, list) and any(isinstance(x, Elements) for x in part):
+        return [_fixed(x) for x in part]
+    return part
 
 
 class Range(Elements):
@@ -208,6 +226,58 @@ class Rows(Elements):
         return self._row(self.array[i], i)
 
 
+class Listed(Elements):
+    """The elements of a list or tuple, whatever they are when they are asked for."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    @property
+    def length(self) -> Any:  # type: ignore[override]
+        """How many there are now."""
+        return len(self.values)
+
+    def at(self, i: Any) -> Any:
+        """The element at a traced position."""
+        found = _sequence(self.values)
+        if found is None or copies.containers([*self.values]):
+            return above.getitem(self.values, i)
+        return found.at(i)
+
+    def known(self, i: int) -> Any:
+        """The element at a known position."""
+        return self.values[i]
+
+    def fixed(self) -> Elements:
+        """Arrays of them, where they have one form."""
+        found = _sequence(self.values)
+        return self if found is None else Fixed(found.fixed(), copies.containers(self.values))
+
+
+class Fixed(Elements):
+    """Copies of elements that were in some containers of the user's when a loop began."""
+
+    def __init__(self, part: Elements, of: list[Any]) -> None:
+        self.part, self.of = part, of
+        self.length = part.length
+
+    def at(self, i: Any) -> Any:
+        """The element at a traced position."""
+        return self.part.at(i)
+
+    def stacks(self) -> Sequence[Any]:
+        """Those of the elements."""
+        return self.part.stacks()
+
+    def take(self, rows: Sequence[Any], i: Any) -> Any:
+        """The element."""
+        return self.part.take(rows, i)
+
+    def sources(self) -> list[Any]:
+        """The containers."""
+        return self.of
+
+
 class Numbers(Elements):
     """A sequence of Python numbers of one type, as a constant array of weak type."""
 
@@ -230,10 +300,6 @@ class Numbers(Elements):
         if not self.type.weak_type:
             return rows[0]
         return convert_element_type(rows[0], self.type.dtype, True)
-
-    def known(self, i: int) -> Any:
-        """The element at a known position."""
-        return self.values[i]
 
 
 class Stacked(Elements):
@@ -260,13 +326,10 @@ class Stacked(Elements):
         """The tree."""
         return tree.unflatten(tree.structure(self.values[0]), rows)
 
-    def prepare(self) -> None:
-        """Stack the elements here, outside of the loop that looks at them."""
+    def fixed(self) -> Elements:
+        """Stacked here, outside of the loop that looks at them."""
         self.stacks()
-
-    def known(self, i: int) -> Any:
-        """The element at a known position."""
-        return self.values[i]
+        return self
 
 
 def _row(x: Any) -> Any:
@@ -276,14 +339,19 @@ def _row(x: Any) -> Any:
 class Zip(Elements):
     """`zip`, and `enumerate` with a range as first part; also of tuples of numbers."""
 
-    def __init__(self, parts: Sequence[Elements]) -> None:
+    def __init__(self, parts: list[Elements]) -> None:
         self.parts = parts
-        lengths = [p.length for p in parts if p.length is not None]
+
+    @property
+    def length(self) -> Any:  # type: ignore[override]
+        """That of the shortest part."""
+        lengths = [p.length for p in self.parts if p.length is not None]
         known = [n for n in lengths if isinstance(n, int)]
-        traced = [n for n in lengths if not isinstance(n, int)]
-        self.length = builtins.min(known) if known else None
-        for n in traced:
-            self.length = n if self.length is None else min(n, self.length)
+        found: Any = builtins.min(known) if known else None
+        for n in lengths:
+            if not isinstance(n, int):
+                found = n if found is None else min(n, found)
+        return found
 
     def at(self, i: Any) -> Any:
         """The element at a traced position."""
@@ -444,7 +512,7 @@ def elements(x: Any) -> Elements | None:
     if isinstance(x, (list, tuple, deque)) and len(x):
         if any(isinstance(e, Elements) and e.is_stretch for e in x):
             return Elements.whole(x)
-        return None if isinstance(x, deque) else _sequence(x)
+        return None if isinstance(x, deque) or _sequence(x) is None else Listed(x)
     if isinstance(x, (dict, set, frozenset)):
         return Elements.whole(x)
     return None
@@ -484,7 +552,7 @@ def _sequence(x: Sequence[Any]) -> Elements | None:
     if kinds == {tuple} and len({len(row) for row in x}) == 1 and len(x[0]):
         columns = [_sequence(column) for column in zip(*x, strict=True)]
         return None if None in columns else Zip(columns)  # type: ignore[arg-type]
-    x = _alike(x) if len(kinds) > 1 and all(map(is_number, x)) else x
+    x = _alike(x) if len(kinds) > 1 and all(map(is_number, x)) else [*x]
     first, shape = tree.flatten(x[0])
     if not first or not all(map(is_number, first)):
         return None
