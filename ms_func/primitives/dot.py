@@ -488,7 +488,7 @@ def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Any:
     ndim, other = typeof(lhs).ndim, typeof(rhs).ndim
     if ndim < 2 or ndim != other:
         raise SizeError(
-            "Arguments to batch_matmul must be at least 2D, and of one rank, got "
+            f"Arguments to batch_matmul must {'be at least 2D' if ndim == other else 'have same ndim'}, got "
             f"{ndim}, {other}\n"
             "fix: use ms_func.numpy.matmul, which broadcasts leading dimensions"
         )

@@ -306,6 +306,14 @@ REFUSALS = {
              "should be a string or a sequence"),
             ("offset_dims", lambda lax: _gather(lax, (1, 0), ()), TypeError, "must be sorted; got"),
             ("collapsed", lambda lax: _gather(lax, (1,), (1,)), TypeError, "dims with bound 1"),
+            ("shapes", lambda lax: lax.broadcast_shapes((-1,), (3,)), TypeError, "non-negative"),
+            ("ranks", lambda lax: lax.batch_matmul(X[None], X), ValueError, "have same ndim"),
+            ("vectors as starts", lambda lax: lax.dynamic_slice(X, (X > 0,), (1,)), TypeError,
+             "must be scalars"),
+            ("random bits", lambda lax: lax.rng_bit_generator(np.zeros(4, "u4"), (1,), "f4"),
+             TypeError, "unsupported dtype float32"),
+            ("init", lambda lax: lax.reduce_window(X, X, lax.add, (1,), (1,), "SAME"), TypeError,
+             "expected init_values to be scalars but init_values have shapes"),
         )
     },
 }  # fmt: skip
@@ -316,6 +324,22 @@ def test_refusals(name):
     call, kind, words = REFUSALS[name]
     with as_jax() as jax, pytest.raises(kind, match=words):
         call(jax, jax.numpy)
+
+
+def test_one_known_integer_as_exponent_decides_no_dtype():
+    with as_jax() as jax:
+        power, short = jax.numpy.power, jax.numpy.array([2, 3], np.int8)
+        for two in (2, np.int32(2), jax.numpy.int32(2), np.array(2)):
+            assert str(power(short, two)) == "[4 9]"
+            assert power(short, two).dtype == np.int8
+            assert jax.jit(lambda x, two=two: x**two)(short).dtype == np.int8
+            assert power(3, two).weak_type
+        assert power(short, np.array([2])).dtype == np.int32
+        assert power(jax.numpy.array([True]), 2).weak_type is False
+        assert isinstance(power(2, 1), jax.Array)
+        with pytest.raises(TypeError, match="negative powers"):
+            power(short, np.int8(-1))
+        assert jax.lax.pad(2, 0, ()).weak_type
 
 
 def test_words_in_place_of_keys():
