@@ -487,9 +487,9 @@ def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Any:
     """
     ndim, other = typeof(lhs).ndim, typeof(rhs).ndim
     if ndim < 2 or ndim != other:
+        need = "be at least 2D" if min(ndim, other) < 2 else "have same ndim"
         raise SizeError(
-            f"Arguments to batch_matmul must {'be at least 2D' if ndim == other else 'have same ndim'}, got "
-            f"{ndim}, {other}\n"
+            f"Arguments to batch_matmul must {need}, got {ndim}, {other}\n"
             "fix: use ms_func.numpy.matmul, which broadcasts leading dimensions"
         )
     batch = tuple(range(ndim - 2))
