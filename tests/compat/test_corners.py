@@ -306,6 +306,8 @@ REFUSALS = {
              "should be a string or a sequence"),
             ("offset_dims", lambda lax: _gather(lax, (1, 0), ()), TypeError, "must be sorted; got"),
             ("collapsed", lambda lax: _gather(lax, (1,), (1,)), TypeError, "dims with bound 1"),
+            ("narrow dot", lambda lax: lax.dot(M + 1, M + 1, None, "i1"), TypeError,
+             "must not be narrower"),
             ("shapes", lambda lax: lax.broadcast_shapes((-1,), (3,)), TypeError, "non-negative"),
             ("ranks", lambda lax: lax.batch_matmul(X[None], X), ValueError, "have same ndim"),
             ("vectors as starts", lambda lax: lax.dynamic_slice(X, (M + 0,), (1,)), TypeError,
@@ -340,6 +342,35 @@ def test_one_known_integer_as_exponent_decides_no_dtype():
         with pytest.raises(TypeError, match="negative powers"):
             power(short, np.int8(-1))
         assert jax.lax.pad(2, 0, ()).weak_type
+
+
+def test_views_have_the_narrowed_width_and_count_bits():
+    with as_jax() as jax:
+        x = jax.numpy.array([0.5, 1.5])
+        assert x.view(float).dtype == np.float32
+        assert x.view(int).dtype == np.int32
+        short = x.view("int4")
+        assert short.shape == (16,)
+        np.testing.assert_array_equal(short.view("float32"), x)
+
+
+def test_dtypes_are_narrowed_before_they_promote():
+    with as_jax() as jax:
+        assert jax.numpy.result_type("uint64", "int8") == np.int32
+        with pytest.raises(ValueError, match="not a valid dtype"):
+            jax.numpy.promote_types("M8", "int8")
+        with jax.enable_x64(True):
+            assert jax.numpy.result_type("uint64", "int8") == np.float64
+            key = jax.random.key(0)
+            assert jax.random.choice(key, 3, (2,), p=np.ones(3) / 3).dtype == np.int64
+            drawn = jax.random.categorical(key, np.zeros(3), shape=(2,), replace=False)
+            assert drawn.dtype == np.int32
+
+
+def test_wide_orthogonal_matrices_are_transposed():
+    with as_jax() as jax:
+        make = partial(jax.random.orthogonal, jax.random.key(0), dtype="complex64")
+        np.testing.assert_array_equal(make(2, m=3), make(3, m=2).T)
 
 
 def test_words_in_place_of_keys():
