@@ -139,6 +139,10 @@ def test_common_elements_in_a_result_of_given_size():
 X, M = np.arange(4.0, dtype="f"), np.ones(4, bool)
 
 
+def _narrow_product(lax):
+    return lax.dot(M + 1, M + 1, preferred_element_type="int8")
+
+
 def _gather(lax, offsets, collapsed):
     numbers = lax.GatherDimensionNumbers(offsets, collapsed, (0,))
     return lax.gather(np.ones((5, 3), "f"), np.array([[1], [2]]), numbers, (1, 3))
@@ -306,7 +310,7 @@ REFUSALS = {
              "should be a string or a sequence"),
             ("offset_dims", lambda lax: _gather(lax, (1, 0), ()), TypeError, "must be sorted; got"),
             ("collapsed", lambda lax: _gather(lax, (1,), (1,)), TypeError, "dims with bound 1"),
-            ("narrow dot", lambda lax: lax.dot(M + 1, M + 1, None, "i1"), TypeError,
+            ("narrow dot", lambda lax: _narrow_product(lax), TypeError,
              "must not be narrower"),
             ("shapes", lambda lax: lax.broadcast_shapes((-1,), (3,)), TypeError, "non-negative"),
             ("ranks", lambda lax: lax.batch_matmul(X[None], X), ValueError, "have same ndim"),
