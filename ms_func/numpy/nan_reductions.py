@@ -262,8 +262,10 @@ def nanstd(
         >>> np.nanstd(np.array([[1.0, np.nan, 5.0], [np.nan, np.nan, np.nan]]), axis=1)
         Array([ 2., nan], dtype=float32)
     """
-    if dtype is not None and not is_inexact(np.dtype(dtype)):
+    variance = nanvar(a, axis, dtype, out, ddof, keepdims, where, mean)
+    if not is_inexact(typeof(variance).dtype):
         raise ArgumentTypeError(
-            f"the root of a variance has no dtype {np.dtype(dtype)}\nfix: nanstd(...).astype(dtype)"
+            f"the root of a variance has no dtype {typeof(variance).dtype}\n"
+            "fix: nanstd(...).astype(dtype)"
         )
-    return sqrt(nanvar(a, axis, dtype, out, ddof, keepdims, where, mean))
+    return sqrt(variance)
