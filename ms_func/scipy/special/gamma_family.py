@@ -260,8 +260,8 @@ def crossing(z: Any, factor: Any) -> Any:
     turn = sin(ar.multiply(ar.subtract(z, stop_gradient(z)), math.pi))
     inverse = ar.multiply(ar.divide(turn, math.pi), el.exp(gammaln(ar.subtract(1, z))))
     inverse = compare.select(_odd(z), ar.negative(inverse), inverse)
-    largest = np.finfo(typeof(z).dtype).max
-    return ar.multiply(inverse, ar.minimum(factor, literal(largest, factor)))
+    largest = float(np.finfo(typeof(z).dtype).max)
+    return ar.multiply(inverse, ar.minimum(factor, largest))
 
 
 def _quotient(z: Any, end: Any, m: Any) -> Any:
