@@ -260,6 +260,9 @@ def _join(a: np.dtype, a_weak: bool, b: np.dtype, b_weak: bool) -> tuple[np.dtyp
             f"{'JAX ' if x64.value is not None else ''}type promotion"
         )
     one, two = _node(a, a_weak), _node(b, b_weak)
+    for dtype, node in ((a, one), (b, two)):
+        if node not in _EDGES:
+            raise TypePromotionError(f"{dtype=} is not a valid dtype for JAX type promotion")
     common = _above(one) & _above(two)
     least = [n for n in common if common <= _above(n)]
     if not least:
@@ -371,7 +374,7 @@ def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
     """
     if not args:
         raise ValueError("result_type needs at least one array or dtype")
-    pairs = [_kind_of(a) for a in args]
+    pairs = [(narrowed(dtype), weak) for dtype, weak in map(_kind_of, args)]
     dtype, weak = pairs[0]
     for other, other_weak in pairs[1:]:
         dtype, weak = join(dtype, weak, other, other_weak)

@@ -41,7 +41,7 @@ def ravel_pytree(pytree: Any) -> tuple[Array, Callable[[Array], Any]]:
     """
     leaves, structure = tree.flatten(pytree)
     if not leaves:
-        return np.zeros(0), lambda flat: tree.unflatten(structure, [])
+        return np.zeros(0, onp.float32), lambda flat: tree.unflatten(structure, [])
     types = [typeof(x) for x in leaves]
     dtype = result_type(*(t.dtype for t in types))
     alike = all(t.dtype == dtype for t in types)

@@ -111,8 +111,8 @@ def _init(name: str, x: Any, init: Any) -> Any:
     kind, given = typeof(x), typeof(init)
     if given.shape:
         raise SizeError(
-            f"{name} found non-scalar initial value: expected init_values to be scalars but one "
-            f"has shape {given.shape}"
+            f"{name} expected init_values to be scalars but init_values have shapes "
+            f"[{given.shape}]."
         )
     if isinstance(init, (bool, int, float, complex)):
         return literal(init, x)

@@ -7,6 +7,9 @@ from typing import Any
 import numpy as onp
 
 from ms_func import numpy as np
+from ms_func.control_flow.custom_jvp import custom_jvp
+from ms_func.control_flow.identities import stop_gradient
+from ms_func.control_flow.linear_solve import custom_linear_solve
 from ms_func.control_flow.scan import scan
 from ms_func.control_flow.while_loop import fori_loop, while_loop
 from ms_func.errors import ShapeError, SizeError
@@ -216,7 +219,8 @@ def qdwh(
     """Polar factors: `x = u h` with orthonormal columns in `u` and `h` positive semidefinite.
 
     Source: Nakatsukasa, Bai, Gygi, "Optimizing Halley's iteration for computing the matrix polar
-    decomposition", SIAM J. Matrix Anal. Appl. 31, 2010; by QR factors throughout.
+    decomposition", SIAM J. Matrix Anal. Appl. 31, 2010; by QR factors throughout. Derivatives
+    solve `h du + du h = dx`, not through the iterations.
 
     Args:
         x: `[m, n]`, m >= n.
@@ -248,15 +252,57 @@ def qdwh(
     eps = float(onp.finfo(real).eps) if eps is None else eps
     alpha = np.sqrt(np.linalg.norm(x, 1) * np.linalg.norm(x, onp.inf))
     alpha = np.where(alpha == 0, 1, alpha).astype(real)
-    start = (x / alpha, np.asarray(eps, real), np.asarray(0), np.asarray(onp.inf, real))
+    start = (
+        stop_gradient(x) / alpha,
+        np.asarray(eps, real),
+        np.asarray(0),
+        np.asarray(onp.inf, real),
+    )
 
     def unfinished(state: Any) -> Any:
         _, low, k, change = state
         return (k < limit) & ((change > (4 * eps) ** (1 / 3)) | (np.abs(1 - low) > 10 * eps))
 
     u, _, count, change = while_loop(unfinished, _halley, start)
-    h = mm(adjoint(u), x)
-    return u, (h + adjoint(h)) / 2, count, change <= (4 * eps) ** (1 / 3)
+    h = mm(adjoint(u), stop_gradient(x))
+    u, h = polar_factors(x, u, (h + adjoint(h)) / 2)
+    return u, h, count, change <= (4 * eps) ** (1 / 3)
+
+
+@custom_jvp
+def polar_factors(x: Array, u: Array, h: Array) -> tuple[Array, Array]:
+    """`u` and `h`, which are found to have `x = u h`, with their derivatives by `x` alone."""
+    return u, h
+
+
+@polar_factors.defjvp
+def _polar_jvp(primals: Any, tangents: Any) -> Any:
+    """With s = u^H du, which is skew: h s + s h = u^H dx - dx^H u, and dh = u^H dx - s h."""
+    (x, *found), dx = primals, tangents[0]
+    u, h = polar_factors(x, *found)
+    inside = mm(adjoint(u), dx)
+    s = _doubled(h, inside - adjoint(inside))
+    dh = inside - mm(s, h)
+    du = mm(u, s)
+    if x.shape[-2] > x.shape[-1]:
+        du = du + adjoint(np.linalg.solve(h, adjoint(dx - mm(u, inside))))
+    return (u, h), (du, (dh + adjoint(dh)) / 2)
+
+
+def _doubled(h: Array, right: Array) -> Array:
+    """`s` with `h s + s h = right`, of a Hermitian `h`; one system of the kind to differentiate."""
+    w, v = np.linalg.eigh(stop_gradient(h))
+
+    def solve(v: Array, right: Array) -> Array:
+        inner = mm(mm(adjoint(v), right), v) / (w[..., :, None] + w[..., None, :])
+        return mm(mm(v, inner), adjoint(v))
+
+    return custom_linear_solve(
+        lambda s: mm(h, s) + mm(s, h),
+        right,
+        lambda _, right: solve(v, right),
+        lambda _, right: solve(v.conj(), right),
+    )
 
 
 def _halley(state: Any) -> Any:

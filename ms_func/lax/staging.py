@@ -193,7 +193,7 @@ def index_take(src: Any, idxs: Sequence[Any], axes: Sequence[int]) -> Any:
 
     Args:
         src: array of any dtype.
-        idxs: vectors `[k]` of integers, one for each of `axes`; they are moved inside.
+        idxs: vectors `[k]` of integers, one for each of `axes`, counted around the dimension.
         axes: dimensions of `src`.
 
     Returns:
@@ -211,8 +211,9 @@ def index_take(src: Any, idxs: Sequence[Any], axes: Sequence[int]) -> Any:
         >>> lax.index_take(x, [np.array([1, 0]), np.array([2, 0])], (0, 1))
         Array([5, 0], dtype=int32)
     """
-    rows = concatenate([expand_dims(i, (1,)) for i in idxs], 1)
     sizes = list(typeof(src).shape)
+    around = [i % sizes[axis] for i, axis in zip(idxs, axes, strict=True)]
+    rows = concatenate([expand_dims(i, (1,)) for i in around], 1)
     for axis in axes:
         sizes[axis] = 1
     offset = tuple(range(1, len(sizes) - len(axes) + 1))

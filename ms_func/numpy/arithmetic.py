@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func import config
 from ms_func.dtypes import is_inexact
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
 from ms_func.execution.array import Array
@@ -30,6 +31,7 @@ from ms_func.primitives import bits, compare, modulo, powers, rounding
 from ms_func.primitives import elementwise as el
 from ms_func.primitives.complex_forms import with_sign
 from ms_func.primitives.families import literal
+from ms_func.tracing.tracer import Tracer
 
 
 @fusion.two
@@ -257,17 +259,28 @@ def power(x: ArrayLike, y: ArrayLike, /) -> Array:
         >>> np.power(np.array([4.0, -4.0]), 0.5).round(4)
         Array([ 2., nan], dtype=float32)
     """
+    if type(y) is not int and config.jax_rules() and _is_known_integer(y):
+        y = int(y)  # pyright: ignore[reportArgumentType]
     if type(y) is int:
         x = operand("power", x)
         dtype = typeof(x).dtype
         if dtype.kind == "b":
-            x = convert(x, np.dtype(np.int32), True)
+            x = convert(x, np.dtype(np.int32), False)
         elif y < 0 and not is_inexact(dtype):
             raise ArgumentTypeError(
                 f"Integers cannot be raised to negative powers, got power(x, {y})"
             )
-        return fill(1, typeof(x)) if y == 0 else powers.integer_pow(x, y)
+        if y == 0:
+            return fill(1, typeof(x))
+        return as_handle(x) if y == 1 else powers.integer_pow(x, y)
     return _power(x, y)
+
+
+def _is_known_integer(y: Any) -> bool:
+    """Whether `y` is one integer with a value, which decides no dtype in JAX."""
+    if isinstance(y, Tracer) or not isinstance(y, (Array, np.ndarray, np.generic)):
+        return False
+    return y.shape == () and y.dtype.kind in "iu"
 
 
 pow = power

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.config import jax_rules
-from ms_func.dtypes import DEFAULTS
+from ms_func.dtypes import DEFAULTS, bits, canonicalize_dtype
 from ms_func.execution.array import ARRAYS, Array, handle
 from ms_func.execution.dispatch import bottom, fresh
 from ms_func.ir.primitive import current
@@ -298,7 +298,7 @@ def view(self: Any, dtype: Any = None, type: None = None) -> Any:
         raise NotImplementedError("`type` argument of array.view() is not supported.")
     if dtype is None:
         return as_handle(self)
-    new, old = np.dtype(dtype), self.dtype
+    new, old = canonicalize_dtype(dtype), self.dtype
     if new != old and "c" in (new.kind, old.kind):
         return _view_complex(self, new)
     if old == np.bool_:
@@ -306,15 +306,16 @@ def view(self: Any, dtype: Any = None, type: None = None) -> Any:
         return view(self, new)
     if new == np.bool_:
         return logic.not_equal(view(self, np.uint8), 0)
-    if new.itemsize == old.itemsize:
+    size, before = bits(new), bits(old)
+    if size == before:
         return cast.bitcast_convert_type(self, new)
     if not self.ndim:
         raise ValueError(_NO_DIMENSION)
-    if new.itemsize < old.itemsize:
+    if size < before:
         parts = cast.bitcast_convert_type(self, new)
-        last = self.shape[-1] * (old.itemsize // new.itemsize)
+        last = self.shape[-1] * (before // size)
         return manipulation.reshape(parts, (*self.shape[:-1], last))
-    ratio = new.itemsize // old.itemsize
+    ratio = size // before
     if self.shape[-1] % ratio:
         raise ValueError(_NO_DIVISOR)
     groups = manipulation.reshape(self, (*self.shape[:-1], self.shape[-1] // ratio, ratio))

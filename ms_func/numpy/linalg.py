@@ -208,7 +208,7 @@ def vector_norm(
     """
     x = inexact("vector_norm", x)
     if isinstance(ord, str):
-        raise ArgumentValueError(f"Invalid order {ord!r} for vector norm.")
+        raise ArgumentValueError(f"Invalid order '{ord}' for vector norm.")
     ndim = typeof(x).ndim
     axes = axes_tuple(axis, ndim)
     return fusion.run(_vector_norm, (x,), axes, bool(keepdims), 2.0 if ord is None else float(ord))
@@ -280,7 +280,7 @@ def _matrix_norm(x: Any, ord: Any, axes: Sequence[int], keepdims: bool) -> Any:
         else:
             out = manipulation.squeeze(_extreme(values, -1, ord > 0), -1)
         return manipulation.expand_dims(out, (row, column)) if keepdims else out
-    raise ArgumentValueError(f"Invalid order {ord!r} for matrix norm.")
+    raise ArgumentValueError(f"Invalid order '{ord}' for matrix norm.")
 
 
 @fusion.whole(1)
@@ -339,10 +339,13 @@ def matrix_power(a: ArrayLike, n: int) -> Array:
                [0.  , 0.25]], dtype=float32)
     """
     a = asarray(operand("matrix_power", a))
-    n = operator.index(n)
+    try:
+        n = operator.index(n)
+    except TypeError:
+        raise ArgumentTypeError(f"matrix_power: exponent must be an integer, got {n}") from None
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise ArgumentTypeError(
-            f"matrix_power: the last 2 dimensions must be square, got {a.shape}"
+            f"matrix_power: Last 2 dimensions of the array must be square, got {a.shape}"
         )
     if n < 0:
         return matrix_power(inv(a), -n)

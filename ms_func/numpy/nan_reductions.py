@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import is_inexact
+from ms_func.errors import ArgumentTypeError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.numpy import fusion, logic, searching
@@ -254,10 +255,17 @@ def nanstd(
 
     Raises:
         NotImplementedError: `out` is given.
+        TypeError: `dtype` is one of integers.
         ValueError: `dtype` is real where `a` is complex, or `a` has no such dimension.
 
     Example:
         >>> np.nanstd(np.array([[1.0, np.nan, 5.0], [np.nan, np.nan, np.nan]]), axis=1)
         Array([ 2., nan], dtype=float32)
     """
-    return sqrt(nanvar(a, axis, dtype, out, ddof, keepdims, where, mean))
+    variance = nanvar(a, axis, dtype, out, ddof, keepdims, where, mean)
+    if not is_inexact(typeof(variance).dtype):
+        raise ArgumentTypeError(
+            f"the root of a variance has no dtype {typeof(variance).dtype}\n"
+            "fix: nanstd(...).astype(dtype)"
+        )
+    return sqrt(variance)

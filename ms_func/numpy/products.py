@@ -322,8 +322,8 @@ def vecdot(
     one, two = moveaxis(x1, axis, -1), moveaxis(x2, axis, -1)
     if typeof(one).shape[-1] != typeof(two).shape[-1]:
         raise ArgumentValueError(
-            f"vectors must have the same length along axis {axis}, got shapes "
-            f"{typeof(x1).shape} and {typeof(x2).shape}"
+            f"vecdot: axes must match; got shapes {typeof(x1).shape} and {typeof(x2).shape} with "
+            f"{axis=}"
         )
     left = reshape(conjugate(one), (*typeof(one).shape[:-1], 1, typeof(one).shape[-1]))
     right = reshape(two, (*typeof(two).shape, 1))

@@ -94,7 +94,8 @@ def sides(name: str, a: Any, b: Any, vector: bool) -> tuple[Any, Any]:
     s, t = typeof(a).shape, typeof(b).shape
     if t[-2:-1] != s[-1:]:
         raise ArgumentValueError(
-            f"{name}: matrices {typeof(a)} and right sides {typeof(b)} do not fit"
+            f"Invalid shapes for {name}: matrices {typeof(a)} and right sides {typeof(b)} do not "
+            "fit"
         )
     lead = manipulation.broadcast_shapes(s[:-2], t[:-2])
     broadcast = manipulation.broadcast_to

@@ -93,8 +93,9 @@ def _check_groups(lhs: ArrayType, rhs: ArrayType, conv: Conv) -> None:
     batch, features = (lhs.shape[i] for i in lhs_spec[:2])
     out, ins = (rhs.shape[i] for i in rhs_spec[:2])
     name, groups, lots = "conv_general_dilated", conv.feature_group_count, conv.batch_group_count
-    if groups < 1 or lots < 1:
-        raise SizeError(f"{name} group counts must be positive, got {groups} and {lots}.")
+    for kind, count in (("feature", groups), ("batch", lots)):
+        if count < 1:
+            raise SizeError(f"{name} {kind}_group_count must be a positive integer, got {count}.")
     if groups > 1 and lots > 1:
         raise SizeError(
             f"{name} cannot split features and batch at once: at most one of batch_group_count "

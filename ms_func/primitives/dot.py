@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ms_func import config
-from ms_func.dtypes import canonicalize_dtype, is_inexact, join
+from ms_func.dtypes import bits, canonicalize_dtype, is_inexact, issubdtype, join
 from ms_func.errors import ArgumentValueError, ShapeError, SizeError
 from ms_func.ir.primitive import MADE, Cost, Multilinear, Primitive, register
 from ms_func.ir.text import register_param_type
@@ -126,6 +126,14 @@ def check_preferred(name: str, lhs: ArrayType, preferred: np.dtype | None) -> No
         raise ShapeError(
             f"{name} of complex operands cannot give {preferred.name}\n"
             "fix: take .real of the result"
+        )
+    if issubdtype(lhs.dtype, np.integer) and (
+        preferred.kind == "b" or bits(preferred) < bits(lhs.dtype)
+    ):
+        raise ShapeError(
+            f"{name}: `preferred_element_type` must not be narrower than the original type, got "
+            f"preferred_element_type of {preferred.name} for result type of {lhs.dtype.name}\n"
+            "fix: convert the result with .astype"
         )
 
 
@@ -511,9 +519,9 @@ def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Any:
     """
     ndim, other = typeof(lhs).ndim, typeof(rhs).ndim
     if ndim < 2 or ndim != other:
+        need = "be at least 2D" if min(ndim, other) < 2 else "have same ndim"
         raise SizeError(
-            "Arguments to batch_matmul must be at least 2D, and of one rank, got "
-            f"{ndim}, {other}\n"
+            f"Arguments to batch_matmul must {need}, got {ndim}, {other}\n"
             "fix: use ms_func.numpy.matmul, which broadcasts leading dimensions"
         )
     batch = tuple(range(ndim - 2))

@@ -338,13 +338,13 @@ def pad(operand: Any, padding_value: Any, padding_config: Sequence[Sequence[int]
 
 
 def _weak_scalar(value: Any, dtype: np.dtype) -> Any:
-    """Literal of `dtype` for a Python scalar that it can hold, else the scalar itself."""
+    """Weak literal of `dtype` for a Python scalar that it can hold, else the scalar itself."""
     order = "biufc"
     kind = "f" if dtype.kind == "V" else dtype.kind
     need = {int: "i", float: "f", complex: "c"}[type(value)]
     if order.index(kind.replace("u", "i")) < order.index(need):
         return value
-    return Literal(value, ArrayType((), dtype))
+    return Literal(value, ArrayType((), dtype, True))
 
 
 # --- concatenate ----------------------------------------------------------------------------

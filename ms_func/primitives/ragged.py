@@ -55,7 +55,9 @@ def ragged_dot(
             f"expected rhs group dimension size to be {sizes.shape[0]}, got {right.shape[0]}."
         )
     if not issubdtype(sizes.dtype, np.integer):
-        raise ShapeError(f"ragged_dot requires integer group_sizes, got {sizes}")
+        raise ShapeError(
+            f"ragged_dot requires that group_sizes.dtype is subtype of np.integer, got {sizes}"
+        )
     mine = _rows_of_groups(group_sizes, left.shape[0])
     shape = (right.shape[0], *left.shape)
     rows = broadcast_in_dim(lhs, shape, (1, 2))

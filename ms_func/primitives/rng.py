@@ -170,7 +170,9 @@ def rng_bit_generator(
     """
     kind = canonicalize_dtype(dtype)
     if kind.kind != "u":
-        raise ArgumentTypeError(f"rng_bit_generator draws unsigned integers, not {kind.name}")
+        raise ArgumentTypeError(
+            f"rng_bit_generator: unsupported dtype {kind.name}\nfix: draw unsigned integers"
+        )
     if typeof(key).ndim != 1:
         raise ArgumentTypeError(f"rng_bit_generator takes one state, got {typeof(key)}")
     state, bits = rng_bit_generator_p.bind(

@@ -319,6 +319,7 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
 
     Raises:
         ValueError: they do not.
+        TypeError: a size is negative.
 
     Example:
         >>> lax.broadcast_shapes((2, 1), (3,), ())
@@ -326,11 +327,19 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
         >>> lax.broadcast_shapes((0,), (1,))
         (0,)
     """
+    shapes = tuple(map(tuple, shapes))
+    for shape in shapes:
+        if any(n < 0 for n in shape):
+            raise ShapeError(
+                "Only non-negative indices are allowed when broadcasting static shapes, but got "
+                f"shape {shape}."
+            )
     try:
-        return tuple(np.broadcast_shapes(*map(tuple, shapes)))
+        return tuple(np.broadcast_shapes(*shapes))
     except ValueError:
-        listed = ", ".join(str(tuple(s)) for s in shapes)
-        raise ArgumentValueError(f"Incompatible shapes for broadcasting: {listed}") from None
+        raise ArgumentValueError(
+            f"Incompatible shapes for broadcasting: shapes={list(shapes)}"
+        ) from None
 
 
 def broadcast_to_rank(x: Any, rank: int) -> Any:

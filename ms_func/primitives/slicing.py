@@ -42,12 +42,16 @@ _INDEX = np.dtype(np.int32)
 def _check_starts(name: str, x: ArrayType, starts: Sequence[ArrayType]) -> None:
     if len(starts) != x.ndim:
         raise ArgumentValueError(f"{name} of {x} needs {x.ndim} start indices, got {len(starts)}")
+    if any(t.shape for t in starts):
+        raise ShapeError(
+            f"start_indices arguments to {name} must be scalars, got indices "
+            f"({', '.join(map(str, starts))})"
+        )
     for t in starts:
-        if t.shape or not issubdtype(t.dtype, np.integer) or t.dtype != starts[0].dtype:
+        if not issubdtype(t.dtype, np.integer) or t.dtype != starts[0].dtype:
             got = ", ".join(t.str_short() for t in starts)
             raise ShapeError(
-                f"index arguments to {name} must be integers of the same type, and scalars, got: "
-                f"{got}"
+                f"index arguments to {name} must be integers of the same type, got: {got}"
             )
 
 

@@ -228,7 +228,8 @@ def _likely(key: Any, p: Any, sizes: tuple[int, ...], replace: bool, mode: str |
     if replace:
         total = running.cumsum(operand("choice", p), 0)
         u = uniform(key, sizes, to_inexact(total.dtype))
-        return sorting.searchsorted(total, ar.multiply(total[-1], ar.subtract(1, u)))
+        places = sorting.searchsorted(total, ar.multiply(total[-1], ar.subtract(1, u)))
+        return convert(places, DEFAULTS[int])
     noise = gumbel(key, np.shape(p), to_inexact(typeof(operand("choice", p)).dtype), mode)
     order = sorting.argsort(ar.add(noise, el.log(p)), descending=True)
     return manipulation.reshape(order[: math.prod(sizes)], sizes)
@@ -292,6 +293,7 @@ def categorical(
         )
     noisy = manipulation.moveaxis(ar.add(logits, gumbel(key, t.shape, t.dtype, mode)), axis, -1)
     best = sorting.argsort(noisy, -1, descending=True)[..., :count]
+    best = convert(best, np.dtype(np.int32))  # as `top_k` counts
     return manipulation.reshape(manipulation.moveaxis(best, -1, 0), (*prefix, *batch))
 
 

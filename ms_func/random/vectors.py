@@ -131,4 +131,4 @@ def orthogonal(
     q, r = qr(normal(key, sizes, kind))
     d = diagonal(r, 0, -2, -1)
     q = ar.multiply(q, manipulation.expand_dims(ar.divide(d, convert(el.abs(d), kind)), -2))
-    return q if n >= m else el.conjugate(manipulation.matrix_transpose(q))
+    return q if n >= m else manipulation.matrix_transpose(q)

@@ -139,6 +139,10 @@ def test_common_elements_in_a_result_of_given_size():
 X, M = np.arange(4.0, dtype="f"), np.ones(4, bool)
 
 
+def _narrow_product(lax):
+    return lax.dot(M + 1, M + 1, preferred_element_type="int8")
+
+
 def _gather(lax, offsets, collapsed):
     numbers = lax.GatherDimensionNumbers(offsets, collapsed, (0,))
     return lax.gather(np.ones((5, 3), "f"), np.array([[1], [2]]), numbers, (1, 3))
@@ -306,6 +310,16 @@ REFUSALS = {
              "should be a string or a sequence"),
             ("offset_dims", lambda lax: _gather(lax, (1, 0), ()), TypeError, "must be sorted; got"),
             ("collapsed", lambda lax: _gather(lax, (1,), (1,)), TypeError, "dims with bound 1"),
+            ("narrow dot", lambda lax: _narrow_product(lax), TypeError,
+             "must not be narrower"),
+            ("shapes", lambda lax: lax.broadcast_shapes((-1,), (3,)), TypeError, "non-negative"),
+            ("ranks", lambda lax: lax.batch_matmul(X[None], X), ValueError, "have same ndim"),
+            ("vectors as starts", lambda lax: lax.dynamic_slice(X, (M + 0,), (1,)), TypeError,
+             "must be scalars"),
+            ("random bits", lambda lax: lax.rng_bit_generator(np.zeros(4, "u4"), (1,), "f4"),
+             TypeError, "unsupported dtype float32"),
+            ("init", lambda lax: lax.reduce_window(X, X, lax.add, (1,), (1,), "SAME"), TypeError,
+             "expected init_values to be scalars but init_values have shapes"),
         )
     },
 }  # fmt: skip
@@ -316,6 +330,51 @@ def test_refusals(name):
     call, kind, words = REFUSALS[name]
     with as_jax() as jax, pytest.raises(kind, match=words):
         call(jax, jax.numpy)
+
+
+def test_one_known_integer_as_exponent_decides_no_dtype():
+    with as_jax() as jax:
+        power, short = jax.numpy.power, jax.numpy.array([2, 3], np.int8)
+        for two in (2, np.int32(2), jax.numpy.int32(2), np.array(2)):
+            assert str(power(short, two)) == "[4 9]"
+            assert power(short, two).dtype == np.int8
+            assert jax.jit(lambda x, two=two: x**two)(short).dtype == np.int8
+            assert power(3, two).weak_type
+        assert power(short, np.array([2])).dtype == np.int32
+        assert power(jax.numpy.array([True]), 2).weak_type is False
+        assert isinstance(power(2, 1), jax.Array)
+        with pytest.raises(TypeError, match="negative powers"):
+            power(short, np.int8(-1))
+        assert jax.lax.pad(2, 0, ()).weak_type
+
+
+def test_views_have_the_narrowed_width_and_count_bits():
+    with as_jax() as jax:
+        x = jax.numpy.array([0.5, 1.5])
+        assert x.view(float).dtype == np.float32
+        assert x.view(int).dtype == np.int32
+        short = x.view("int4")
+        assert short.shape == (16,)
+        np.testing.assert_array_equal(short.view("float32"), x)
+
+
+def test_dtypes_are_narrowed_before_they_promote():
+    with as_jax() as jax:
+        assert jax.numpy.result_type("uint64", "int8") == np.int32
+        with pytest.raises(ValueError, match="not a valid dtype"):
+            jax.numpy.promote_types("M8", "int8")
+        with jax.enable_x64(True):
+            assert jax.numpy.result_type("uint64", "int8") == np.float64
+            key = jax.random.key(0)
+            assert jax.random.choice(key, 3, (2,), p=np.ones(3) / 3).dtype == np.int64
+            drawn = jax.random.categorical(key, np.zeros(3), shape=(2,), replace=False)
+            assert drawn.dtype == np.int32
+
+
+def test_wide_orthogonal_matrices_are_transposed():
+    with as_jax() as jax:
+        make = partial(jax.random.orthogonal, jax.random.key(0), dtype="complex64")
+        np.testing.assert_array_equal(make(2, m=3), make(3, m=2).T)
 
 
 def test_words_in_place_of_keys():

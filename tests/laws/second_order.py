@@ -254,6 +254,7 @@ _add("scipy.linalg: svd", draw(4, 3), call=lambda f, a: f(a, compute_uv=False))
 _add("scipy.linalg: eigh", SPD, call=lambda f, a: _sizes(f(_sym(a))))
 _add("scipy.linalg: solve solve_triangular", REGULAR, V)
 _add("scipy.linalg: polar", REGULAR, method="svd")
+_add("lax.linalg: qdwh", REGULAR, call=lambda f, a: f(a)[:2])
 _add("scipy.linalg: sqrtm", SPD, call=lambda f, a: f(_sym(a)).real)
 _add("scipy.linalg: solve_sylvester", REGULAR, SPD, SQUARE)
 _add("scipy.linalg: expm_frechet", SQUARE, SPD)
@@ -339,8 +340,8 @@ EXEMPT: dict[str, str] = {
     ),
     "has a first derivative only, and says so": "lax.linalg: eig",
     "has no derivative, and says so": (
-        "lax: igamma_grad_a random_gamma_grad; lax.linalg: cholesky_update hessenberg ormqr qdwh "
-        "schur tridiagonal; scipy.linalg: eigh_tridiagonal funm hessenberg rsf2csf schur; "
+        "lax: igamma_grad_a random_gamma_grad; lax.linalg: cholesky_update hessenberg ormqr schur "
+        "tridiagonal; scipy.linalg: eigh_tridiagonal funm hessenberg rsf2csf schur; "
         "scipy.optimize: minimize"
     ),
 }

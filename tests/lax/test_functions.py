@@ -160,6 +160,7 @@ def test_index_take():
     i, j = np.array([0, 2]), np.array([3, 1])
     np.testing.assert_array_equal(lax.index_take(x, (i, j), (0, 1)), x[i, j])
     np.testing.assert_array_equal(lax.index_take(x, (j,), (1,)), np.moveaxis(x[:, j], 1, 0))
+    np.testing.assert_array_equal(lax.index_take(x, (i + 3, j - 4), (0, 1)), x[i, j])
 
 
 def test_broadcast_like_and_shape_as_value():

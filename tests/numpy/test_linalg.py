@@ -163,7 +163,9 @@ def test_batches():
         (lambda: mnp.linalg.eigh(A, UPLO="X"), ValueError, "UPLO"),
         (lambda: mnp.linalg.qr(A, "x"), ValueError, "Unsupported QR decomposition mode"),
         (lambda: mnp.linalg.solve(A, np.ones(3)), ValueError, "do not fit"),
-        (lambda: mnp.linalg.norm(A, "x", axis=(1, 2)), ValueError, "Invalid order"),
+        (lambda: mnp.linalg.norm(A, "x", axis=(1, 2)), ValueError, "Invalid order 'x' for matrix"),
+        (lambda: mnp.linalg.matrix_power(A, 1.5), TypeError, "exponent must be an integer"),
+        (lambda: mnp.vecdot(np.ones(3), np.ones(2)), ValueError, "axes must match"),
     ],
 )  # fmt: skip
 def test_refusals(call, error, text):

@@ -302,6 +302,13 @@ def test_reductions_without_nan(name):
     both(name, x, tol=1e-4)
 
 
+def test_nanstd_of_integers_is_refused_as_by_numpy():
+    with pytest.raises(TypeError):
+        np.nanstd(X, dtype=np.int32)
+    with pytest.raises(TypeError, match="fix: nanstd"):
+        mnp.nanstd(X, dtype=np.int32)
+
+
 def test_what_does_not_count_has_no_derivative():
     x = np.array([1.0, np.nan, 5.0, 6.0])
     known = ~np.isnan(x)

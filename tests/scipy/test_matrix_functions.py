@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import scipy.linalg as sl
@@ -76,6 +78,17 @@ def test_forms(x):
                 close(got, want)
     lanes = ms.vmap(lambda m: ml.hessenberg(m))(np.stack([x, 2 * x]))
     close(lanes[1], 2 * np.asarray(h))
+
+
+@pytest.mark.parametrize("method", ["svd", "qdwh"])
+def test_derivatives_of_the_polar_factors(method):
+    for x in (np.eye(3), A[:, :2], Z[:3, :3]):
+        f = partial(ml.polar, method=method)
+        check_grads(f, (x,), 2, modes=("fwd", "rev"), atol=1e-4, rtol=1e-4)
+    change = A[:3, :3]
+    (_, (by_u, by_p)) = ms.jvp(partial(ml.polar, method=method), (np.eye(3),), (change,))
+    close(by_u, (change - change.T) / 2)
+    close(by_p, (change + change.T) / 2)
 
 
 def test_complex_form_from_real():

@@ -315,6 +315,41 @@ def test_poch_at_whole_numbers_and_slopes_everywhere():
     np.testing.assert_allclose(by_m, value * at_end, rtol=1e-11)
 
 
+def test_poch_has_the_slope_of_its_polynomial_at_the_poles_of_gamma():
+    z = np.array([0.0, -1.0, -2.0, 0.0, -2.0])
+    polynomials = [np.polynomial.Polynomial.fromroots(-np.arange(m)) for m in (2, 2, 2, 1, 3)]
+    m = np.array([float(p.degree()) for p in polynomials])
+    want = [p(x) for p, x in zip(polynomials, z, strict=True)]
+    np.testing.assert_allclose(special.poch(z, m), want)
+    slopes = ms.vmap(ms.grad(special.poch))(z, m)
+    want = [p.deriv()(x) for p, x in zip(polynomials, z, strict=True)]
+    np.testing.assert_allclose(slopes, want, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [("hyp1f1", (1.5, 2.0, 0.0)), ("hyp1f1", (0.0, 2.0, 0.5)), ("hyp1f1", (2.0, 2.0, -0.5)),
+     ("hyp1f1", (-1.0, 2.0, -0.5)), ("hyp2f1", (1.0, 2.0, 3.0, 0.5)),
+     ("hyp2f1", (1.0, 2.0, 3.5, -0.5)), ("hyp2f1", (0.0, 2.0, 3.5, 0.5))],
+)  # fmt: skip
+def test_hypergeometric_slopes_where_gamma_has_poles(name, args):
+    f, reference = getattr(special, name), getattr(ss, name)
+    slopes = ms.grad(f, tuple(range(len(args))))(*map(np.float64, args))
+    for i, slope in enumerate(slopes):
+        step = 1e-6 * np.eye(len(args))[i]
+        numeric = (reference(*(args + step)) - reference(*(args - step))) / 2e-6
+        np.testing.assert_allclose(slope, numeric, rtol=1e-6, atol=1e-9)
+
+
+def test_hypergeometric_derivatives_at_0_are_the_terms_of_the_series():
+    for f, args in ((special.hyp1f1, (1.5, 2.0)), (special.hyp2f1, (1.5, 2.0, 4.0))):
+        g, k = (lambda x, f=f, args=args: f(*args, x)), len(args)
+        for n in range(1, 4):
+            g = ms.grad(g)
+            want = ss.poch(args[:-1], n).prod() / ss.poch(args[-1], n)
+            np.testing.assert_allclose(g(np.float64(0)), want, rtol=1e-12, err_msg=f"{k} {n}")
+
+
 FAR = {
     "digamma": [(0.0, -0.0, np.inf, -1.5)],
     "poch": [(-3, -3, np.inf, 1, 2.5, 0, 1), (2, 4, 1, np.inf, -4.5, -2, 0)],

@@ -576,8 +576,12 @@ def block_diag(*arrs: ArrayLike) -> Array:
     """
     rows = [manipulation.atleast_2d(a) for a in arrs] or [filled.zeros((1, 0))]
     rows = promote_dtype("block_diag", *rows)
-    if any(typeof(r).ndim > 2 for r in rows):
-        raise ArgumentValueError("arguments to block_diag must have at most 2 dimensions")
+    for i, r in enumerate(rows):
+        if typeof(r).ndim > 2:
+            raise ArgumentValueError(
+                f"Arguments to scipy.linalg.block_diag must have at most 2 dimensions, got "
+                f"{typeof(r)} at argument {i}."
+            )
     height, width = (sum(typeof(r).shape[i] for r in rows) for i in (0, 1))
     out = filled.zeros((height, width), typeof(rows[0]).dtype)
     i = j = 0

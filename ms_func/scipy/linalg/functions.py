@@ -14,12 +14,13 @@ from typing import Any
 from ms_func import numpy as np
 from ms_func.api.linearize import jvp
 from ms_func.control_flow.custom_jvp import custom_jvp
+from ms_func.control_flow.identities import stop_gradient
 from ms_func.control_flow.linear_solve import custom_linear_solve
 from ms_func.control_flow.scan import scan
 from ms_func.control_flow.while_loop import fori_loop
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
-from ms_func.lax.matrices import householder_product
+from ms_func.lax.matrices import householder_product, polar_factors
 from ms_func.lax.matrices import qdwh as _qdwh
 from ms_func.numpy import factors as fa
 from ms_func.numpy.promotion import ArrayLike
@@ -249,8 +250,10 @@ def polar(
             )
         factors = partial(_qdwh, max_iterations=max_iterations, eps=eps)
         return vectorize(lambda a: factors(a)[:2], signature="(m,n)->(m,n),(n,n)")(a)
-    left, s, right = np.linalg.svd(a, full_matrices=False)
-    return mm(left, right), mm(adjoint(right) * s[..., None, :].astype(a.dtype), right)
+    tall = a.shape[-2] >= a.shape[-1]  # else the factor on the right is singular
+    left, s, right = np.linalg.svd(stop_gradient(a) if tall else a, full_matrices=False)
+    u, p = mm(left, right), mm(adjoint(right) * s[..., None, :].astype(a.dtype), right)
+    return polar_factors(a, u, p) if tall else (u, p)
 
 
 def qr_multiply(

@@ -24,6 +24,7 @@ from ms_func.numpy.promotion import (
     strong,
 )
 from ms_func.numpy.rounding import floor
+from ms_func.numpy.trigonometry import sin
 from ms_func.primitives import compare, powers
 from ms_func.primitives import incomplete as pi
 from ms_func.primitives import special as ps
@@ -244,10 +245,23 @@ def _poch(z: Any, m: Any) -> Any:
     both = logical_and(starts, ends)
     start = compare.select(both, ar.subtract(1, end), compare.select(starts, one, z))
     value = _quotient(start, compare.select(both, ar.subtract(1, z), end), m)
-    odd = compare.ne(ar.remainder(m, 2.0), 0.0)
-    value = compare.select(logical_and(both, odd), ar.negative(value), value)
-    value = compare.select(compare.gt(starts, ends), literal(0, value), value)
+    value = compare.select(logical_and(both, _odd(m)), ar.negative(value), value)
+    alone = compare.gt(starts, ends)
+    value = compare.select(alone, crossing(compare.select(alone, z, literal(0, z)), value), value)
     return compare.select(compare.gt(ends, starts), literal(math.inf, value), value)
+
+
+def _odd(m: Any) -> Any:
+    return compare.ne(ar.remainder(m, 2.0), 0.0)
+
+
+def crossing(z: Any, factor: Any) -> Any:
+    """`factor / gamma(z)` at a pole of gamma: 0, and its slope (DLMF 5.5.3)."""
+    turn = sin(ar.multiply(ar.subtract(z, stop_gradient(z)), math.pi))
+    inverse = ar.multiply(ar.divide(turn, math.pi), el.exp(gammaln(ar.subtract(1, z))))
+    inverse = compare.select(_odd(z), ar.negative(inverse), inverse)
+    largest = float(np.finfo(typeof(z).dtype).max)
+    return ar.multiply(inverse, ar.minimum(factor, largest))
 
 
 def _quotient(z: Any, end: Any, m: Any) -> Any:

@@ -16,9 +16,10 @@ from ms_func.control_flow.while_loop import fori_loop, while_loop
 from ms_func.execution.array import Array
 from ms_func.numpy.promotion import ArrayLike
 from ms_func.scipy.operands import of_numbers
-from ms_func.scipy.special.gamma_family import gammaln, gammasgn
+from ms_func.scipy.special.gamma_family import crossing, gammaln, gammasgn
 
 _TERMS = 100_000
+_LEAST = 16  # near 0 the derivative of order n is in the term of order n, however small
 
 
 def _series(ratio: Callable[[Any], Any], like: Any) -> Any:
@@ -33,7 +34,7 @@ def _series(ratio: Callable[[Any], Any], like: Any) -> Any:
 
     def unfinished(state: Any) -> Any:
         k, term, total = state
-        return (k < _TERMS) & np.any(counts(term, total))
+        return (k < _LEAST) | ((k < _TERMS) & np.any(counts(term, total)))
 
     def add(state: Any) -> Any:
         k, term, total = state
@@ -47,14 +48,17 @@ def _series(ratio: Callable[[Any], Any], like: Any) -> Any:
 
 def _gamma_quotient(above: Sequence[Any], below: Sequence[Any]) -> Any:
     """Product of gamma functions over a product of others; 0 at the poles of the others."""
-    logarithm = sum(gammaln(v) for v in above) - sum(gammaln(v) for v in below)
-    sign: Any = 1.0
-    for v in (*above, *below):
-        sign = sign * np.where(_pole(v), 1, gammasgn(v))
-    at_pole: Any = False
+    value: Any = 1.0
+    logarithm: Any = 0.0
+    for v, side in (*((v, 1) for v in above), *((v, -1) for v in below)):
+        v = np.where(_pole(v), 1, v)
+        value, logarithm = value * gammasgn(v), logarithm + side * gammaln(v)
+    value = value * np.exp(logarithm)
+    for v in above:
+        value = np.where(_pole(v), math.inf, value)
     for v in below:
-        at_pole = at_pole | _pole(v)
-    return np.where(at_pole, 0, sign * np.exp(logarithm))
+        value = np.where(_pole(v), crossing(np.where(_pole(v), v, 0), value), value)
+    return value
 
 
 def _pole(v: Any) -> Any:
@@ -86,7 +90,6 @@ def _hyp1f1(a: Any, b: Any, x: Any) -> Any:
     outside = growth * _asymptotic(b - a, 1 - a, 1 / far)
     factor = np.where(negative, np.exp(np.where(near, x, 0)), 1)
     value = np.where(near, factor * inside, outside)
-    value = np.where(a == 0, np.where(negative, np.exp(x), 1), value)
     return np.where(_pole(b), np.where(_pole(a) & (a >= b), value, math.inf), value)
 
 
@@ -142,8 +145,11 @@ def _hyp2f1(a: Any, b: Any, c: Any, x: Any) -> Any:
     d = c - a - p
     turn = (y > 0.9) & (y < 1) & (d != np.floor(d)) & ~ends
     inside = np.where(turn | (y >= 1), np.where(ends, y, 0), y)
-    value = _series(lambda k: (a + k) * (p + k) / (c + k) * inside / (k + 1), inside)
-    value = np.where(turn, _turned(a, p, c, np.where(turn, 1 - y, 0.1)), value)
+    # where c + k is 0 the polynomial has ended, at the latest with this factor
+    ratio = lambda k: (a + k) * (p + k) / np.where(c + k == 0, 1, c + k)  # noqa: E731
+    value = _series(lambda k: ratio(k) * inside / (k + 1), inside)
+    masked = (np.where(turn, v, other) for v, other in ((a, 0.5), (p, 0.5), (c, 1.5), (1 - y, 0.1)))
+    value = np.where(turn, _turned(*masked), value)
     value = np.where(flip, np.exp(-a * np.log1p(-np.where(flip, x, 0))) * value, value)
     at_one = np.where(d > 0, _gamma_quotient([c, c - a - b], [c - a, c - b]), math.inf)
     value = np.where((x == 1) & ~ends, at_one, np.where((x > 1) & ~ends, math.nan, value))
