@@ -60,13 +60,7 @@ def recorded(call: Callable[[Any], Any], given: Any) -> Any:
         except pools.Wanted:
             trial.rewind()
             trial.frame.entries.clear()
-        except (
-            StagingError,
-            UnexpectedTracerError,
-            AttributeError,
-            Unreachable,
-            RecursionError,
-        ) as error:
+        except _FAILURES as error:
             if not pools.may_help():
                 return _raising(trial, call, given, error)
             trial.rewind()
