@@ -304,3 +304,114 @@ def calls_itself_in_another_mode(x, n):
         return x + walk(k - 1, "double")
 
     return walk(n, "double")
+
+
+def _numbers(x):
+    return np.array([0.3, 1.0, -0.4, 0.7, 0.1]) * x
+
+
+@case
+def hands_on_an_array_that_it_sorts_in_place(x, n):
+    def swap(v, i, j):
+        v[i], v[j] = v[j] * 1, v[i] * 1
+
+    def sort(v, low, high):
+        if low < high:
+            k = low
+            for j in range(low, high):
+                if v[j] < v[high]:
+                    swap(v, j, k)
+                    k += 1
+            swap(v, k, high)
+            sort(v, low, k - 1)
+            sort(v, k + 1, high)
+
+    v = _numbers(x)
+    sort(v, 0, n % 5)
+    return (v * np.arange(1, 6)).sum()
+
+
+@case
+def hands_back_the_array_that_it_was_given(x, n):
+    def halve(v, low, high):
+        if low >= high:
+            return v
+        middle = (low + high) // 2
+        if v[middle] < v[high]:
+            v[high] = v[middle] * 0.5
+        v = halve(v, low, middle)
+        v[low] = v[low] + v[high]
+        return halve(v, middle + 1, high)
+
+    v = _numbers(x)
+    found = halve(v, 0, n % 5)
+    return (v * np.arange(5)).sum() + found[0] * 3
+
+
+@case
+def hands_on_copies_that_it_changes(x, n):
+    def go(v, k):
+        if k <= 0:
+            return v
+        v = v.copy()
+        v[k % 5] = v[(k + 1) % 5] * 0.5 + k
+        return go(v, k - 1) + go(v, k - 2)
+
+    v = _numbers(x)
+    return (go(v, n) * np.arange(5)).sum() + v[1]
+
+
+@case
+def fills_the_grid_that_it_is_given(x, n):
+    def fill(grid, i, j):
+        if i < 0 or j < 0 or i > 2 or j > 2 or grid[i, j] != 1:
+            return 0
+        grid[i, j] = 2
+        return 1 + fill(grid, i + 1, j) + fill(grid, i - 1, j) + fill(grid, i, j + 1)
+
+    grid = GRID.copy()
+    size = fill(grid, n % 3, 0)
+    return x * size + grid.sum() + GRID.sum()
+
+
+@case
+def merges_by_a_second_array(x, n):
+    def sort(v, other, low, high):
+        if high - low < 2:
+            return
+        middle = (low + high) // 2
+        sort(v, other, low, middle)
+        sort(v, other, middle, high)
+        i, j = low, middle
+        for k in range(low, high):
+            if j >= high or (i < middle and v[i] <= v[j]):
+                other[k] = v[i]
+                i += 1
+            else:
+                other[k] = v[j]
+                j += 1
+        for k in range(low, high):
+            v[k] = other[k]
+
+    v = _numbers(x)
+    sort(v, np.zeros(5), 0, 1 + n % 5)
+    return (v * np.arange(1, 6)).sum()
+
+
+@case
+def stores_constants_at_traced_places(x, n):
+    """In arrays that the function makes itself, with traced numbers among several indices."""
+    i = n % 3
+
+    def stairs(board, k):
+        if k < 0:
+            return board[[0, i], [i, 0]].sum()
+        board[k, 1] = 2
+        board[[0, k], [3, k]] = 1
+        return stairs(board, k - 1)
+
+    board, row = np.zeros((3, 4)), np.arange(4)
+    found = stairs(board, i)
+    board[..., i + 1] += 5
+    row[[i, 3]] = [7, 8]
+    return (board * GRID[[i, 0, 1]].sum()).sum() * x + (row * row).sum() + found

@@ -23,6 +23,7 @@ from ms_func.errors import (
     TracerBoolConversionError,
     UnsupportedError,
 )
+from ms_func.source.hooks.calls import recursion
 
 
 def yields_in_branch(x, n):
@@ -439,6 +440,17 @@ def marked_line(f: Any) -> int:
         lines = file.read().splitlines()
     first = f.__code__.co_firstlineno
     return next(i for i in range(first, len(lines)) if lines[i - 1].endswith("# here"))
+
+
+def test_recursion_on_ever_new_structure(monkeypatch):
+    """It is refused after some levels, and not recorded for ever."""
+    monkeypatch.setattr(recursion, "_FORMS", 5)
+
+    def grows(pair, x):
+        return x if x < 0 else grows((pair,), x - 1) + grows([pair], x - 2)
+
+    with pytest.raises(StagingError, match=r"MS105 `grows` .* arguments of ever new structure"):
+        ms.jit(lambda x: grows((), x))(1.0)
 
 
 @pytest.mark.parametrize(

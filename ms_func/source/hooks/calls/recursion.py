@@ -51,7 +51,7 @@ from ms_func.source.hooks.joining.outcomes import Bottom
 from ms_func.source.hooks.joining.region import Region, finals, put
 from ms_func.source.hooks.values import failures
 from ms_func.source.hooks.values.choice import Choice
-from ms_func.source.hooks.values.nodes import Tree
+from ms_func.source.hooks.values.nodes import Itself, Tree, walk
 from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.source.hooks.values.types import converted, materialized, promoted
 from ms_func.tracing.tracer import Staging
@@ -59,6 +59,8 @@ from ms_func.tracing.tracer import Staging
 _MOST, _DEEPEST = 64, 12
 """Calls that are laid out, and how deep, before Python numbers among the arguments are traced."""
 _ROUNDS = 6
+_FORMS = 100
+"""Forms of arguments in calls inside of each other."""
 
 
 class _Active(threading.local):
@@ -124,6 +126,8 @@ def _enter(f: Any, made: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         done, value = root.call(args, kwargs, root is own[-1])
         if done:
             return value
+    if len(own) > _FORMS:
+        raise complaints.ever_new(f)
     plain = next((root for root in own if not root.scalars), None)
     if plain is not None:
         plain.count += 1
@@ -287,14 +291,17 @@ class _Inputs(LoopPlan):
         """A list that becomes shorter ends the recursion."""
         return super()._are_lists(own) and len({len(p.children) for p in own}) == 1
 
-    def same(self, values: Sequence[Any], path: Any) -> bool:
+    def join(self, values: Sequence[Any], path: Any) -> Any:
         """An array that is handed on is looked at, and stored to, where it is."""
         entry, inner = values
-        if type(entry) is Choice:
-            return entry.are_functions and super().same(values, path)  # others may be chosen
         if not self.arrays and entry is inner and is_number(entry) and np.ndim(entry):
-            return True
-        return super().same(values, path)
+            return Itself(entry)
+        return super().join(values, path)
+
+    def same(self, values: Sequence[Any], path: Any) -> bool:
+        """Data may choose other objects in a call inside."""
+        entry = values[0]
+        return (type(entry) is not Choice or entry.are_functions) and super().same(values, path)
 
     def agrees(self, columns: Sequence[Any], path: Any) -> bool:
         """What data chose before a call may be another one in it."""
@@ -302,7 +309,18 @@ class _Inputs(LoopPlan):
 
 
 class _Outputs(LoopPlan):
-    """What one call leaves, as parts that the program computes."""
+    """What one call leaves, as parts that the program computes.
+
+    Attributes:
+        handed: arrays that are handed on, by identity.
+    """
+
+    handed: frozenset[int] = frozenset()
+
+    def join(self, values: Sequence[Any], path: Any) -> Any:
+        """An array that is handed on may be handed back."""
+        x = values[0]
+        return Itself(x) if id(x) in self.handed else super().join(values, path)
 
     def same(self, values: Sequence[Any], path: Any) -> bool:
         """Containers that the call made are made anew of their parts."""
@@ -331,6 +349,7 @@ class Root:
         places: locations outside of the function that it stores to, by key.
         nodes: how the arguments are made of the parameters; `stores`, what the places hold.
         slots: numbers and arrays among them, in the order of the parameters.
+        handed: arrays among the arguments that are handed on, by identity.
         result: how the value is made of the results of the program; None while not known.
         left: the same for the places.
         unused: code of functions inside that do not call themselves.
@@ -362,6 +381,9 @@ class Root:
         plan, self.nodes, self.stores = self._joined(self.given, self._held(), {}, {}, self.arrays)
         self.slots = plan.keep([*self.nodes, *self.stores.values()])
         self.forms = shapes(self.nodes, self.stores, (0,))
+        parts = [c for n in walk(self.nodes) if type(n) is Tree for c in n.children]
+        kept = [n.value for n in (*self.nodes, *parts) if type(n) is Itself]
+        self.handed = frozenset(map(id, kept))
 
     def _held(self) -> dict[Any, Any]:
         """What the places hold now; containers are read as copies."""
@@ -484,16 +506,18 @@ class Root:
             plan, nodes, stores = self._joined(inner, held, given, previous, arrays)
         except Mismatch:
             return None
-        forms = shapes(nodes, stores, (0,))
-        if forms[0] != self.forms[0]:
-            if are_chosen(self.forms[0], forms[0]):
+        forms, own = shapes(nodes, stores, (0,)), self.forms
+        if fewest:
+            own = _as_slots(own[0], self.handed), own[1]
+        if forms[0] != own[0]:
+            if are_chosen(own[0], forms[0]):
                 entry = [s.columns[0] for s in plan.keep(nodes)]
                 self.given = nodes[0].build(entry, {})
                 self._enter()
                 raise Again(self)
             return None
         slots = plan.keep([*nodes, *stores.values()])
-        if forms != self.forms:
+        if forms != own:
             if self._grows(stores, slots, forms):
                 raise Again(self)
             return None
@@ -530,6 +554,7 @@ class Root:
             raise _Stores
         plan = _Outputs((region.overlay, region.overlay), {}, {}, eager=True)
         plan.outer = {id(place.owner) for place in self.places.values()}
+        plan.handed = self.handed
         if region.error is not None:
             raise failures.again(region.error)
         if self.used and self._leaves_more(region):
@@ -579,6 +604,13 @@ class Root:
         for key, node in self.left.items():
             put(self.places[key], node.build(values, made))
         return value
+
+
+def _as_slots(form: Any, handed: frozenset[int]) -> Any:
+    """What a form is where the arrays that are handed on are parameters."""
+    if isinstance(form, (tuple, list)):
+        return type(form)([_as_slots(part, handed) for part in form])
+    return "slot" if form in handed else form
 
 
 def _is_stretch(node: Any) -> bool:

@@ -154,7 +154,7 @@ def _at_traced(obj: Any, index: Any) -> Any:
         return lookup.element(obj, index)
     if not is_key and windows.is_moving(index):
         return _moving(obj, index)
-    in_parts = type(index) is tuple and any(type(i) is Tracer for i in index)
+    in_parts = type(index) in (tuple, list) and _has_traced(index)
     if type(index) is Portion or in_parts or (is_key and portions.is_mask(index)):
         taken = _part(obj, index)
         if taken is not None:
@@ -203,6 +203,13 @@ def _part(obj: Any, index: Any) -> Any:
     return portions.parsed(obj, index)
 
 
+def _has_traced(index: Any) -> bool:
+    """Whether an index of arrays is a traced value, or a tuple or list with one in it."""
+    if type(index) in (tuple, list):
+        return any(map(_has_traced, index))
+    return type(index) is Tracer
+
+
 def setitem(obj: Any, key: Any, value: Any) -> None:
     """`obj[key] = value`."""
     kind = type(obj)
@@ -241,7 +248,7 @@ def setitem(obj: Any, key: Any, value: Any) -> None:
         _set_somewhere(obj, key, value)
         return
     if kind is np.ndarray and (
-        type(value) in (Tracer, Portion) or type(key) is Tracer or _part(obj, key) is not None
+        type(value) in (Tracer, Portion) or _has_traced(key) or _part(obj, key) is not None
     ):
         array: Any = obj
         raise native_arrays.stored_to(array)

@@ -40,7 +40,7 @@ from ms_func.source.hooks.joining.join import Plan
 from ms_func.source.hooks.joining.region import Region, finals, put
 from ms_func.source.hooks.values import conditions
 from ms_func.source.hooks.values.growing import Growing
-from ms_func.source.hooks.values.nodes import Path, Same, Slot, Tagged, Tree
+from ms_func.source.hooks.values.nodes import Itself, Path, Same, Slot, Tagged, Tree
 from ms_func.source.hooks.values.truths import asked, truth
 from ms_func.source.hooks.values.types import promoted, type_of
 from ms_func.tracing.tracer import Tracer
@@ -445,6 +445,8 @@ def _shape(node: Any, around: tuple[Any, ...]) -> Any:
         return tuple(_shape(c, (*around, node)) for c in node.children)
     if type(node) is Tagged:
         return _shape(node.number, around)
+    if type(node) is Itself:
+        return id(node.value)
     return _constant_shape(node.value)
 
 

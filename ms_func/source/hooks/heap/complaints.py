@@ -271,6 +271,16 @@ def needs_truth(what: str) -> Exception:
     )
 
 
+def ever_new(f: Any) -> Exception:
+    """MS105: a recursion that hands on what has another structure each time."""
+    name = getattr(f, "__name__", "a function")
+    return StagingError(
+        f"MS105 `{name}` calls itself on values known only at run time, with arguments of ever new "
+        "structure\nfix: hand on numbers and arrays, and keep what grows in one list outside of it",
+        user_loc(2),
+    )
+
+
 def endless(f: Any) -> Exception:
     """MS105: a recursion in which no way leads to a result."""
     name = getattr(f, "__name__", "a function")

@@ -28,6 +28,12 @@ class Same:
         return self.value
 
 
+class Itself(Same):
+    """An array that stays the same object, whatever is stored to it."""
+
+    __slots__ = ()
+
+
 class Slot:
     """A number or array that the program computes.
 
