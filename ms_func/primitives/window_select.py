@@ -24,8 +24,8 @@ from ms_func.primitives.across import bordered
 from ms_func.primitives.arithmetic import add
 from ms_func.primitives.basis import full_of, sum_dtype
 from ms_func.primitives.batching import move_batch
-from ms_func.primitives.bits import bitwise_and, bitwise_not
-from ms_func.primitives.compare import eq, ge, gt, le, lt, select
+from ms_func.primitives.bits import bitwise_and, bitwise_not, bitwise_or
+from ms_func.primitives.compare import eq, ge, gt, le, lt, ne, select
 from ms_func.primitives.families import check_dtype, is_linear, literal
 from ms_func.primitives.padding import dilated
 from ms_func.primitives.pieces import pad, slice
@@ -209,8 +209,12 @@ def _stays(b: Any, which: str, key: ArrayType, x: Any, y: Any) -> Any:
 
 
 def _stays_program(which: str, dtype: np.dtype) -> Any:
+    def stays(x: Any, y: Any) -> list[Any]:
+        as_good = (ge if which == "max" else le)(x, y)
+        return [bitwise_or(as_good, ne(x, x)) if is_inexact(dtype) else as_good]
+
     scalar = ArrayType((), dtype)
-    return build("stays", [scalar, scalar], lambda x, y: [bitwise_not(_better(y, x, which))])
+    return build("stays", [scalar, scalar], stays)
 
 
 def _scatter_lower(b: Any, eqn: Any, source: Any, x: Any) -> Any:

@@ -311,10 +311,19 @@ def _gives_first_maximum(op: Any, init: Tensor) -> bool:
     """Whether the first of the largest elements is chosen, and what it is given is added to 0."""
     select, scatter = op.regions
     made = select.results[0].op
+    if made is not None and made.name == "stablehlo.or":  # the first NaN is chosen, too
+        made = next((x.op for x in made.operands if not _is_nan(x.op, select.params[0])), None)
     greater = made is not None and made.name == "stablehlo.compare" and (
         made.attrs["comparison_direction"] == "GE" and made.operands == select.params
     )  # fmt: skip
     return greater and binary_kind(scatter) == "add" and is_identity("add", init)
+
+
+def _is_nan(op: Any, x: Any) -> bool:
+    """Whether an operation asks whether `x` is NaN."""
+    return op is not None and op.name == "stablehlo.compare" and (
+        op.attrs["comparison_direction"] == "NE" and list(op.operands) == [x, x]
+    )  # fmt: skip
 
 
 def _choose(
