@@ -376,11 +376,11 @@ def _leaf(
     r: Reverse, linear: Mask, consts: list[Any], summed: Callable[..., list[Any]]
 ) -> Leaf | None:
     """Residuals of a few steps, where they are no larger than the states."""
-    made, rest, _ = partial_eval(r.step, linear)
-    n_state = r.num_state
+    made, rest, varied = partial_eval(r.step, linear)
+    n_state, n_fixed = r.num_state, varied.count(False)  # constants among the results
 
     def both(*args: Any) -> list[Any]:
-        return [*apply(r.known, args), *apply(made, args)]
+        return [*apply(r.known, args), *apply(made, args)[n_fixed:]]
 
     whole = simplify(build(r.step.name, made.in_types, both))
     varies = (False,) * r.num_consts + (True,) * n_state
@@ -397,7 +397,7 @@ def _leaf(
 
     def back(residuals: list[Any], carry: list[Any]) -> list[Any]:
         total, ct = split_list(carry, n_linear)
-        return summed(apply(transposed, merged(moves, residuals, still), ct), total)
+        return summed(apply(transposed, merged(moves, residuals, still), chosen(ct, varied)), total)
 
     return Leaf(_LEAF, types, lambda *state: apply(record, needed, state), back)
 

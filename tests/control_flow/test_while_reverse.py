@@ -306,6 +306,31 @@ def test_large_states_are_visited_several_at_a_time(slots):
         np.testing.assert_allclose(gradient(x, w, n)[1], dw, rtol=1e-11, atol=1e-300)
 
 
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_a_carry_that_each_step_sets_beside_a_large_one(n):
+    """Its tangent is a constant; the large carry is visited several steps at a time."""
+
+    def step(s):
+        k, a, b, v = s
+        return k + 1, np.float64(2.0), a * b, v * 0.5 + a * b
+
+    def looped(x, n):
+        _, a, b, v = while_loop(lambda s: s[0] < n, step, (0, x.sum(), x[0], x))
+        return (v**2).sum() + a + b
+
+    def plain(x):
+        s = (0, x.sum(), x[0], x)
+        for _ in range(n):
+            s = step(s)
+        return (s[3] ** 2).sum() + s[1] + s[2]
+
+    x = np.linspace(-0.4, 0.7, 1024)
+    gradient = ms.jit(ms.grad(looped))(x, n)
+    for j in (0, 1, 700):  # a polynomial: its slope is that of a step along the imaginary axis
+        slope = plain(x + 1e-30j * (np.arange(1024) == j)).imag / 1e-30
+        np.testing.assert_allclose(gradient[j], slope, rtol=1e-12)
+
+
 def test_memory_of_the_gradient_does_not_depend_on_the_number_of_steps():
     """The number of steps is an operand: one program, one amount of memory, for all of them."""
     x = np.linspace(0.1, 0.9, 1000)
