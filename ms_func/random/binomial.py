@@ -65,8 +65,9 @@ def binomial(
     """
     kind = float_dtype("binomial", dtype)
     shape = joint_shape("binomial", shape, n, p)
-    n, p = (stop_gradient(convert(operand("binomial", v), kind)) for v in (n, p))
-    return run(_binomial, (checked_key("binomial", key), n, p), shape, kind)
+    wide = kind if kind.itemsize > 2 else np.dtype(np.float32)  # waiting may not end in 8 bits
+    n, p = (stop_gradient(convert(operand("binomial", v), wide)) for v in (n, p))
+    return convert(run(_binomial, (checked_key("binomial", key), n, p), shape, wide), kind)
 
 
 def _binomial(key: Any, n: Any, p: Any, shape: tuple[int, ...], kind: np.dtype) -> Any:

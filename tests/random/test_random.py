@@ -212,6 +212,14 @@ def test_edges_of_the_binomial():
     np.testing.assert_array_equal(random.binomial(KEY, n, p), want)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float8_e4m3fn"])
+def test_binomial_numbers_in_short_floats(dtype):
+    """Drawn in float32, as JAX's; in 8 bits the sums of waiting times would not end."""
+    got = random.binomial(random.key(0), 5.0, 0.5, (6,), dtype=mnp.dtype(dtype))
+    assert got.dtype == mnp.dtype(dtype)
+    assert got.astype("float32").tolist() == [3, 4, 4, 4, 4, 2]
+
+
 def test_derivative_of_gamma_numbers():
     """By the parameter, at a fixed place of the distribution: dx/da = -(dF/da) / (dF/dx)."""
     for a in (0.4, 2.0):
