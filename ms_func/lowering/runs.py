@@ -72,7 +72,9 @@ def _weight(eqn: Eqn) -> int:
     """What an operation adds to a run, 0 where it ends one."""
     found = _weights.get(eqn.primitive)
     if found is None:
-        found = _weights[eqn.primitive] = _weight_of(eqn)
+        found = _weight_of(eqn)
+        if all(v.type.size for v in eqn.outputs):  # else it has cost nothing here
+            _weights[eqn.primitive] = found
     return found
 
 

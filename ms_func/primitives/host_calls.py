@@ -126,15 +126,15 @@ def _calling(
     """Call `call` while the program runs, with the operands of `eqn`."""
     ins = [a.type for a in eqn.inputs]
     sent, taken = [*map(_in_bytes, ins)], [*map(_in_bytes, outs)]
+    entry = host.entry(call, outs, eqn.params["function"].name, eqn.loc)
 
-    def in_bytes(*arrays: Any) -> list[np.ndarray]:
-        found = call(*[x.astype(t.dtype, copy=False) for x, t in zip(arrays, ins, strict=True)])
-        whole = host.answered(found, outs, eqn.params["function"].name, eqn.loc)
-        return [x.astype(t.dtype, copy=False) for x, t in zip(whole, taken, strict=True)]
+    def in_bytes(token: Any, *arrays: Any) -> tuple[Any, ...]:
+        given = (x.astype(t.dtype, copy=False) for x, t in zip(arrays, ins, strict=True))
+        token, *found = entry(token, *given)
+        return token, *(x.astype(t.dtype, copy=False) for x, t in zip(found, taken, strict=True))
 
-    entry = host.entry(in_bytes, taken, eqn.params["function"].name, eqn.loc)
     values = [_converted(b, x, t, s) for x, t, s in zip(values, ins, sent, strict=True)]
-    results = b.host_call(entry, values, [t.ndim for t in ins], taken, ordered)
+    results = b.host_call(in_bytes, values, [t.ndim for t in ins], taken, ordered)
     return [_converted(b, x, s, t) for x, t, s in zip(results, outs, taken, strict=True)]
 
 

@@ -10,6 +10,7 @@ They are the derivatives of extrema over windows, and each other's transposes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,8 @@ from ms_func.primitives.across import bordered
 from ms_func.primitives.arithmetic import add
 from ms_func.primitives.basis import full_of, sum_dtype
 from ms_func.primitives.batching import move_batch
-from ms_func.primitives.bits import bitwise_and, bitwise_not, bitwise_or
-from ms_func.primitives.compare import eq, ge, gt, le, lt, ne, select
+from ms_func.primitives.bits import bitwise_or
+from ms_func.primitives.compare import eq, ge, le, ne, select
 from ms_func.primitives.families import check_dtype, is_linear, literal
 from ms_func.primitives.padding import dilated
 from ms_func.primitives.pieces import pad, slice
@@ -45,12 +46,10 @@ from ms_func.tracing.tracer import build
 # --- as slices --------------------------------------------------------------------------------
 
 
-def _better(new: Any, old: Any, which: str) -> Any:
-    """Where an element takes the place of the best one so far: larger, or the first NaN."""
-    if not is_inexact(typeof(new).dtype):
-        return (gt if which == "max" else lt)(new, old)
-    stays = (le if which == "max" else ge)(new, old)  # false beside NaN, too
-    return bitwise_and(bitwise_not(stays), eq(old, old))
+def _stays(best: Any, new: Any, which: str) -> Any:
+    """Whether the best element so far stays beside a later one: as good, or the first NaN."""
+    as_good = (ge if which == "max" else le)(best, new)
+    return bitwise_or(as_good, ne(best, best)) if is_inexact(typeof(best).dtype) else as_good
 
 
 def _extreme(which: str, dtype: np.dtype) -> Any:
@@ -66,8 +65,8 @@ def _gather_parts(which: str, window: Window, t: Any, x: Any) -> Any:
         if best is None:
             best, found = new, value
         else:
-            wins = _better(new, best, which)
-            best, found = select(wins, new, best), select(wins, value, found)
+            stays = _stays(best, new, which)
+            best, found = select(stays, best, new), select(stays, found, value)
     return found
 
 
@@ -82,8 +81,8 @@ def _scatter_parts(which: str, window: Window, source: Any, x: Any) -> Any:
             best = new
             at = full_of(0, ArrayType(counts, number))
         else:
-            wins = _better(new, best, which)
-            best, at = select(wins, new, best), select(wins, literal(k, at), at)
+            stays = _stays(best, new, which)
+            best, at = select(stays, best, new), select(stays, at, literal(k, at))
     total: Any = None
     for k, mine in enumerate(_laid_back(window, at, source, kind.shape)):
         total = mine if k == 0 else add(total, mine)
@@ -181,7 +180,7 @@ def _gather_lower(b: Any, eqn: Any, t: Any, x: Any) -> Any:
     made = b.operation("stablehlo.reduce_window", [keyed, out], [x, t, *inits], attributes(window))
 
     def body(inner: Any, x1: Any, t1: Any, x2: Any, t2: Any) -> list[Any]:
-        keeps = _stays(inner, which, key, x1, x2)
+        (keeps,) = inner.inline(_stays_program(which, kind.dtype), [x1, x2])
         return [
             inner.op("stablehlo.select", [key], [keeps, x1, x2]),
             inner.op("stablehlo.select", [value], [keeps, t1, t2]),
@@ -202,19 +201,10 @@ def _lower_empty(b: Any, eqn: Any) -> Any:
     return b.constant(0, eqn.outputs[0].type) if empty else None
 
 
-def _stays(b: Any, which: str, key: ArrayType, x: Any, y: Any) -> Any:
-    """Whether the earlier `x` stays before the later `y`: it is as good, or the first NaN."""
-    (stays,) = b.inline(_stays_program(which, key.dtype), [x, y])
-    return stays
-
-
+@cache
 def _stays_program(which: str, dtype: np.dtype) -> Any:
-    def stays(x: Any, y: Any) -> list[Any]:
-        as_good = (ge if which == "max" else le)(x, y)
-        return [bitwise_or(as_good, ne(x, x)) if is_inexact(dtype) else as_good]
-
     scalar = ArrayType((), dtype)
-    return build("stays", [scalar, scalar], stays)
+    return build("stays", [scalar, scalar], lambda x, y: [_stays(x, y, which)])
 
 
 def _scatter_lower(b: Any, eqn: Any, source: Any, x: Any) -> Any:
@@ -238,7 +228,8 @@ def _scatter_lower(b: Any, eqn: Any, source: Any, x: Any) -> Any:
         {"window_dimensions": mlir.int_array(window.window_dimensions),
          "window_strides": mlir.int_array(window.window_strides)}, regions=2,
     )  # fmt: skip
-    b.region(made, 0, [key, key], lambda inner, p, q: [_stays(inner, which, key, p, q)])
+    stays = _stays_program(which, kind.dtype)
+    b.region(made, 0, [key, key], lambda inner, p, q: inner.inline(stays, [p, q]))
     b.region(
         made, 1, [value, value], lambda inner, p, q: [inner.op("stablehlo.add", [value], [p, q])]
     )
