@@ -23,7 +23,7 @@ from ms_func.errors import (
     TracerBoolConversionError,
     UnsupportedError,
 )
-from ms_func.source.hooks.calls import recursion
+from ms_func.source.hooks.recursion import enter
 
 
 def yields_in_branch(x, n):
@@ -444,7 +444,7 @@ def marked_line(f: Any) -> int:
 
 def test_recursion_on_ever_new_structure(monkeypatch):
     """It is refused after some levels, and not recorded for ever."""
-    monkeypatch.setattr(recursion, "_FORMS", 5)
+    monkeypatch.setattr(enter, "_FORMS", 5)
 
     def grows(pair, x):
         return x if x < 0 else grows((pair,), x - 1) + grows([pair], x - 2)

@@ -1,1 +1,1 @@
-"""Calls: of converted functions, recursive ones, and what stands for those of others."""
+"""Calls: of converted functions, and what stands for those of others."""

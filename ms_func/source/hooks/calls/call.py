@@ -28,7 +28,7 @@ from ms_func.ir.primitive import current
 from ms_func.runtime import extension
 from ms_func.source.build import HOOKS
 from ms_func.source.hooks import above
-from ms_func.source.hooks.calls import builtins, dispatching, formatting, numpy_calls, recursion
+from ms_func.source.hooks.calls import builtins, dispatching, formatting, numpy_calls
 from ms_func.source.hooks.containers import (
     displays,
     growing_methods,
@@ -68,6 +68,7 @@ from ms_func.source.hooks.heap.journal import (
     journal,
     same_contents,
 )
+from ms_func.source.hooks.recursion.enter import enter, is_running
 from ms_func.source.hooks.values.choice import Choice
 from ms_func.source.hooks.values.elements import Elements
 from ms_func.source.hooks.values.growing import is_growing, is_keyed
@@ -247,7 +248,7 @@ def _function(f: Any, args: Any, kwargs: Any) -> Any:
     made = above.convert(f)
     if (made is f or type(made) is functools.partial) and HOOKS not in f.__code__.co_freevars:
         return _unconverted(f, made, args, kwargs)
-    return recursion.enter(f, made, args, kwargs)
+    return enter(f, made, args, kwargs)
 
 
 def _unconverted(f: Any, made: Any, args: Any, kwargs: Any) -> Any:
@@ -399,7 +400,7 @@ def _class(f: Any, args: Any, kwargs: Any) -> Any:
 def _jitted(f: Any, args: Any, kwargs: Any) -> Any:
     """A compiled function; one that calls itself under its own name is the same recursion."""
     inner = f.__wrapped__
-    if type(inner) is FunctionType and recursion.is_running(above.convert(inner)):
+    if type(inner) is FunctionType and is_running(above.convert(inner)):
         return _function(inner, args, kwargs)
     return f(*args, **kwargs)
 

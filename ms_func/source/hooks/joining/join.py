@@ -396,7 +396,7 @@ class Plan:
         path: Path,
     ) -> Any:  # fmt: skip
         made = Tree(one.make, children := [])
-        made.blank, made.fill = one.blank, one.fill
+        made.kind, made.blank, made.fill = one.kind, one.blank, one.fill
         with self._noted(made, values):
             for i in range(len(one.children)):
                 column = [UNDEFINED if p is None else p.children[i] for p in parts]

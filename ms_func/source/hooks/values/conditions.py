@@ -44,6 +44,16 @@ def holding(x: Any, value: int, names: dict[Any, Any] | None = None) -> Iterator
         _conditions.stack.pop()
 
 
+@contextmanager
+def apart() -> Iterator[None]:
+    """A program that is recorded for other places, too: nothing is known of what is around it."""
+    around, _conditions.stack = _conditions.stack, []
+    try:
+        yield
+    finally:
+        _conditions.stack = around
+
+
 def possible(index: Any, count: int) -> set[int]:
     """Values that an index below `count` may have here."""
     found = set(range(count))

@@ -105,6 +105,11 @@ def may_catch() -> bool:
     return bool(around) and around[-1] is not border
 
 
+def around() -> tuple[Catcher, ...]:
+    """The `try` statements around this line."""
+    return tuple(_raised.catchers)
+
+
 def is_awaited() -> bool:
     """Whether a `try` around this line, or around a transform that is at work, has handlers."""
     return any(c.kinds is not None for c in _raised.catchers)

@@ -98,15 +98,19 @@ class Tree:
         origins: objects that it stands for; see `aliases`.
         which: slot that tells which of them.
         is_stretch: whether it is a container whose elements are in rooms.
+        kind: values of one kind are made alike of their parts; None where that is not known.
         tag: what tells which object it is, if that is known; see `identity`.
     """
 
-    __slots__ = ("blank", "children", "fill", "is_stretch", "make", "origins", "tag", "which")
+    __slots__ = (
+        "blank", "children", "fill", "is_stretch", "kind", "make", "origins", "tag", "which",
+    )  # fmt: skip
 
     def __init__(self, make: Any, children: Sequence[Any], is_stretch: bool = False) -> None:
         self.make = make
         self.is_stretch = is_stretch
         self.children = children
+        self.kind: Any = None
         self.blank: Any = None
         self.fill: Any = None
         self.origins: tuple[Any, ...] = ()

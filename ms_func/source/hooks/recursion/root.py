@@ -1,69 +1,45 @@
-"""Functions that call themselves on data known only at run time.
-
-A call that comes back, inside a branch that is being recorded, to a function that is running
-already, is recorded with its arguments as parameters. Where the function calls itself again
-with arguments that differ in their numbers alone, an equation `recur` stands for the call, and
-`control_flow.stack_machine` makes loops of the finished program. What the function stores to
-outside of itself goes in and out with each call: it is found by recording the function again until
-nothing is added, as for loops. Recursion that known data ends (the depth of a list, a counter) is
-laid out, as Python would run it.
-"""
+"""A call of a function that calls itself, recorded as the program that `stack_machine` runs."""
 
 from __future__ import annotations
 
 import itertools
-import sys
 import threading
-from collections.abc import Callable, Sequence
 from inspect import signature
 from types import CodeType
 from typing import Any
 
-import numpy as np
-
 from ms_func import config
 from ms_func.control_flow import bodies
-from ms_func.control_flow.stack_machine import recur_p, recurs, run_recursive
-from ms_func.errors import ConcretizationTypeError
-from ms_func.ir.primitive import current
+from ms_func.control_flow.recur import recur_p, recurs
+from ms_func.control_flow.stack_machine import run_recursive, run_shared
 from ms_func.ir.types import ArrayType
-from ms_func.source.hooks.calls.reaching import catches, may_call_itself
-from ms_func.source.hooks.containers import pools
-from ms_func.source.hooks.depth import room
-from ms_func.source.hooks.flow.carry import LoopPlan, are_chosen, finals_at_entry, shapes, where
+from ms_func.source.hooks.flow.carry import are_chosen, finals_at_entry, shapes, where
 from ms_func.source.hooks.heap import complaints, identity
-from ms_func.source.hooks.heap.anatomy import PRESENT, Mismatch, Overlay, is_number, take_apart
+from ms_func.source.hooks.heap.anatomy import PRESENT, Mismatch, Overlay
 from ms_func.source.hooks.heap.journal import (
     MISSING,
     MUTABLE,
-    Cell,
     Location,
     frozen_handle,
-    is_inside,
     journal,
 )
-from ms_func.source.hooks.heap.trials import Again, Trial
+from ms_func.source.hooks.heap.trials import Again
 from ms_func.source.hooks.heap.undefined import UNDEFINED
-from ms_func.source.hooks.joining import attempts
 from ms_func.source.hooks.joining.forgotten import forget
 from ms_func.source.hooks.joining.join import Plan
 from ms_func.source.hooks.joining.outcomes import Bottom
 from ms_func.source.hooks.joining.region import Region, finals, put
-from ms_func.source.hooks.values import failures
-from ms_func.source.hooks.values.choice import Choice
+from ms_func.source.hooks.recursion import programs
+from ms_func.source.hooks.recursion.plans import Inputs, Outputs, differ
+from ms_func.source.hooks.values import conditions, failures
 from ms_func.source.hooks.values.nodes import Itself, Tree, walk
-from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.source.hooks.values.types import converted, materialized, promoted
-from ms_func.tracing.tracer import Staging
 
-_MOST, _DEEPEST = 64, 12
-"""Calls that are laid out, and how deep, before Python numbers among the arguments are traced."""
 _ROUNDS = 6
-_FORMS = 100
-"""Forms of arguments in calls inside of each other."""
+_numbers = itertools.count()
 
 
-class _Active(threading.local):
+class Active(threading.local):
     """What is recorded in this thread.
 
     Attributes:
@@ -79,264 +55,12 @@ class _Active(threading.local):
         self.tried: dict[CodeType, bool] = {}
 
 
-_active = _Active()
+active = Active()
 _numbers = itertools.count()
 
 
-class _Outermost(BaseException):
-    """A function calls itself on traced data, and it is its outermost call that is a root."""
-
-    def __init__(self, code: CodeType) -> None:
-        self.code = code
-
-
-def enter(f: Any, made: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """`made(*args, **kwargs)`, where `made` is the converted form of the function `f`."""
-    if type(current.interpreter) is not Staging:
-        return made(*args, **kwargs)
-    if catches(f) or (failures.may_catch() and may_call_itself(f)):
-        raised, values = _enter(f, _Attempted(made), args, kwargs)
-        return attempts.proceed(raised, values)[0]
-    return _enter(f, made, args, kwargs)
-
-
-class _Attempted:
-    """A function of which a `try` may catch what it raises: what it raises, and its value.
-
-    Calls inside of it may stand in other `try` statements than this one.
-    """
-
-    __slots__ = ("__code__", "made")
-
-    def __init__(self, made: Any) -> None:
-        self.made = made
-        self.__code__ = made.__code__
-
-    def __call__(self, *args: Any, **kwargs: Any) -> attempts.Outcome:
-        """The outcome of a call."""
-        with failures.catching_all:
-            return attempts.attempt(lambda: (self.made(*args, **kwargs),))
-
-
-def _enter(f: Any, made: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    if not is_inside():
-        return _for_the_first_time(f, made, args, kwargs)
-    own = [root for root in _active.roots if root.f is f or _is_same(root.f, f)]
-    for root in reversed(own):
-        done, value = root.call(args, kwargs, root is own[-1])
-        if done:
-            return value
-    if len(own) > _FORMS:
-        raise complaints.ever_new(f)
-    plain = next((root for root in own if not root.scalars), None)
-    if plain is not None:
-        plain.count += 1
-        if plain.count > _MOST or len(own) > _DEEPEST or _is_deep():
-            raise Again(plain, "numbers")  # it is too long to be laid out
-    if not _is_running(made.__code__):
-        return _for_the_first_time(f, made, args, kwargs)
-    return _from_root(f, made, args, kwargs)
-
-
-def _bound(f: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
-    """The arguments of a call, however it is written, those left out included."""
-    found = signature(f, follow_wrapped=False).bind(*args, **kwargs)
-    found.apply_defaults()
-    return found.args, tuple(found.kwargs.items())
-
-
-def _is_same(f: Any, g: Any) -> bool:
-    """Whether two functions made by one piece of code close over the same objects."""
-    return (
-        getattr(f, "__code__", None) is getattr(g, "__code__", f)
-        and f.__defaults__ == g.__defaults__
-        and all(
-            a is b or Cell(a).read() is Cell(b).read()
-            for a, b in zip(f.__closure__ or (), g.__closure__ or (), strict=True)
-        )
-    )
-
-
-def is_running(f: Any) -> bool:
-    """Whether a converted function, or any other in Python, has been called and not returned."""
-    return _is_running(getattr(f, "__code__", None))
-
-
-def _is_running(code: CodeType | None) -> bool:
-    frame = sys._getframe(2)
-    while frame is not None:
-        if frame.f_code is code:
-            return True
-        frame = frame.f_back  # type: ignore[assignment]
-    return False
-
-
-def _is_deep() -> bool:
-    """Whether Python has not much room left for calls inside of calls."""
-    frame, depth = sys._getframe(1), 0
-    while frame is not None:
-        depth += 1
-        frame = frame.f_back  # type: ignore[assignment]
-    return depth > (room.limit or sys.getrecursionlimit()) // 2
-
-
-def _for_the_first_time(f: Any, made: Any, args: Any, kwargs: Any) -> Any:
-    """A call of a function that is not running, or is in what is not compiled."""
-    code = made.__code__
-    if code in _active.tried or code in _active.native or not may_call_itself(f):
-        return made(*args, **kwargs)
-    return _tried(f, made, args, kwargs)
-
-
-def _tried(f: Any, made: Any, args: Any, kwargs: Any) -> Any:
-    """The outermost call of a function that may turn out to be recursive.
-
-    If it does, this call is the root, so that there is one program, and not one for each place
-    inside of the call from which it is called again.
-    """
-    code = made.__code__
-    trial = Trial()
-    _active.tried[code] = True
-    try:
-        with trial:
-            found = made(*args, **kwargs)
-        trial.frame.commit()
-        return found
-    except _Outermost as outermost:
-        if outermost.code is not code:
-            raise
-        trial.rewind()
-        _active.tried[code] = False
-        return _from_outermost(f, made, args, kwargs)
-    finally:
-        del _active.tried[code]
-
-
-def _from_outermost(f: Any, made: Any, args: Any, kwargs: Any) -> Any:
-    """The outermost call as a root; as in Python, if it cannot be one or need not."""
-    trial = Trial()
-    try:
-        with trial.frame:
-            root, done, found = _as_root(f, made, args, kwargs)
-        if done and root.used:
-            trial.frame.commit()
-            return found
-    except Exception:  # whatever it is, it comes again
-        pass
-    trial.rewind()
-    return made(*args, **kwargs)
-
-
-def _from_root(f: Any, made: Any, args: Any, kwargs: Any) -> Any:
-    code, around = made.__code__, _active.roots[-1:]
-    if code in _active.native or any(code in root.unused for root in around):
-        return made(*args, **kwargs)
-    if _active.tried.get(code, False):
-        raise _Outermost(code)
-    root, done, found = _as_root(f, made, args, kwargs)
-    if done:
-        return found
-    return made(*args, **kwargs) if root.slots else _natively(code, made, args, kwargs)
-
-
-def _as_root(f: Any, made: Any, args: Any, kwargs: Any) -> tuple[Root, bool, Any]:
-    """The call recorded as a root: the root, whether it can be one, and the value."""
-    around = _active.roots[-1:]
-    scalars = arrays = False
-    pools.suggest((*args, *kwargs.values()))
-    while True:
-        root = Root(f, made, args, kwargs, scalars, arrays)
-        if not root.slots and not scalars:
-            scalars = True
-            continue
-        try:
-            return root, True, root.run()
-        except Again as again:
-            if again.root is not root:
-                raise
-            scalars, arrays = scalars or again.wider == "numbers", arrays or again.wider == "arrays"
-        except ConcretizationTypeError:
-            if not scalars:
-                raise
-            return root, False, None
-        except _Stores:
-            for outer in around:
-                outer.unused.add(made.__code__)
-            return root, False, None
-
-
-def _natively(code: CodeType, made: Any, args: Any, kwargs: Any) -> Any:
-    """The call laid out; so are those inside it, which are given nothing to look at either."""
-    _active.native.add(code)
-    try:
-        return made(*args, **kwargs)
-    finally:
-        _active.native.discard(code)
-
-
-class _Stores(Exception):
+class Stores(Exception):
     """A function that does not call itself after all stores to objects."""
-
-
-class _Inputs(LoopPlan):
-    """Joins what one call gets with what a call inside of it gets.
-
-    Attributes:
-        arrays: whether arrays are parameters that are the same in both.
-    """
-
-    arrays = True
-
-    def _are_lists(self, own: Sequence[Any]) -> bool:
-        """A list that becomes shorter ends the recursion."""
-        return super()._are_lists(own) and len({len(p.children) for p in own}) == 1
-
-    def join(self, values: Sequence[Any], path: Any) -> Any:
-        """An array that is handed on is looked at, and stored to, where it is."""
-        entry, inner = values
-        if not self.arrays and entry is inner and is_number(entry) and np.ndim(entry):
-            return Itself(entry)
-        return super().join(values, path)
-
-    def same(self, values: Sequence[Any], path: Any) -> bool:
-        """Data may choose other objects in a call inside."""
-        entry = values[0]
-        return (type(entry) is not Choice or entry.are_functions) and super().same(values, path)
-
-    def agrees(self, columns: Sequence[Any], path: Any) -> bool:
-        """What data chose before a call may be another one in it."""
-        return not self.eager and super().agrees(columns, path)
-
-
-class _Outputs(LoopPlan):
-    """What one call leaves, as parts that the program computes.
-
-    Attributes:
-        handed: arrays that are handed on, by identity.
-    """
-
-    handed: frozenset[int] = frozenset()
-
-    def join(self, values: Sequence[Any], path: Any) -> Any:
-        """An array that is handed on may be handed back."""
-        x = values[0]
-        return Itself(x) if id(x) in self.handed else super().join(values, path)
-
-    def same(self, values: Sequence[Any], path: Any) -> bool:
-        """Containers that the call made are made anew of their parts."""
-        return super().same(values, path) and not self._was_made_inside(values[0])
-
-    def _was_made_inside(self, x: Any) -> bool:
-        if self.is_inner(x):
-            return True
-        if (
-            is_number(x)
-            or id(x) in self.outer
-            or (callable(x) and type(x) not in (Choice, Perhaps))
-        ):
-            return False
-        apart = take_apart(x, self.overlays[0])
-        return apart is not None and any(map(self._was_made_inside, apart.children))
 
 
 class Root:
@@ -353,6 +77,10 @@ class Root:
         result: how the value is made of the results of the program; None while not known.
         left: the same for the places.
         unused: code of functions inside that do not call themselves.
+        form: equal for calls that are recorded alike; see `programs`.
+        programs: calls inside, by form, that others may use while this one is recorded.
+        shares: whether one of these was used again.
+        frame: the journal of its stores, while it is recorded.
     """
 
     def __init__(
@@ -374,6 +102,10 @@ class Root:
         self.left: dict[Any, Any] = {}
         self.types: list[ArrayType] = []
         self.paths: list[Any] = []
+        self.form = programs.form(self) if active.roots else None
+        self.programs: dict[Any, programs.Program] = {}
+        self.shares = False
+        self.frame: Any = None
 
     def _enter(self) -> None:
         """Work out the parameters."""
@@ -399,7 +131,7 @@ class Root:
         """
         before = Overlay({k: MISSING if x is UNDEFINED else x for k, x in self.entry.items()})
         before.wanted = []
-        plan = _Inputs((before, PRESENT), given, previous, eager=True, scalars=self.scalars)
+        plan = Inputs((before, PRESENT), given, previous, eager=True, scalars=self.scalars)
         plan.arrays = arrays
         nodes = [plan.join((self.given, inner), (0,))]
         plan.arrays = plan.scalars = plan.grows = True
@@ -420,11 +152,12 @@ class Root:
             self._number()
             region = Region(getattr(self.f, "__name__", "function"))
             self.params = [region.parameter(s.type) for s in self.slots]
-            self.count, self.used = 0, False
-            _active.roots.append(self)
+            self.count, self.used, self.shares, self.programs = 0, False, False, {}
+            active.roots.append(self)
             journal.stand_ins += self.scalars
             try:
-                region.run(self._body)
+                with conditions.apart():
+                    region.run(self._body)
             except Again as again:
                 if again.root is not self or again.wider:
                     raise
@@ -434,10 +167,10 @@ class Root:
                     raise
                 raise complaints.endless(self.f) from None
             finally:
-                _active.roots.pop()
+                active.roots.pop()
                 journal.stand_ins -= self.scalars
             if self._settle(region):
-                return self._value(region)
+                return self._result(region)
         raise complaints.endless(self.f)
 
     def _number(self) -> None:
@@ -449,6 +182,7 @@ class Root:
             self._enter()
 
     def _body(self) -> Any:
+        self.frame = journal.top
         params, made = [frozen_handle(p) for p in self.params], {}
         args, kwargs = self.nodes[0].build(params, made)
         for key, node in self.stores.items():
@@ -473,6 +207,8 @@ class Root:
         Where calls with other numbers lie between (`is_last` is False), these change with the data.
         """
         inner = _bound(self.f, args, kwargs)
+        if differ(self.given, inner):
+            return False, None
         held = self._held()
         slots = self._slots_of(inner, held, self.arrays)
         if slots is None:
@@ -495,6 +231,10 @@ class Root:
         for key, node in self.left.items():
             put(self.places[key], node.build(outs, made))
         return True, value
+
+    def is_of_another_structure(self, args: Any, kwargs: Any) -> bool:
+        """Whether a call inside differs in more than numbers, as far as a glance tells."""
+        return differ(self.given, _bound(self.f, args, kwargs))
 
     def _slots_of(
         self, inner: Any, held: dict[Any, Any], arrays: bool, fewest: int = 0
@@ -551,8 +291,8 @@ class Root:
     def _settle(self, region: Region) -> bool:
         """Take over the structure of the result; whether it is what the calls inside assumed."""
         if not self.used and region.entries:
-            raise _Stores
-        plan = _Outputs((region.overlay, region.overlay), {}, {}, eager=True)
+            raise Stores
+        plan = Outputs((region.overlay, region.overlay), {}, {}, eager=True)
         plan.outer = {id(place.owner) for place in self.places.values()}
         plan.handed = self.handed
         if region.error is not None:
@@ -587,23 +327,37 @@ class Root:
         plan.release()
         forget([region], places, [node], left, self.places)
 
-    def _value(self, region: Region) -> Any:
+    def _result(self, region: Region) -> Any:
         with region.reopened():
             results = [converted(x, t) for x, t in zip(self.columns, self.types, strict=True)]
-        staged = region.finish(results)
-        args = [materialized(s.columns[0], s.type) for s in self.slots]
-        if recurs(staged.fn, self.number):
-            outs = run_recursive(
-                staged.fn, self.number, staged.captured, args, config.recursion_limit.value
-            )
-        else:
-            outs = current.interpreter.apply(staged.fn, [*staged.captured, *args])
+        fn, captured = region.finish(results)[:2]
+        if recurs(fn, self.number):
+            limit = config.recursion_limit.value
+            return self.value(run_recursive(fn, self.number, captured, self.entries(), limit))
+        program = programs.kept(self, fn, captured, active.roots)
+        if program is not None:
+            return self.value(program.run(self.entries()))
+        return self.value(run_shared(fn, captured, self.entries()))
+
+    def entries(self) -> list[Any]:
+        """The arguments of the program."""
+        return [materialized(s.columns[0], s.type) for s in self.slots]
+
+    def value(self, outs: Any) -> Any:
+        """The value of the call from the results of the program; what it stores to is written."""
         made: dict[int, Any] = {}
         values = bodies.values(outs)
         value = self.result.build(values, made)
         for key, node in self.left.items():
             put(self.places[key], node.build(values, made))
         return value
+
+
+def _bound(f: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
+    """The arguments of a call, however it is written, those left out included."""
+    found = signature(f, follow_wrapped=False).bind(*args, **kwargs)
+    found.apply_defaults()
+    return found.args, tuple(found.kwargs.items())
 
 
 def _as_slots(form: Any, handed: frozenset[int]) -> Any:
