@@ -69,6 +69,7 @@ from ms_func.source.hooks.heap.journal import (
     same_contents,
 )
 from ms_func.source.hooks.recursion.enter import enter, is_running
+from ms_func.source.hooks.recursion.reaching import may_call_itself
 from ms_func.source.hooks.values.choice import Choice
 from ms_func.source.hooks.values.elements import Elements
 from ms_func.source.hooks.values.growing import is_growing, is_keyed
@@ -400,7 +401,7 @@ def _class(f: Any, args: Any, kwargs: Any) -> Any:
 def _jitted(f: Any, args: Any, kwargs: Any) -> Any:
     """A compiled function; one that calls itself under its own name is the same recursion."""
     inner = f.__wrapped__
-    if type(inner) is FunctionType and is_running(above.convert(inner)):
+    if type(inner) is FunctionType and may_call_itself(inner) and is_running(above.convert(inner)):
         return _function(inner, args, kwargs)
     return f(*args, **kwargs)
 
