@@ -9,8 +9,14 @@ os.environ.setdefault("MS_FUNC_NUM_CPU_DEVICES", "8")
 os.environ.setdefault("MS_FUNC_PLATFORM", "cpu")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+from ms_func_xla import client
 
 # The same examples in every run: a failure is found again. No deadline: machines differ.
 settings.register_profile(
@@ -21,6 +27,36 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("ms_func")
+
+
+OF_MEANING = frozenset((
+    "ascend", "bad_input", "collectives", "compat", "control_flow", "effects", "extension", "laws",
+    "parallel", "refs", "source", "transforms",
+))  # fmt: skip
+"""Folders of tests of what programs mean. LLVM need not optimise what XLA has made of these, which
+halves the time to compile; the numbers of functions are tested as users get them."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def machine_code(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compile quickly in some folders, unless MS_FUNC_TEST_OPTIMIZED is set."""
+    folder = request.path.relative_to(Path(__file__).parent).parts[0]
+    if folder not in OF_MEANING or os.environ.get("MS_FUNC_TEST_OPTIMIZED"):
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "_xla_options", _quickly)
+        yield
+
+
+_options = client._xla_options
+
+
+def _quickly(devices: Any, options: Any) -> Any:
+    made = _options(devices, options)
+    kept = dict(made.env_option_overrides)
+    made.env_option_overrides = [*{"xla_backend_optimization_level": 0, **kept}.items()]
+    return made
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -279,9 +279,9 @@ class Blocks:
         """Leave out blocks in which nothing is computed."""
         for b in reversed(self.blocks):
             while isinstance(b.end, Jump) and self._returns(b.end.block):
-                values = dict(zip(b.end.targets, b.end.values, strict=True))
+                values: dict[Any, Any] = dict(zip(b.end.targets, b.end.values, strict=True))
                 last = self.blocks[b.end.block].end
-                b.end = Return(last.routine, [values[v] if v in values else v for v in last.values])
+                b.end = Return(last.routine, [values.get(v, v) for v in last.values])
         for b in self.blocks:
             if isinstance(b.end, Call) and self._returns(b.end.after):
                 after = self.blocks[b.end.after]

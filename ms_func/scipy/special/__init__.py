@@ -8,7 +8,6 @@ from ms_func.scipy.special.discrete import bessel_jn as bessel_jn
 from ms_func.scipy.special.discrete import boxcox as boxcox
 from ms_func.scipy.special.discrete import boxcox1p as boxcox1p
 from ms_func.scipy.special.discrete import comb as comb
-from ms_func.scipy.special.discrete import sph_harm_y as sph_harm_y
 from ms_func.scipy.special.error_family import dawsn as dawsn
 from ms_func.scipy.special.error_family import erfcx as erfcx
 from ms_func.scipy.special.error_family import fresnel as fresnel
@@ -24,11 +23,14 @@ from ms_func.scipy.special.integrals import expi as expi
 from ms_func.scipy.special.integrals import expn as expn
 from ms_func.scipy.special.integrals import sici as sici
 from ms_func.scipy.special.integrals import spence as spence
+from ms_func.scipy.special.legendre import lpmn as lpmn
+from ms_func.scipy.special.legendre import lpmn_values as lpmn_values
+from ms_func.scipy.special.legendre import sph_harm_y as sph_harm_y
 
 __all__ = [
     "bernoulli", "bessel_jn", "boxcox", "boxcox1p", "comb", "dawsn", "erfcx", "exp1", "expi",
-    "expn", "fresnel", "hyp1f1", "hyp2f1", "log_ndtr", "ndtri", "owens_t", "sici",
-    "spence", "sph_harm_y", "wofz",
+    "expn", "fresnel", "hyp1f1", "hyp2f1", "log_ndtr", "lpmn", "lpmn_values", "ndtri", "owens_t",
+    "sici", "spence", "sph_harm_y", "wofz",
 ]  # fmt: skip
 __all__ += [*basic.__all__, *bessel.__all__, *gamma_family.__all__]
 __dir__ = __all__.copy

@@ -1,4 +1,4 @@
-"""Numbers of combinatorics, Box-Cox transforms, Bessel functions and spherical harmonics."""
+"""Numbers of combinatorics, Box-Cox transforms and Bessel functions of whole orders."""
 
 from __future__ import annotations
 
@@ -184,62 +184,3 @@ def _miller(z: Array, v: int, start: int) -> Array:
     found = values[::-1][: v + 1] * after[: v + 1] / total
     at_zero = (np.arange(v + 1) == 0).astype(z.dtype).reshape(-1, *(1,) * z.ndim)
     return np.where(z == 0, at_zero, found)
-
-
-def sph_harm_y(
-    n: ArrayLike, m: ArrayLike, theta: ArrayLike, phi: ArrayLike, diff_n: int | None = None,
-    n_max: int | None = None,
-) -> Array:  # fmt: skip
-    """Spherical harmonic of degree `n` and order `m`, with the Condon-Shortley phase.
-
-    Args:
-        n: degrees, of at least 0.
-        m: orders, at most `n` in magnitude.
-        theta: polar angles, in [0, pi].
-        phi: azimuthal angles, in [0, 2 pi].
-        diff_n: not supported.
-        n_max: greatest degree; needed where `n` is traced.
-
-    Returns:
-        Complex array of the shape that the arguments broadcast to.
-
-    Raises:
-        NotImplementedError: `diff_n` is given.
-
-    Example:
-        >>> print(f"{sph_harm_y(0, 0, 0.0, 0.0).real:.6f}")
-        0.282095
-    """
-    if diff_n is not None and diff_n != 0:
-        raise NotImplementedError("sph_harm_y with diff_n\nfix: differentiate with jacfwd")
-    n, m = np.asarray(n), np.asarray(m)
-    top = int(np.max(n)) if n_max is None else int(n_max)
-    theta, phi = (np.asarray(inexact("sph_harm_y", v)) for v in (theta, phi))
-    size = np.abs(m)
-    legendre = _normalised_legendre(n, size, np.cos(theta), np.sin(theta), top)
-    angle = size * phi
-    wave = np.cos(angle) + np.asarray(1j, np.result_type(phi, np.complex64)) * np.sin(angle)
-    sign = np.where(size % 2 == 1, -1, 1)
-    value = legendre * wave
-    return np.where(m < 0, sign * np.conj(value), value)
-
-
-def _normalised_legendre(n: Any, m: Any, x: Any, s: Any, top: int) -> Any:
-    """Normalised associated Legendre function by the stable upward recurrence in the degree.
-
-    Source: Holmes, Featherstone, "A unified approach to the Clenshaw summation", 2002.
-    """
-    shape = np.broadcast_shapes(n.shape, m.shape, x.shape)
-    n, m = np.broadcast_to(n, shape), np.broadcast_to(m, shape)
-    here = np.full(shape, math.sqrt(0.25 / math.pi), x.dtype)
-    for k in range(1, top + 1):  # the sectoral function of order m
-        here = np.where(k <= m, -math.sqrt((2 * k + 1) / (2 * k)) * s * here, here)
-    below, value = np.zeros(shape, x.dtype), here
-    for k in range(1, top + 1):
-        square, lower = (m * m).astype(x.dtype), (k - 1) ** 2
-        a = np.sqrt((4 * k * k - 1) / np.where(k > m, k * k - square, 1))
-        b = np.sqrt(np.where(k > m + 1, (lower - square) / (4 * lower - 1), 0))
-        above = a * (x * value - b * below)
-        step = (k > m) & (k <= n)
-        below, value = np.where(step, value, below), np.where(step, above, value)
-    return np.where(m > n, 0, value)
