@@ -239,6 +239,8 @@ _add("scipy.special: owens_t", X, Y)
 _add("scipy.special: expn polygamma", BIG, call=lambda f, x: f(2, x))
 _add("scipy.special: zeta", BIG, call=lambda f, x: f(2.5, x))
 _add("scipy.special: bessel_jn", BIG, call=lambda f, x: f(x, v=2, n_iter=20))
+_add("scipy.special: lpmn", UNIT[0], call=lambda f, x: f(3, 3, x)[0] + f(3, 3, x)[1])
+_add("scipy.special: lpmn_values", UNIT[0], call=lambda f, x: f(3, 3, x, True))
 _add("scipy.special: sph_harm_y", BIG[0], V, call=lambda f, t, p: (
     w := f(np.array([2]), np.array([1]), t, p, n_max=2)).real + w.imag)  # fmt: skip
 
