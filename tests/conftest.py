@@ -30,18 +30,24 @@ settings.load_profile("ms_func")
 
 
 OF_MEANING = frozenset((
-    "ascend", "bad_input", "collectives", "compat", "control_flow", "effects", "extension", "laws",
-    "parallel", "refs", "source", "transforms",
+    "array_api", "ascend", "bad_input", "collectives", "compat", "control_flow", "docs", "effects",
+    "extension", "laws", "nn", "ode", "optim", "parallel", "refs", "scipy", "source", "sparse",
+    "transforms",
 ))  # fmt: skip
-"""Folders of tests of what programs mean. LLVM need not optimise what XLA has made of these, which
-halves the time to compile; the numbers of functions are tested as users get them."""
+OF_NUMBERS = frozenset(("test_accuracy.py", "test_special.py"))
+"""Folders of tests of what programs mean, and files in them about the last digits of functions.
+
+LLVM need not optimise what XLA has made of the former, which saves a third of their time; the
+numbers of functions are tested as users get them.
+"""
 
 
 @pytest.fixture(autouse=True, scope="module")
 def machine_code(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Compile quickly in some folders, unless MS_FUNC_TEST_OPTIMIZED is set."""
-    folder = request.path.relative_to(Path(__file__).parent).parts[0]
-    if folder not in OF_MEANING or os.environ.get("MS_FUNC_TEST_OPTIMIZED"):
+    """Compile quickly where numbers are not the matter, unless MS_FUNC_TEST_OPTIMIZED is set."""
+    folder, *_, file = request.path.relative_to(Path(__file__).parent).parts
+    quick = folder in OF_MEANING and file not in OF_NUMBERS
+    if not quick or os.environ.get("MS_FUNC_TEST_OPTIMIZED"):
         yield
         return
     with pytest.MonkeyPatch.context() as patch:

@@ -109,8 +109,6 @@ def bartlett(M: int) -> Array:
     Example:
         >>> np.bartlett(5)
         Array([0. , 0.5, 1. , 0.5, 0. ], dtype=float32)
-        >>> np.bartlett(4).round(4)
-        Array([-0.    ,  0.6667,  0.6667, -0.    ], dtype=float32)
     """
     M = int(M)
     if M <= 1:

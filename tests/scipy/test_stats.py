@@ -46,7 +46,11 @@ def test_values(name, f):
     np.testing.assert_allclose(getattr(getattr(st, name), f)(*args), want, rtol=1e-10, atol=1e-300)
 
 
-@pytest.mark.parametrize("name", [*SHAPES, *DISCRETE])
+NAMES = [*SHAPES, *DISCRETE]
+SOME = [pytest.param(n, marks=pytest.mark.slow) if k % 3 else n for k, n in enumerate(NAMES)]
+
+
+@pytest.mark.parametrize("name", SOME)
 def test_single_precision_and_jit(name):
     """One program holds all functions of a distribution, since compiling takes longest."""
     given = {}
