@@ -36,7 +36,6 @@ from ms_func.source.hooks.values.nodes import Itself, Tree, walk
 from ms_func.source.hooks.values.types import converted, materialized, promoted
 
 _ROUNDS = 6
-_numbers = itertools.count()
 
 
 class Active(threading.local):
