@@ -45,8 +45,8 @@ numbers of functions are tested as users get them.
 @pytest.fixture(autouse=True, scope="module")
 def machine_code(request: pytest.FixtureRequest) -> Iterator[None]:
     """Compile quickly where numbers are not the matter, unless MS_FUNC_TEST_OPTIMIZED is set."""
-    folder, *_, file = request.path.relative_to(Path(__file__).parent).parts
-    quick = folder in OF_MEANING and file not in OF_NUMBERS
+    parts = request.path.relative_to(Path(__file__).parent).parts
+    quick = parts[0] in OF_MEANING and parts[-1] not in OF_NUMBERS
     if not quick or os.environ.get("MS_FUNC_TEST_OPTIMIZED"):
         yield
         return
