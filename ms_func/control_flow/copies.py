@@ -6,7 +6,7 @@ from collections import Counter
 
 from ms_func.control_flow.call import call_p
 from ms_func.ir.function import Eqn, Function
-from ms_func.transforms.passes import inline, with_functions
+from ms_func.transforms.passes import inline, with_equations, with_functions
 
 _LARGE, _TIMES = 1024, 4
 
@@ -30,13 +30,16 @@ def laid_out(fn: Function) -> Function:
     found = fn.memo.get("laid_out")
     if found is None:
         whole = inline(fn, lambda e: e.params["fn"] if _may_go(e) else None)
-        eqns = [
-            Eqn(e.primitive, e.inputs, e.outputs, with_functions(e.params, laid_out), e.loc)
-            for e in whole.eqns
-        ]
-        found = Function(whole.name, whole.params, eqns, whole.results, whole.consts)
+        found = with_equations(whole, [*map(_laid_out, whole.eqns)], whole.results)
         fn.memo["laid_out"] = found
     return found
+
+
+def _laid_out(eqn: Eqn) -> Eqn:
+    params = with_functions(eqn.params, laid_out)
+    if params is eqn.params:
+        return eqn
+    return Eqn(eqn.primitive, eqn.inputs, eqn.outputs, params, eqn.loc)
 
 
 def _may_go(eqn: Eqn) -> bool:
@@ -59,16 +62,16 @@ def functions(fn: Function) -> list[Function]:
 
 def repeated(fn: Function) -> frozenset[Function]:
     """Functions that are called from several places, and those that call one of them."""
-    sites = Counter(f for g in functions(fn) for e in g.eqns if (f := called(e)) is not None)
+    listed = functions(fn)
+    sites = Counter(f for g in listed for e in g.eqns if (f := called(e)) is not None)
     found = {f for f, n in sites.items() if n > 1}
-    for f in reversed(functions(fn)):
-        if f in sites and any(_reaches(g, found) for g in functions(f)):
-            found.add(f)
+    reaching: set[int] = set()
+    for f in reversed(listed):
+        if any(called(e) in found or id(g) in reaching for e in f.eqns for g in e.functions()):
+            reaching.add(id(f))
+            if f in sites:
+                found.add(f)
     return frozenset(found)
-
-
-def _reaches(fn: Function, wanted: set[Function]) -> bool:
-    return any(called(e) in wanted for e in fn.eqns)
 
 
 def called(eqn: Eqn) -> Function | None:

@@ -63,12 +63,11 @@ def run_recursive(
         RecursionError: when the program runs: there are more.
         NotImplementedError: a call stands in a `scan`, or is transformed.
     """
-    fn = dce(fn)
+    fn, shared = _prepared(fn)
     _check_places(fn, number)
     try:
         return _tail_calls(fn, number, consts, args)
     except _NotLast:
-        shared = repeated(fn) if copies(fn) else frozenset()
         return _Machine(fn, number, len(consts), shared).run(consts, args, limit)
 
 
@@ -80,12 +79,18 @@ def run_shared(fn: Function, consts: Sequence[Any], args: Sequence[Any]) -> list
         consts: values of the constants.
         args: arguments.
     """
-    fn = dce(fn)
-    if not copies(fn):
-        return current.interpreter.apply(laid_out(fn), [*consts, *args])
-    shared = repeated(fn)
+    fn, shared = _prepared(fn)
     operands = [*consts, *args]
+    if not shared:
+        return current.interpreter.apply(fn, operands)
     return _Machine(fn, None, len(operands), shared).run(operands, (), depth(fn, shared))
+
+
+def _prepared(fn: Function) -> tuple[Function, frozenset[Function]]:
+    """A program and its functions that are to have blocks of their own; all others are laid out."""
+    fn = dce(fn)
+    shared = repeated(fn) if copies(fn) else frozenset()
+    return (fn, shared) if shared else (laid_out(fn), shared)
 
 
 def _check_places(fn: Function, number: int) -> None:

@@ -57,7 +57,7 @@ def dce(fn: Function) -> Function:
     """
     found = fn.memo.get("dce")
     if found is None:
-        found = _with_equations(fn, live_equations(fn.eqns, fn.results), fn.results)
+        found = with_equations(fn, live_equations(fn.eqns, fn.results), fn.results)
         fn.memo["dce"] = found.memo["dce"] = found
     return found
 
@@ -309,7 +309,7 @@ def _rewritten(fn: Function, rules: bool) -> Function:
                 env.update(zip(eqn.outputs, found, strict=True))
     finally:
         current.interpreter = outer
-    return _with_equations(fn, new.eqns, [env.get(a, a) for a in fn.results])
+    return with_equations(fn, new.eqns, [env.get(a, a) for a in fn.results])
 
 
 def _renumber(new: Rewriting, eqn: Eqn, env: dict[Atom, Atom]) -> Sequence[Atom]:
@@ -364,7 +364,7 @@ def with_functions(params: dict[str, Any], change: Callable[[Function], Any]) ->
     return {**params, **changed} if changed else params
 
 
-def _with_equations(fn: Function, eqns: Sequence[Eqn], results: Sequence[Atom]) -> Function:
+def with_equations(fn: Function, eqns: Sequence[Eqn], results: Sequence[Atom]) -> Function:
     """`fn` with other equations and results; the same object where none differs."""
     same = len(eqns) == len(fn.eqns) and all(map(operator.is_, eqns, fn.eqns))
     if same and all(map(operator.is_, results, fn.results)):
@@ -419,7 +419,7 @@ def _hoisted(fn: Function) -> Function:
                 inputs, params = found
         same = inputs is eqn.inputs and params is eqn.params
         eqns.append(eqn if same else Eqn(eqn.primitive, inputs, eqn.outputs, params, eqn.loc))
-    return _with_equations(fn, eqns, fn.results)
+    return with_equations(fn, eqns, fn.results)
 
 
 def without_invariants(fn: Function, fixed: int) -> tuple[Function, Function] | None:
@@ -516,7 +516,7 @@ def _deduped(fn: Function, known: dict[Any, Function]) -> Function:
         params = with_functions(eqn.params, lambda f: known.setdefault(f.key, _deduped(f, known)))
         same = params is eqn.params
         eqns.append(eqn if same else Eqn(eqn.primitive, eqn.inputs, eqn.outputs, params, eqn.loc))
-    return _with_equations(fn, eqns, fn.results)
+    return with_equations(fn, eqns, fn.results)
 
 
 # --- calls and constants ----------------------------------------------------------------------

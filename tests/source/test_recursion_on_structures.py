@@ -294,3 +294,15 @@ def test_derivatives_of_lanes_of_a_long_list():
     found = ms.jit(ms.vmap(ms.grad(walk, argnums=1)))(a, t)
     want = [(walk(x, y + 1e-6) - walk(x, y - 1e-6)) / 2e-6 for x, y in zip(a, t, strict=True)]
     close(found, want)
+
+
+def test_a_jitted_function_that_calls_another_of_its_code_calls_it():
+    """Nothing recurs here, so that none is laid out where it is called."""
+    f = ms.jit(np.sin)
+    for _ in range(4):
+        f = ms.jit(lambda x, f=f: f(f(x) + 1) if True else x)
+    fn = ms.make_ir(f)(0.5)
+    while inner := [e.params["fn"] for e in fn.eqns if e.primitive.name == "call"]:
+        assert len(inner) <= 2
+        fn = inner[0]
+    assert [e.primitive.name for e in fn.eqns] == ["sin"]

@@ -14,8 +14,8 @@ from ms_func.numpy.promotion import ArrayLike, inexact
 def lpmn(m: int, n: int, z: ArrayLike) -> tuple[Array, Array]:
     """Associated Legendre functions of the first kind up to a degree, and their derivatives.
 
-    They have the Condon-Shortley phase. The slopes of odd functions of the first order are
-    infinite at -1 and 1.
+    They have the Condon-Shortley phase. The slopes of those of the first order are infinite at -1
+    and 1.
 
     Args:
         m: greatest order, equal to `n`.
@@ -95,7 +95,9 @@ def _points(m: Any, n: Any, z: Any) -> Array:
     if z.ndim != 1:
         raise ArgumentValueError("z must be a 1D array.")
     if m != n:
-        raise NotImplementedError("Computations for m!=n are not yet supported.")
+        raise NotImplementedError(
+            "Computations for m!=n are not yet supported.\nfix: pass the greater one as both"
+        )
     if m < 0:
         raise ArgumentValueError(f"the greatest order must be at least 0, got {m}")
     return z

@@ -25,8 +25,7 @@ from ms_func.source.hooks.heap.journal import is_inside
 from ms_func.source.hooks.heap.trials import Again, Trial
 from ms_func.source.hooks.joining import attempts
 from ms_func.source.hooks.recursion import programs
-from ms_func.source.hooks.recursion.programs import is_same
-from ms_func.source.hooks.recursion.reaching import catches, may_call_itself
+from ms_func.source.hooks.recursion.reaching import catches, is_same, may_call_itself
 from ms_func.source.hooks.recursion.root import Root, Stores, active
 from ms_func.source.hooks.values import failures
 from ms_func.tracing.tracer import Staging

@@ -21,12 +21,12 @@ from ms_func.ir.function import Function
 from ms_func.source.hooks.heap.anatomy import SCALARS, take_apart
 from ms_func.source.hooks.heap.journal import (
     MUTABLE,
-    Cell,
     Frame,
     Position,
     journal,
     same_contents,
 )
+from ms_func.source.hooks.recursion.reaching import is_same
 from ms_func.source.hooks.values import failures
 from ms_func.source.hooks.values.nodes import Itself, Same, Slot, Tree, walk
 from ms_func.tracing.tracer import Tracer
@@ -80,7 +80,7 @@ class _Unshareable(Exception):
     """A form that tells too little."""
 
 
-def form(root: Any) -> Any:
+def _form(root: Any) -> Any:
     """Equal for calls of one function that are recorded alike; None where that cannot be told."""
     known = _Known()
     try:
@@ -132,12 +132,11 @@ class _Known:
 
 def find(root: Any, around: Sequence[Any]) -> Program | None:
     """A program for a call of this form among those recorded in the calls around it."""
-    if root.form is None:
-        return None
-    for outer in reversed(around):
-        program = outer.programs.get(root.form)
+    key = _form(root) if around else None
+    for outer in reversed(around if key is not None else ()):
+        program = outer.programs.get(key)
         if program is not None and is_same(program.root.f, root.f):
-            return program if program.is_valid(heap_around(around[0].frame)) else None
+            return program if program.is_valid(_heap_around(around[0].frame)) else None
     return None
 
 
@@ -147,14 +146,15 @@ def kept(root: Any, fn: Function, captured: Sequence[Any], around: Sequence[Any]
     It does not where the function stores to objects or gives one back that it was given, and
     where the program has calls of those around it.
     """
-    if root.form is None or root.places or root.left or not _is_new([root.result]):
+    if root.places or root.left or not _is_new([root.result]):
         return None
-    if any(recurs(fn, r.number) for r in around):
+    key = _form(root) if around else None
+    if key is None or any(recurs(fn, r.number) for r in around):
         return None
     traces = {id(x.recorder): x.recorder for x in captured if type(x) is Tracer}.values()
     marks = [(t, len(t.eqns), t.eqns[-1] if t.eqns else None) for t in traces]
-    made = Program(root, fn, captured, marks, heap_around(around[0].frame))
-    around[-1].programs[root.form] = made
+    made = Program(root, fn, captured, marks, _heap_around(around[0].frame))
+    around[-1].programs[key] = made
     return made
 
 
@@ -171,22 +171,10 @@ def _is_mutable(x: Any) -> bool:
     return apart.mutable or any(map(_is_mutable, apart.children))
 
 
-def is_same(f: Any, g: Any) -> bool:
-    """Whether two functions made by one piece of code close over the same objects."""
-    return (
-        getattr(f, "__code__", None) is getattr(g, "__code__", f)
-        and f.__defaults__ == g.__defaults__
-        and all(
-            a is b or Cell(a).read() is Cell(b).read()
-            for a, b in zip(f.__closure__ or (), g.__closure__ or (), strict=True)
-        )
-    )
-
-
-def heap_around(last: Frame) -> dict[Any, Any]:
+def _heap_around(last: Frame) -> dict[Any, Any]:
     """What was stored to in the regions around this line, up to that of a frame.
 
-    Objects that were made in them are left out.
+    Where iterators that were made in them stand is left out.
     """
     found: dict[Any, Any] = {}
     frame = journal.top

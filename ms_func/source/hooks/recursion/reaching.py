@@ -1,4 +1,4 @@
-"""Which functions may call themselves, as far as the names in them tell."""
+"""Which functions may call themselves, as far as the names in them tell, and which are the same."""
 
 from __future__ import annotations
 
@@ -61,3 +61,15 @@ def _names(code: CodeType) -> set[str]:
     """Names of globals and attributes in a function and those inside it."""
     inner = [c for c in code.co_consts if type(c) is CodeType]
     return set(code.co_names).union(*map(_names, inner))
+
+
+def is_same(f: Any, g: Any) -> bool:
+    """Whether two functions made by one piece of code close over the same objects."""
+    return (
+        getattr(f, "__code__", None) is getattr(g, "__code__", f)
+        and f.__defaults__ == g.__defaults__
+        and all(
+            a is b or Cell(a).read() is Cell(b).read()
+            for a, b in zip(f.__closure__ or (), g.__closure__ or (), strict=True)
+        )
+    )

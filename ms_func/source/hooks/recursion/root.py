@@ -76,7 +76,6 @@ class Root:
         result: how the value is made of the results of the program; None while not known.
         left: the same for the places.
         unused: code of functions inside that do not call themselves.
-        form: equal for calls that are recorded alike; see `programs`.
         programs: calls inside, by form, that others may use while this one is recorded.
         shares: whether one of these was used again.
         frame: the journal of its stores, while it is recorded.
@@ -101,7 +100,6 @@ class Root:
         self.left: dict[Any, Any] = {}
         self.types: list[ArrayType] = []
         self.paths: list[Any] = []
-        self.form = programs.form(self) if active.roots else None
         self.programs: dict[Any, programs.Program] = {}
         self.shares = False
         self.frame: Any = None
@@ -225,11 +223,7 @@ class Root:
             raise Bottom(self.number)
         operands = [materialized(s.columns[1], s.type) for s in slots]
         outs = recur_p.bind(*operands, number=self.number, types=tuple(self.types))
-        made: dict[int, Any] = {}
-        value = self.result.build(outs, made)
-        for key, node in self.left.items():
-            put(self.places[key], node.build(outs, made))
-        return True, value
+        return True, self.value(outs)
 
     def is_of_another_structure(self, args: Any, kwargs: Any) -> bool:
         """Whether a call inside differs in more than numbers, as far as a glance tells."""
