@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from ms_func.control_flow.cond import cond_p
 from ms_func.control_flow.copies import called, functions
 from ms_func.control_flow.recur import has_call, is_call
+from ms_func.control_flow.scan_as_while import as_while
+from ms_func.control_flow.scan_primitive import scan_p
 from ms_func.control_flow.while_bodies import Loop
 from ms_func.control_flow.while_primitive import while_p
 from ms_func.ir.function import Atom, Eqn, Function, Literal, Var
@@ -221,6 +223,10 @@ class Blocks:
                 routine.calls.append(ins)
                 self.blocks[after].given = dict(zip(outs, routine.outs, strict=True))
                 at = after
+            elif e.primitive is scan_p and self._has_call(e):
+                loop = as_while(e)
+                at, results = self._cut(loop, dict(zip(loop.params, ins, strict=True)), at)
+                env.update(zip(e.outputs, results, strict=True))
             elif self._has_call(e):
                 cut = self._cut_loop if e.primitive is while_p else self._cut_branches
                 at = cut(e, ins, outs, at)
@@ -241,7 +247,7 @@ class Blocks:
         """Whether something inside of an equation is cut."""
         if self.number is not None and has_call(eqn, self.number):
             return True
-        return eqn.primitive in (cond_p, while_p) and any(map(self._calls, eqn.functions()))
+        return eqn.primitive in (cond_p, while_p, scan_p) and any(map(self._calls, eqn.functions()))
 
     def _calls(self, fn: Function) -> bool:
         return any(called(e) in self.shared or self._has_call(e) for e in fn.eqns)

@@ -28,6 +28,7 @@ from ms_func.control_flow.cond import cond_p
 from ms_func.control_flow.copies import copies, depth, laid_out, repeated
 from ms_func.control_flow.loop_checkpoint import read, write
 from ms_func.control_flow.recur import has_call, is_call
+from ms_func.control_flow.scan_primitive import scan_p
 from ms_func.control_flow.while_bodies import Loop
 from ms_func.control_flow.while_primitive import while_p
 from ms_func.errors import UnsupportedError
@@ -61,7 +62,7 @@ def run_recursive(
 
     Raises:
         RecursionError: when the program runs: there are more.
-        NotImplementedError: a call stands in a `scan`, or is transformed.
+        NotImplementedError: a call is transformed.
     """
     fn, shared = _prepared(fn)
     _check_places(fn, number)
@@ -97,11 +98,10 @@ def _check_places(fn: Function, number: int) -> None:
     for eqn in fn.eqns:
         if not has_call(eqn, number):
             continue
-        if eqn.primitive is not cond_p and eqn.primitive is not while_p:
+        if eqn.primitive not in (cond_p, while_p, scan_p):
             raise UnsupportedError(
-                "a function calls itself inside a transform or a `scan` that is compiled "
-                f"(`{eqn.primitive.name}`), which has no place for its stack\n"
-                "fix: call it outside of the transform, or loop over a list of known length",
+                f"a function calls itself inside a transform (`{eqn.primitive.name}`), which has "
+                "no place for its stack\nfix: call it outside of the transform",
                 eqn.loc,
             )
         for branch in eqn.functions():
