@@ -415,3 +415,22 @@ def stores_constants_at_traced_places(x, n):
     board[..., i + 1] += 5
     row[[i, 3]] = [7, 8]
     return (board * GRID[[i, 0, 1]].sum()).sum() * x + (row * row).sum() + found
+
+
+@case
+def searches_with_a_path_over_a_tuple(x, n):
+    path, total = [], [0.0]
+
+    def walk(depth, reached):
+        if reached > n + 2:
+            return
+        if depth == 5:
+            total[0] += sum(path) * reached
+            return
+        for c in (0.5, 0.75):
+            path.append(c * x)
+            walk(depth + 1, reached + c * x)
+            path.pop()
+
+    walk(0, 0.0)
+    return total[0]

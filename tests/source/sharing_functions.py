@@ -405,6 +405,27 @@ def visited_objects(np, x, n):
     return total, k, nodes[0] in seen
 
 
+def lists_bound_anew(np, x, n):
+    first, other = Body(x[0], 1.0), Body(x[1], 2.0)
+    queue = [first]
+    while n > 0:
+        queue = [other, first] if n % 2 == 0 else [other, Body(x[2], 0.5), first]
+        n -= 1
+    first.place = 5.0
+    return folded([b.place for b in queue]), len(queue)
+
+
+def sorted_copies(np, x, n):
+    bodies = [Body(x[0], 1.0)]
+    while n > 0:
+        bodies.append(Body(x[n % 3], 1.0 * n))
+        n -= 1
+    order = sorted(bodies, key=lambda b: b.place)
+    bodies[0].place += 10.0
+    bodies[-1].place -= 3.0
+    return folded([b.place for b in order])
+
+
 CASES = [
     counters_on_a_stack, a_name_from_outside, grouped, grouped_by_default, set_by_default,
     bodies, one_object_in_two_lists, one_object_twice_in_a_list, a_chosen_element, exchanged,
@@ -412,5 +433,6 @@ CASES = [
     copies_of_elements, a_name_that_moves_on, tables_in_a_table, neighbours, paths,
     rows_that_get_longer, recent, is_the_same, appended_under_conditions,
     names_put_into_a_list_perhaps, names_carried_into_lists, pairs_of_neighbours,
-    visited_objects, moved_between, by_a_function, filled_by_recursion,
+    visited_objects, moved_between, by_a_function, filled_by_recursion, lists_bound_anew,
+    sorted_copies,
 ]  # fmt: skip

@@ -57,3 +57,51 @@ def test_a_base_without_inverse_is_an_error_at_run_time():
     assert int(jitted(2, -1)) == pow(2, -1, 9)
     with pytest.raises(ValueError, match="base is not invertible for the given modulus"):
         jitted(6, -1)
+
+
+TABLE = [0.1 * i + 0.05 for i in range(40)]
+ROWS = [[0.1, 0.7], [0.3, 0.9]] * 20
+
+
+def _over_a_list(x, n):
+    total = 0.0 * x
+    for c in TABLE:
+        total = total + c * x
+    return total
+
+
+def _over_pairs(x, n):
+    total = 0.0 * x
+    for a, b in zip(TABLE, reversed(TABLE), strict=True):
+        total = total * a + b
+    return total
+
+
+def _over_lists(x, n):
+    total = 0.0 * x
+    for row in ROWS:
+        for c in row:
+            total = total + c * x
+    return total
+
+
+def _at_a_traced_place(x, n):
+    return TABLE[n] * x + ROWS[n][n % 2]
+
+
+def _in_a_counter(x, n):
+    time, total = 0.0, 0.0 * x
+    while time < n:
+        time += 0.1
+        total = total + time * x
+    return total
+
+
+@pytest.mark.parametrize(
+    "f", [_over_a_list, _over_pairs, _over_lists, _at_a_traced_place, _in_a_counter]
+)
+def test_numbers_of_python_are_as_exact_as_the_arrays_beside_them(f):
+    found = ms.jit(f)(np.float64(1.1), np.int32(3))
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, f(1.1, 3), rtol=1e-14)
+    assert ms.jit(f)(np.float32(1.1), np.int32(3)).dtype == np.float32

@@ -332,7 +332,7 @@ def in_order(x: Any, key: Any, reverse: bool) -> list[Any]:
     if reverse:
         columns = [~c if c.dtype.kind in "iub" else -c for c in columns]
     order = xp.lexsort([*columns[::-1], xp.greater_equal(i, found.length)])
-    return [rearranged(found, as_index(order), found.length)]
+    return _noted([rearranged(found, as_index(order), found.length)])
 
 
 def _columns(keys: Any) -> list[Any]:

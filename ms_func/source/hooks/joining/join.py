@@ -327,9 +327,7 @@ class Plan:
         for k, what in enumerate((" (where it starts)", " (its length)"), 1):
             column = [UNDEFINED if c is UNDEFINED else c[k] for c in columns]
             nodes.append(self._part(column, INDEX, (*path, what)))
-        made = Tree(
-            lambda new: make(Growing(node, new[:-2], new[-2], new[-1], numbered)), nodes, True
-        )
+        made = Tree(lambda new: _stretched(make, node, new, numbered), nodes, True)
         self._object(made, values, path)
         return made
 
@@ -550,6 +548,15 @@ def _place(x: Any, links: Any, listed: dict[int, Any], by: Any = None) -> int | 
     x = by if x is None else x
     listed.setdefault(id(x), x)
     return list(listed).index(id(x))
+
+
+def _stretched(make: Any, node: Any, parts: Sequence[Any], numbered: Any) -> Any:
+    """A container of one stretch, which hears of stores to the objects in it."""
+    *rooms, first, length = parts
+    made = make(Growing(node, rooms, first, length, numbered))
+    if numbered:
+        identity.hold(made)
+    return made
 
 
 def _may_be_chosen(present: Sequence[Any], own: Sequence[Any]) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ms_func import tree
+from ms_func.control_flow.bodies import as_type
 from ms_func.dtypes import join
 from ms_func.execution.array import Array
 from ms_func.ir.function import Literal
@@ -31,6 +32,7 @@ from ms_func.source.hooks.heap import complaints, views
 from ms_func.source.hooks.heap.anatomy import SCALARS, is_number
 from ms_func.source.hooks.heap.journal import Position, journal
 from ms_func.source.hooks.values import copies
+from ms_func.source.hooks.values.types import converted, type_of
 from ms_func.tracing.tracer import Tracer
 
 INDEX = ArrayType((), np.int32, True)
@@ -284,7 +286,7 @@ class Numbers(Elements):
     def __init__(self, values: Sequence[Any]) -> None:
         self.values = values
         self.length = len(values)
-        self.type = typeof(values[0])
+        self.type = type_of(values[0])
         self.array = np.asarray(values, self.type.dtype)
 
     def at(self, i: Any) -> Any:
@@ -319,11 +321,18 @@ class Stacked(Elements):
         """One array for each leaf."""
         if self._stacks is None:
             columns = zip(*map(tree.leaves, self.values), strict=True)
-            self._stacks = [concatenate([_row(x) for x in xs], 0) for xs in columns]
+            self._stacks = [
+                concatenate([_row(converted(x, t)) for x in xs], 0)
+                for xs, t in zip(columns, self._types(), strict=True)
+            ]
         return self._stacks
 
+    def _types(self) -> list[ArrayType]:
+        return [*map(type_of, tree.leaves(self.values[0]))]
+
     def take(self, rows: Sequence[Any], i: Any) -> Any:
-        """The tree."""
+        """The tree; what was a Python number is weakly typed."""
+        rows = [as_type(x, t) for x, t in zip(rows, self._types(), strict=True)]
         return tree.unflatten(tree.structure(self.values[0]), rows)
 
     def fixed(self) -> Elements:
