@@ -389,8 +389,8 @@ def _collected(plain: Any) -> Any:
         items = args[0]
         if uneven.is_uneven(items):
             items = uneven.listed(items)
-        elif type(items) is Running:
-            items = growing_methods.collected(items.iterable, items.element, items.condition)
+        elif isinstance(items, Running):
+            items = growing_methods.gathered(items)
         elif isinstance(items, Elements) and type(items.length) is Tracer:
             items = growing_methods.collected(items, lambda x: x, None)
         if plain in (set, frozenset):
@@ -408,14 +408,29 @@ for _kind in (list, tuple, set, frozenset):
     stands_for(_kind)(_collected(_kind))
 
 
+@stands_for(deque)
+def _deque(items: Any = (), maxlen: Any = None) -> Any:
+    """`deque`, of the last of as many elements as data say where its length is bounded."""
+    if not is_staging() or (maxlen is None and not isinstance(items, Running)):
+        return deque(items, maxlen)
+    items = whole(items)
+    found: deque[Any] = deque(maxlen=maxlen)
+    if uneven.is_folded(items) or _counted(items) is not None:
+        growing_methods.extend(found, items)
+        note(found)
+    else:
+        found.extend(items)
+    return found
+
+
 @stands_for(dict)
 def _dict(*args: Any, **kwargs: Any) -> Any:
     """`dict`, of pairs of which data decide which ones are there, or whose keys are traced."""
     if len(args) != 1 or not is_staging() or hasattr(args[0], "keys"):
         return dict(*args, **kwargs)
     items = whole(args[0])
-    if type(items) is Running:
-        items = growing_methods.collected(items.iterable, items.element, items.condition)
+    if isinstance(items, Running):
+        items = growing_methods.gathered(items)
     return merged(dict_of(items), kwargs)
 
 

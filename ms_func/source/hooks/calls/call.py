@@ -132,7 +132,7 @@ def call(f: Any, /, *args: Any, **kwargs: Any) -> Any:
     if handler is not None:
         chosen = _chosen(f, args)
         return handler(*args, **kwargs) if chosen < 0 else _of_each(f, args, kwargs, chosen)
-    rule = _KINDS.get(type(f))
+    rule = KINDS.get(type(f))
     return above.convert(f)(*args, **kwargs) if rule is None else rule(f, args, kwargs)
 
 
@@ -320,6 +320,8 @@ def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
             stores.note(owner)
         if keyed.concerns(f.__name__, owner, args):
             found = keyed.METHODS[f.__name__](owner, *args, **kwargs)
+        elif _extends(f, owner, args):
+            found = growing_methods.METHODS[f.__name__](owner, *args)
         elif uneven.is_uneven(owner) or is_growing(owner) or _updates(f, owner, args):
             found = _of_uneven(f, owner, args, kwargs)
         elif f.__name__ == "sort" and isinstance(owner, list):
@@ -329,6 +331,12 @@ def _builtin(f: Any, owner: Any, args: Any, kwargs: Any, given: Any) -> Any:
         changed(owner)
         return found
     return _looked_up(f, owner, args, kwargs, given)
+
+
+def _extends(f: Any, owner: Any, args: Any) -> bool:
+    """Whether a deque gets as many elements as data say."""
+    is_extended = isinstance(owner, deque) and f.__name__ in ("extend", "extendleft")
+    return is_extended and len(args) == 1 and uneven.is_folded(args[0])
 
 
 def _updates(f: Any, owner: Any, args: Any) -> bool:
@@ -412,7 +420,7 @@ def _dispatched(f: Any, args: Any, kwargs: Any) -> Any:
     return above.convert(f)(*args, **kwargs) if found is NotImplemented else found
 
 
-_KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
+KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
     dispatching.METHOD: _dispatched,
     FunctionType: _function,
     type: _class,
@@ -427,6 +435,7 @@ _KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
     **dict.fromkeys(numpy_calls.KINDS, numpy_calls.call),
     np.vectorize: numpy_calls.vectorized,
 }
+"""How what is no function of a handler's is called, by its type."""
 HANDLERS[id(np.random.default_rng)] = lambda *args: born(np.random.default_rng(*args))
 HANDLERS[id(type)] = type_
 HANDLERS[id(issubclass)] = issubclass_

@@ -24,9 +24,10 @@ import numpy as np
 from ms_func.ir.primitive import current
 from ms_func.source.hooks.calls import numbers as numbers
 from ms_func.source.hooks.calls.builtins import decide, sorted_
-from ms_func.source.hooks.calls.call import LATE, call, watched
+from ms_func.source.hooks.calls.call import KINDS, LATE, call, watched
 from ms_func.source.hooks.containers import running, uneven
 from ms_func.source.hooks.containers.comparisons import eq_, holds_traced
+from ms_func.source.hooks.containers.stores import getitem
 from ms_func.source.hooks.flow import pushing
 from ms_func.source.hooks.flow.iterators import Cycle
 from ms_func.source.hooks.handlers import stands_for
@@ -314,3 +315,26 @@ for _name in ("heappush", "heappop", "heapify", "heapreplace", "heappushpop", "n
     _compares(heapq, _name)
 for _name in ("bisect_left", "bisect_right", "insort_left", "insort_right"):
     _compares(bisect, _name)
+
+
+def _items(f: Any, args: Any, kwargs: Any) -> Any:
+    """A call of `operator.itemgetter(*keys)`."""
+    if len(args) != 1 or kwargs:
+        return f(*args, **kwargs)
+    found = tuple([getitem(args[0], key) for key in f.__reduce__()[1]])
+    return found if len(found) > 1 else found[0]
+
+
+def _named_method(f: Any, args: Any, kwargs: Any) -> Any:
+    """A call of `operator.methodcaller(name, *given, **named)`."""
+    if len(args) != 1 or kwargs:
+        return f(*args, **kwargs)
+    made, given = f.__reduce__()
+    named = {}
+    if isinstance(made, functools.partial):
+        given, named = (*made.args, *given), made.keywords
+    return call(getattr(args[0], given[0]), *given[1:], **named)
+
+
+KINDS[operator.itemgetter] = _items
+KINDS[operator.methodcaller] = _named_method

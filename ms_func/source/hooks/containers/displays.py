@@ -9,7 +9,7 @@ from typing import Any
 
 from ms_func.source.hooks import above
 from ms_func.source.hooks.containers import keyed, uneven_dicts
-from ms_func.source.hooks.containers.uneven import is_uneven
+from ms_func.source.hooks.containers.uneven import is_uneven, pairs
 from ms_func.source.hooks.values.growing import is_keyed, is_stretched
 
 _SETS = (set, frozenset)
@@ -22,12 +22,10 @@ def set_of(items: Any) -> set[Any]:
 
 def dict_of(given: Iterable[Any]) -> dict[Any, Any]:
     """The dictionary of a list of keys and values, as a comprehension makes it."""
-    if is_uneven(given):
-        return uneven_dicts.dict_of(given)
     if not is_stretched(given):
-        given = list(given)
-        if not any(keyed.takes({}, key) for key, _ in given):
-            return dict(given)
+        given = given if is_uneven(given) else list(given)
+        if not any(keyed.takes({}, key) for _, (key, _) in pairs(given)):
+            return uneven_dicts.dict_of(given)
     found: dict[Any, Any] = {}
     keyed.update(found, given)
     return found

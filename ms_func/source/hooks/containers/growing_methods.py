@@ -15,9 +15,10 @@ from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.compare import gt
 from ms_func.source.hooks import above
 from ms_func.source.hooks.containers.comparisons import same_or_equal
+from ms_func.source.hooks.containers.running import Running
 from ms_func.source.hooks.heap.anatomy import PRESENT, is_number
 from ms_func.source.hooks.heap.journal import Contents
-from ms_func.source.hooks.joining.branch import if_, ifexp, not_, or_
+from ms_func.source.hooks.joining.branch import ifexp, not_, or_
 from ms_func.source.hooks.joining.packing import agree, stored, stretch
 from ms_func.source.hooks.values import failures
 from ms_func.source.hooks.values.choice import Choice
@@ -174,10 +175,20 @@ def _inserted(x: Growing, place: Any, value: Any) -> Growing:
 
 def extend(x: Any, values: Any) -> None:
     """`x.extend(values)`."""
+    put(x, _bounded(x, stretch([*x, *_in_list(values)])))
+
+
+def extend_left(x: Any, values: Any) -> None:
+    """`x.extendleft(values)`."""
+    turned = _stepped(stretch([*_in_list(values)]), slice(None, None, -1))
+    put(x, _bounded(x, stretch([turned, *x]), at_front=True))
+
+
+def _in_list(values: Any) -> Any:
+    """Values, which may be as many as data say, in a list or the like."""
     if isinstance(values, (list, tuple, deque)):
-        put(x, _bounded(x, stretch([*x, *values])))
-    else:
-        each_of(values, lambda v: above.call(x.append, v))
+        return values
+    return gathered(values) if isinstance(values, Running) else collected(values, lambda v: v, None)
 
 
 def each_of(items: Any, f: Callable[[Any], Any]) -> None:
@@ -370,21 +381,24 @@ def each(
 
 def collected(iterable: Any, element: Callable[[Any], Any], condition: Any) -> list[Any]:
     """`[element(v) for v in iterable if condition(v)]`."""
+    return gathered(Running(iterable, element, condition or (lambda v: True)))
+
+
+def gathered(items: Running) -> list[Any]:
+    """The list of the elements of a generator expression."""
     found: list[Any] = []
 
-    def add(v: Any) -> tuple[()]:
-        above.call(found.append, element(v))
-        return ()
+    def add(count: int, v: Any) -> int:
+        above.call(found.append, v)
+        return count
 
-    if condition is None:
-        each_of(iterable, add)
-    else:
-        each_of(iterable, lambda v: if_(condition(v), lambda: add(v), None, ()))
+    items.fold(add, 0)
     return found
 
 
 METHODS: dict[str, Callable[..., Any]] = {
-    "append": append, "appendleft": append_left, "extend": extend, "insert": insert, "pop": pop,
+    "append": append, "appendleft": append_left, "extend": extend, "extendleft": extend_left,
+    "insert": insert, "pop": pop,
     "popleft": lambda x: pop(x, 0), "clear": lambda x: Contents(x).write([]), "reverse": reverse,
     "rotate": rotate, "sort": sort, "copy": lambda x: _noted(x.copy()), "remove": remove,
     "index": index, "count": count, "__contains__": holds, "__getitem__": element,

@@ -19,7 +19,7 @@ from ms_func.source.hooks.heap.anatomy import PRESENT
 from ms_func.source.hooks.heap.journal import MUTABLE, Contents, store, touch
 from ms_func.source.hooks.joining.packing import Sample, agree, stretch
 from ms_func.source.hooks.values import failures
-from ms_func.source.hooks.values.growing import Growing, Numbered, as_index, is_keyed
+from ms_func.source.hooks.values.growing import Growing, Numbered, alive, as_index, is_keyed
 from ms_func.tracing.tracer import Tracer
 
 _SMALL = 64
@@ -51,11 +51,11 @@ def spread(x: Any, name: str | None, lacks_number: bool = False) -> None:
         if here is not False:
             aliases.repeat(x, other.object, here, name)
             aliases.follow(other.object, name)
-    old: list[Growing] = []
+    old = alive(own.tag.family)
     for i in identity.holders():
         if identity.is_used(lambda i=i: identity.holder(i)):
-            old += _renew(identity.holder(i), x, own.tag)
-    for one in old:
+            _renew(identity.holder(i), x, own.tag)
+    for one in old:  # that others hold of which nobody knows
         store(identity.Stale(one), True)
 
 
@@ -67,28 +67,20 @@ def _number_ends(x: Any) -> None:
             identity.tag_of(y, PRESENT)
 
 
-def _renew(holder: Any, x: Any, tag: identity.Tag) -> list[Growing]:
-    """Make the elements of a container that are an object what the object is now.
-
-    Returns:
-        The stretches that the container held before.
-    """
+def _renew(holder: Any, x: Any, tag: identity.Tag) -> None:
+    """Make the elements of a container that are an object what the object is now."""
     pieces = list(holder.values() if is_keyed(holder) and isinstance(holder, dict) else holder)
-    old = [piece for piece in pieces if type(piece) is Growing]
-    whole = found = stretch(pieces) if old else None
-    if found is None:
-        return []
+    if not isinstance(holder, MUTABLE) or Growing not in map(type, pieces):
+        return
+    whole = found = stretch(pieces)
     k = 0
     while k < len(numbered := found.numbered or ()):
         if numbered[k].family.whole() is tag.family.whole():
             found = _renewed(found, numbered[k], x, tag.number)
         k += 1
-    if found is whole:
-        return []
-    if isinstance(holder, MUTABLE):
+    if found is not whole:
         touch(Contents, holder)
         (write if is_keyed(holder) else put)(holder, found)
-    return old
 
 
 def _renewed(found: Growing, one: Numbered, x: Any, number: Any) -> Growing:

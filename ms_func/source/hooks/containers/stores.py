@@ -491,6 +491,13 @@ def bound_cell(getter: Getter, name: str) -> Any:
 # --- augmented assignments ------------------------------------------------------------------------
 
 
+def _takes_stretches(x: Any, value: Any) -> bool:
+    """Whether `x += value` is of a list or deque of such a length, or bounded."""
+    if isinstance(x, deque) and uneven.is_folded(value):
+        return True
+    return is_growing(x) and not isinstance(x, tuple)
+
+
 def _augmented(name: str) -> Callable[[Any, Any], Any]:
     """Hook of an augmented assignment, which changes lists, sets and dicts in place."""
     operation = getattr(operator, name)
@@ -502,7 +509,7 @@ def _augmented(name: str) -> Callable[[Any, Any], Any]:
             raise native_arrays.stored_to(x)
         if journal.top is not None and type(x) in _CHANGED_IN_PLACE:
             note(x)
-        if is_growing(x) and name == "iadd" and not isinstance(x, tuple):
+        if name == "iadd" and _takes_stretches(x, value):
             growing_methods.extend(x, value)
             out = x
         elif is_keyed(x) or is_keyed(value):

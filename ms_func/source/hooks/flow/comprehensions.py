@@ -8,7 +8,7 @@ from types import GeneratorType
 from typing import Any
 
 from ms_func.ir.primitive import current
-from ms_func.source.hooks.containers.growing_methods import collected
+from ms_func.source.hooks.containers.growing_methods import collected, gathered
 from ms_func.source.hooks.containers.portion_functions import listed
 from ms_func.source.hooks.containers.portions import Portion
 from ms_func.source.hooks.containers.running import Nested, Running
@@ -18,7 +18,8 @@ from ms_func.source.hooks.flow.iterators import begun, each, whole
 from ms_func.source.hooks.heap import complaints
 from ms_func.source.hooks.heap.undefined import UNDEFINED
 from ms_func.source.hooks.joining.branch import and_, ifexp
-from ms_func.source.hooks.values.elements import Once, elements
+from ms_func.source.hooks.values.elements import Elements, Once, elements
+from ms_func.source.hooks.values.growing import is_stretched
 from ms_func.source.hooks.values.perhaps import Perhaps
 from ms_func.source.hooks.values.truths import asked, at_hand
 from ms_func.tracing.tracer import Staging, Tracer
@@ -52,7 +53,7 @@ def comprehension(
     if not is_uneven(iterable):
         found = elements(iterable)
         iterable = found if type(iterable) is Once else iterable
-        if found is not None and not isinstance(found.length, int) and found.length is not None:
+        if _is_counted(iterable, found):
             if is_list:
                 return collected(found, element, condition)
             return Running(found, element, asks)
@@ -63,6 +64,13 @@ def comprehension(
                 return (element(x) for x in iterable)
     values = _laid_out(iterable, element, asks)
     return values if is_list or is_uneven(values) else iter(values)
+
+
+def _is_counted(iterable: Any, found: Elements | None) -> bool:
+    """Whether only the program knows how many elements there are, or which ones."""
+    if found is None:
+        return False
+    return is_stretched(iterable) or not isinstance(found.length, int | None)
 
 
 def _listed(iterable: Any) -> Any:
@@ -111,11 +119,12 @@ def nested(is_list: bool | None, iterable: Any, inner: Callable[[Any], Any], con
         return pushing.expression(inner, begun(iterable), condition, True)
     asks = (lambda x: True) if condition is None else condition
     iterable = _listed(iterable) if type(iterable) is Portion else iterable
-    if not is_list and not is_uneven(iterable):
+    if not is_uneven(iterable):
         within = elements(iterable)
-        if within is not None and not isinstance(within.length, int | None):
-            return Nested(within, inner, asks)
-        if condition is None:
+        if _is_counted(iterable, within):
+            made = Nested(within, inner, asks)
+            return gathered(made) if is_list else made
+        if not is_list and condition is None:
             return _in_turn(iterable, inner)
     found = [
         pair

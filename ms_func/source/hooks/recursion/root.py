@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Sequence
 from inspect import signature
 from types import CodeType
 from typing import Any
@@ -180,10 +181,8 @@ class Root:
 
     def _body(self) -> Any:
         self.frame = journal.top
-        params, made = [frozen_handle(p) for p in self.params], {}
-        args, kwargs = self.nodes[0].build(params, made)
-        for key, node in self.stores.items():
-            put(self.places[key], node.build(params, made))
+        params = [frozen_handle(p) for p in self.params]
+        args, kwargs = self._given(params)
         found = self.made(*args, **dict(kwargs))
         n = len(params) - len(self._of_places())
         if any(
@@ -194,6 +193,14 @@ class Root:
                 "calls itself with another one"
             )
         return found
+
+    def _given(self, params: Sequence[Any]) -> tuple[Any, Any]:
+        """The arguments made of parameters; the heap is written to match."""
+        made: dict[int, Any] = {}
+        given = self.nodes[0].build(params, made)
+        for key, node in self.stores.items():
+            put(self.places[key], node.build(params, made))
+        return given
 
     def _of_places(self) -> list[Any]:
         return [s for s in self.slots if isinstance(s.path[0], Location)]

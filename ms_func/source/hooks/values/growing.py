@@ -10,6 +10,8 @@ and other elements is their concatenation.
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -66,6 +68,21 @@ class Numbered(NamedTuple):
         return identity.Tag(values[self.slot.index], self.family, self.sure)
 
 
+class _Alive(threading.local):
+    """Stretches in use whose elements have numbers, wherever they are."""
+
+    def __init__(self) -> None:
+        self.stretches: weakref.WeakSet[Growing] = weakref.WeakSet()
+
+
+_alive = _Alive()
+
+
+def alive(family: identity.Family) -> list[Growing]:
+    """The stretches in use that may hold objects of a family."""
+    return [x for x in _alive.stretches if x.holds_any(family)]
+
+
 class Growing(Elements):
     """Elements of a list, as many as data say.
 
@@ -91,6 +108,13 @@ class Growing(Elements):
         self.node, self.rooms, self.first, self.length = node, tuple(rooms), first, length
         self.numbered = numbered
         Perhaps.exist = True
+        if numbered:
+            _alive.stretches.add(self)
+
+    def holds_any(self, family: identity.Family) -> bool:
+        """Whether objects of a family may be among the elements, or in them."""
+        whole = family.whole()
+        return any(one.family.whole() is whole for one in self.numbered or ())
 
     @property
     def types(self) -> list[ArrayType]:
