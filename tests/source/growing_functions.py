@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from operator import itemgetter
 
 
 def folded(w):
@@ -212,7 +213,22 @@ def of_arrays(np, x, n):
     return sum([np.sum(s) for s in steps]), len(steps), steps[-1]
 
 
+def comprehended_twice(np, x, n):
+    pairs = [(i, j) for i in range(n) if i != 1 for j in range(i)]
+    values = [x[0] * (k + 1) for i, _ in pairs for k in range(2)]
+    return folded([i * 10 + j for i, j in pairs]), folded(values), len({i + j for i, j in pairs})
+
+
+def bounded(np, x, n):
+    last = deque([x[i % 5] * i for i in range(n)], 2)
+    last.extendleft([x[0], x[1]][: n % 2 + 1])
+    first, latest = itemgetter(0, -1)(last) if last else (0.0, 0.0)
+    last += (v for v in x[: n % 3])
+    return folded(last), first, latest, len(last)
+
+
 CASES = [
     collatz, first_primes, newton, digits_reversed, depth_first, breadth_first, layers,
     shortest_paths, last_few, changed, around, comprehended, of_pairs, started_again, of_arrays,
+    comprehended_twice, bounded,
 ]  # fmt: skip

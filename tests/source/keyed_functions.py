@@ -188,7 +188,20 @@ def pairs(np, x, n):
     return total, len(table), (1, 1) in table
 
 
+def made_anew_in_each_step(np, x, n):
+    table, k = {n: x[0]}, 0
+    while k < n:
+        k += 1
+        table = {key: 0.5 * v for key, v in table.items() if v > -2.0}
+        table[k % 3] = x[k % 5]
+    total = 0.0
+    for v in table.values():
+        total = total * 0.5 + v
+    return total, len(table), sum(table)
+
+
 CASES = [
     counts, counts_without_get, first_repetition, where_it_was, distances, walk, by_recursion,
     remembered, set_algebra, changed_sets, changed_dictionaries, kinds, recently_used, pairs,
+    made_anew_in_each_step,
 ]  # fmt: skip

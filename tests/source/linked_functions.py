@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -298,3 +299,119 @@ def defaults_of_the_class_and_properties(n):
         total = total * 3 + head.made + head.twice
         head = head.next
     return total
+
+
+class Amount:
+    """A link with operators of its own."""
+
+    def __init__(self, value, rest=None):
+        self.value = value
+        self.rest = rest
+
+    def __add__(self, other):
+        return Amount(self.value + other.value)
+
+    def __iadd__(self, more):
+        self.value += more
+        return self
+
+    def __rmul__(self, times):
+        return Amount(times * self.value)
+
+    def __lt__(self, other):
+        return self.value < other.value
+
+    def __neg__(self):
+        return Amount(-self.value)
+
+    def __getitem__(self, k):
+        return self.value * k
+
+    def __iter__(self):
+        yield self.value
+        yield 2 * self.value
+
+    def __len__(self):
+        return 3
+
+    def __bool__(self):
+        return bool(self.value > 2)
+
+    def __contains__(self, value):
+        return value < self.value
+
+    def __call__(self, k):
+        return self.value + k
+
+    def __float__(self):
+        return self.value
+
+    def __enter__(self):
+        self.value += 0.25
+        return self
+
+    def __exit__(self, *what):
+        self.value *= 2
+
+
+def amounts(x, n):
+    head = None
+    while n > 0:
+        head = Amount(x + n, head)
+        n -= 1
+    return head
+
+
+@case((0.5, 3), (1.5, 2), (0.25, 0))
+def operators_of_links(x, n):
+    head, total = amounts(x, n), 0.0
+    link = head
+    while link is not None:
+        total += (link + head).value + (2.0 * -link).value + link[2]
+        total += 1.0 if link < head else 3.0
+        total += max(link, head).value + sorted([head, link])[0].value
+        link += 0.5
+        link = link.rest
+    return total
+
+
+@case((0.5, 3), (1.5, 2), (0.25, 0))
+def protocols_of_links(x, n):
+    link, total = amounts(x, n), 0.0
+    while link is not None:
+        for v in link:
+            total = total * 0.5 + v
+        if link and 1.5 in link:
+            total += len(link) + link(4.0) + float(link)
+        with link as same:
+            total += same.value
+        total += link.value
+        link = link.rest
+    return total
+
+
+@case((0.5, 3), (1.5, 2), (0.25, 0))
+def links_as_keys(x, n):
+    head = None
+    for i in range(n):
+        head = Link(x * i, head)
+    seen, notes, link = set(), {}, head
+    for _ in range(5):
+        if link is None or link in seen:
+            link = head
+        if link is not None:
+            seen.add(link)
+            notes[link] = link.value + len(seen)
+            link = link.rest
+    return sum(notes.values()) + 10.0 * len(seen)
+
+
+@case((0.5, 3), (1.5, 2))
+def copies_of_links(x, n):
+    head = Link(x, None)
+    for i in range(n):
+        head = Link(x * i, head)
+    other = copy.copy(head)
+    other.value += 1.0
+    other.rest.value += 0.5
+    return head.value, head.rest.value, other.value, head != other

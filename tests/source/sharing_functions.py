@@ -426,6 +426,19 @@ def sorted_copies(np, x, n):
     return folded([b.place for b in order])
 
 
+def joined_copies(np, x, n):
+    first = Body(x[0], 1.0)
+    bodies = deque([first])
+    while n > 0:
+        bodies.append(Body(x[n % 3], 1.0 * n))
+        n -= 1
+    joined = [first, *list(bodies)]
+    recent = deque(bodies, 2)
+    bodies.pop().place = 4.0
+    first.place += 0.5
+    return folded([b.place for b in joined]), folded([b.place for b in recent])
+
+
 CASES = [
     counters_on_a_stack, a_name_from_outside, grouped, grouped_by_default, set_by_default,
     bodies, one_object_in_two_lists, one_object_twice_in_a_list, a_chosen_element, exchanged,
@@ -434,5 +447,5 @@ CASES = [
     rows_that_get_longer, recent, is_the_same, appended_under_conditions,
     names_put_into_a_list_perhaps, names_carried_into_lists, pairs_of_neighbours,
     visited_objects, moved_between, by_a_function, filled_by_recursion, lists_bound_anew,
-    sorted_copies,
+    sorted_copies, joined_copies,
 ]  # fmt: skip

@@ -434,6 +434,7 @@ KINDS: dict[type, Callable[[Any, Any, Any], Any]] = {
     extension.PjitFunction: _jitted,
     **dict.fromkeys(numpy_calls.KINDS, numpy_calls.call),
     np.vectorize: numpy_calls.vectorized,
+    pools.Ref: pools.call_object,
 }
 """How what is no function of a handler's is called, by its type."""
 HANDLERS[id(np.random.default_rng)] = lambda *args: born(np.random.default_rng(*args))

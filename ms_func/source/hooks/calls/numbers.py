@@ -10,6 +10,7 @@ import functools
 import math
 import operator
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ms_func.dtypes import DEFAULTS, is_inexact
 from ms_func.primitives import elementwise, special
 from ms_func.primitives.bits import clz
 from ms_func.primitives.cast import convert_element_type
+from ms_func.source.hooks import above
 from ms_func.source.hooks.containers.text import text_of
 from ms_func.source.hooks.flow.loops import while_
 from ms_func.source.hooks.handlers import HANDLERS, is_traced, stands_for
@@ -53,8 +55,19 @@ def _weak(x: Any, kind: type) -> Any:
     return convert_element_type(x, dtype, kind is not bool)
 
 
+def _said(x: Any, *names: str) -> Any:
+    """The number that an object of a class in Python says it is; other things as they are."""
+    for name in names if type(x) is not Tracer else ():
+        own = getattr(type(x), name, None)
+        if type(own) is FunctionType:
+            return above.call(own, x)
+    return x
+
+
 @stands_for(int)
 def _int(*args: Any, **kwargs: Any) -> Any:
+    if len(args) == 1 and not kwargs:
+        args = (_said(args[0], "__int__", "__index__"),)
     if len(args) == 1 and type(args[0]) is Tracer and not kwargs:
         x = _scalar(args[0], "int")
         known = x.recorder.value_of(x.variable)
@@ -66,6 +79,8 @@ def _int(*args: Any, **kwargs: Any) -> Any:
 
 @stands_for(float)
 def _float(*args: Any) -> Any:
+    if len(args) == 1:
+        args = (_said(args[0], "__float__", "__index__"),)
     if len(args) == 1 and type(args[0]) is Tracer:
         return _weak(_scalar(args[0], "float"), float)
     return float(*args)

@@ -321,8 +321,8 @@ def _items(f: Any, args: Any, kwargs: Any) -> Any:
     """A call of `operator.itemgetter(*keys)`."""
     if len(args) != 1 or kwargs:
         return f(*args, **kwargs)
-    found = tuple([getitem(args[0], key) for key in f.__reduce__()[1]])
-    return found if len(found) > 1 else found[0]
+    found: list[Any] = [getitem(args[0], key) for key in f.__reduce__()[1]]
+    return tuple(found) if len(found) > 1 else found[0]
 
 
 def _named_method(f: Any, args: Any, kwargs: Any) -> Any:
@@ -330,7 +330,7 @@ def _named_method(f: Any, args: Any, kwargs: Any) -> Any:
     if len(args) != 1 or kwargs:
         return f(*args, **kwargs)
     made, given = f.__reduce__()
-    named = {}
+    named: dict[str, Any] = {}
     if isinstance(made, functools.partial):
         given, named = (*made.args, *given), made.keywords
     return call(getattr(args[0], given[0]), *given[1:], **named)

@@ -14,6 +14,7 @@ from typing import Any
 import ms_func.numpy as xp
 from ms_func.ir.primitive import current
 from ms_func.source.hooks import above
+from ms_func.source.hooks.containers.pools import Ref
 from ms_func.source.hooks.heap.aliases import any_links
 from ms_func.source.hooks.values.choice import Choice
 from ms_func.source.hooks.values.growing import Growing, is_keyed
@@ -23,7 +24,7 @@ from ms_func.tracing.tracer import Staging, Tracer
 
 _SEQUENCES = (tuple, list, deque)
 _CONTAINERS = (*_SEQUENCES, dict, set, frozenset)
-_TRACED = frozenset((Tracer, Choice, Perhaps, Growing))
+_TRACED = frozenset((Tracer, Choice, Perhaps, Growing, Ref))
 
 
 def holds_traced(x: Any) -> bool:

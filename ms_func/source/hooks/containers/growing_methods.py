@@ -14,6 +14,7 @@ from ms_func import config
 from ms_func.primitives.bits import bitwise_and
 from ms_func.primitives.compare import gt
 from ms_func.source.hooks import above
+from ms_func.source.hooks.containers import pools
 from ms_func.source.hooks.containers.comparisons import same_or_equal
 from ms_func.source.hooks.containers.running import Running
 from ms_func.source.hooks.heap.anatomy import PRESENT, is_number
@@ -271,6 +272,8 @@ def _equal(elements: Any, item: Any) -> Any:
             return None
         pairs = [xp.logical_and(xp.equal(elements.index, k), one) for k, one in enumerate(found)]
         return functools.reduce(xp.logical_or, pairs)
+    if type(elements) is pools.Ref:
+        return pools.same(elements, item) if elements.is_told_by_identity() else None
     if is_number(elements) and np.ndim(elements) < 2:
         if is_number(item):
             return xp.equal(elements, item) if np.ndim(item) == 0 else None

@@ -29,7 +29,7 @@ from ms_func.source.hooks.heap.journal import Contents, frozen_handle, store
 from ms_func.source.hooks.heap.trials import Again
 from ms_func.source.hooks.values import binding, conditions, failures
 from ms_func.source.hooks.values.choice import Choice
-from ms_func.source.hooks.values.truths import RULES, at_hand
+from ms_func.source.hooks.values.truths import RULES, at_hand, truth
 from ms_func.source.hooks.values.types import converted, promoted, type_of
 from ms_func.source.policy import is_users
 from ms_func.tracing.tracer import Tracer
@@ -131,14 +131,10 @@ class Pool:
 
     def new(self, cls: type, args: Any, kwargs: Any) -> Ref:
         """A new object."""
-        self.owner = cls
-        row = self._store(0, self.cells[0] + 1)
-        full = f"more than {self.rows - 1} objects of `{cls.__name__}`"
-        if type(row) is Tracer:
-            failures.assert_raising(xp.less(row, self.rows), MemoryError(full))
-        elif row >= self.rows:
-            raise failures.raise_(MemoryError(full))
-        outer, self.making = self.making, Ref(self, row)
+        if self.owner is not cls:
+            above.convert(cls)  # its special methods are, too
+            self.owner = cls
+        outer, self.making = self.making, self._blank()
         for name in self.names:
             default = getattr(cls, name, self)
             if default is not self and not hasattr(default, "__get__"):
@@ -149,6 +145,23 @@ class Pool:
             raise Again
         made, self.making = self.making, outer
         return made
+
+    def copy(self, ref: Ref) -> Ref:
+        """A new object with the attributes of another one."""
+        made = self._blank()
+        for name in self.names:
+            self.set(made, name, self.get(ref, name))
+        return made
+
+    def _blank(self) -> Ref:
+        """A row that is in no use."""
+        row = self._store(0, self.cells[0] + 1)
+        full = f"more than {self.rows - 1} objects of `{self.owner.__name__}`"
+        if type(row) is Tracer:
+            failures.assert_raising(xp.less(row, self.rows), MemoryError(full))
+        elif row >= self.rows:
+            raise failures.raise_(MemoryError(full))
+        return Ref(self, row)
 
     def _store(self, place: int, value: Any) -> Any:
         cells = [*self.cells]
@@ -266,20 +279,99 @@ class Ref:
         else:
             self.pool.set(self, name, value)
 
+    def special(self, name: str) -> Any:
+        """A special method of the class, of a value that has to be an object; None without one."""
+        own = getattr(self.pool.owner, name, None)
+        if type(own) is not FunctionType:
+            return None
+        self.row_of(name)
+        return MethodType(own, self)
+
     def __bool__(self) -> bool:
         raise Unfit
 
+    def is_told_by_identity(self) -> bool:
+        """Whether no other object equals this one."""
+        return self.pool.owner.__eq__ is object.__eq__
+
     def __eq__(self, other: Any) -> Any:
         own = self.pool.owner.__eq__
-        if own is object.__eq__ or other is None:
+        if self.is_told_by_identity() or other is None:
             return same(self, other)
         return above.call(getattr(own, "__wrapped__", own), self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        own = self.pool.owner.__ne__
+        if type(own) is FunctionType and other is not None:
+            return above.call(getattr(own, "__wrapped__", own), self, other)
+        return _not(self == other)
 
     def __hash__(self) -> int:
         raise Unfit
 
+    def __copy__(self) -> Any:
+        own = self.special("__copy__")
+        return self.pool.copy(self) if own is None else above.call(own)
+
     def __reduce_ex__(self, protocol: Any) -> Any:  # copies would be the same object
         raise Unfit
+
+
+def _operator(name: str) -> Any:
+    """The special method of an operator, which another operand may have instead."""
+
+    def method(self: Ref, *args: Any) -> Any:
+        own = self.special(name)
+        return NotImplemented if own is None else own(*args)
+
+    return method
+
+
+def _protocol(name: str, lacking: str) -> Any:
+    """A special method without which there is an error."""
+
+    def method(self: Ref, *args: Any) -> Any:
+        own = self.special(name)
+        if own is None:
+            raise failures.raise_(TypeError(lacking.format(f"'{self.pool.owner.__name__}'")))
+        return own(*args)
+
+    return method
+
+
+_OPERATORS = [
+    *(f"{side}{name}" for side in ("", "r", "i") for name in (
+        "add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "divmod", "pow", "lshift",
+        "rshift", "and", "xor", "or",
+    )),
+    "lt", "le", "gt", "ge",
+]  # fmt: skip
+_PROTOCOLS = {
+    "len": "object of type {} has no len()", "iter": "{} object is not iterable",
+    "next": "{} object is not an iterator", "contains": "argument of type {} is not iterable",
+    "getitem": "{} object is not subscriptable",
+    "setitem": "{} object does not support item assignment",
+    "delitem": "{} object does not support item deletion",
+    "enter": "{} object does not support the context manager protocol",
+    "exit": "{} object does not support the context manager protocol",
+    "neg": "bad operand type for unary -: {}", "pos": "bad operand type for unary +: {}",
+    "invert": "bad operand type for unary ~: {}", "abs": "bad operand type for abs(): {}",
+    "round": "type {} doesn't define __round__ method",
+    "float": "float() argument must be a string or a real number, not {}",
+    "int": "int() argument must be a string, a bytes-like object or a real number, not {}",
+}  # fmt: skip
+for _name in _OPERATORS:
+    setattr(Ref, f"__{_name}__", _operator(f"__{_name}__"))
+for _name, _lacking in _PROTOCOLS.items():
+    setattr(Ref, f"__{_name}__", _protocol(f"__{_name}__", _lacking))
+
+
+def call_object(x: Ref, args: Any, kwargs: Any) -> Any:
+    """`x(*args, **kwargs)`, of an object in a pool."""
+    own = x.special("__call__")
+    if own is None:
+        raise failures.raise_(TypeError(f"'{x.pool.owner.__name__}' object is not callable"))
+    return above.call(own, *args, **kwargs)
 
 
 def same(a: Any, b: Any) -> Any:
@@ -294,8 +386,19 @@ def same(a: Any, b: Any) -> Any:
 
 
 def _truth(x: Ref) -> Any:
-    absent = x.is_none()
-    return not absent if isinstance(absent, bool) else xp.logical_not(absent)
+    there, owner = _not(x.is_none()), x.pool.owner
+    own = getattr(owner, "__bool__", None) or getattr(owner, "__len__", None)
+    if type(own) is not FunctionType:
+        return there
+    return above.ifexp(there, lambda: _says(above.call(MethodType(own, x))), lambda: False)
+
+
+def _not(x: Any) -> Any:
+    return not x if isinstance(x, bool) else xp.logical_not(x)
+
+
+def _says(found: Any) -> Any:
+    return truth(found) if type(found) is Tracer else bool(found)
 
 
 RULES[Ref] = _truth
