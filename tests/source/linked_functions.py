@@ -344,7 +344,7 @@ class Amount:
         return self.value + k
 
     def __float__(self):
-        return self.value
+        return float(self.value)
 
     def __enter__(self):
         self.value += 0.25
