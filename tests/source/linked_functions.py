@@ -415,3 +415,61 @@ def copies_of_links(x, n):
     other.value += 1.0
     other.rest.value += 0.5
     return head.value, head.rest.value, other.value, head != other
+
+
+class Chain:
+    """A list of links that knows its length."""
+
+    def __init__(self):
+        self.head = None
+        self.size = 0
+
+    def push(self, value):
+        self.head = Link(value, self.head)
+        self.size += 1
+
+    def __iter__(self):
+        link = self.head
+        while link is not None:
+            yield link.value
+            link = link.rest
+
+    def __len__(self):
+        return self.size
+
+    def reverse(self):
+        before, link = None, self.head
+        while link is not None:
+            link.rest, before, link = before, link, link.rest
+        self.head = before
+
+
+@case((keys(0.5, -1.0, 2.0, 0.25, 1.5),), (keys(-0.5, -1.0, -2.0, -0.25, -1.5),))
+def links_under_conditions(x):
+    """Known links, of which data decide which ones are there."""
+    chain, total = Chain(), 0.0
+    for v in x:
+        if v > 0:
+            chain.push(v)
+    for v in chain:
+        total = total * 0.5 + v
+    chain.reverse()
+    for v in chain:
+        total = total * 0.25 + v
+    return total + len(chain)
+
+
+@case((keys(0.5, -1.0, 2.0, 0.25),), (keys(-0.5, 1.0, -2.0, -0.25),))
+def a_tree_of_known_size(x):
+    root, total, waiting = Tree(x[0]), 0.0, []
+    for key in x[1:]:
+        root.insert(key)
+    node = root
+    while waiting or node is not None:
+        while node is not None:
+            waiting.append(node)
+            node = node.left
+        node = waiting.pop()
+        total = total * 0.5 + node.key
+        node = node.right
+    return total

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FunctionType, MethodType
 from typing import Any
@@ -24,7 +24,7 @@ from ms_func.control_flow.bodies import as_type
 from ms_func.ir.types import ArrayType
 from ms_func.lax import dynamic_index_in_dim, dynamic_update_index_in_dim
 from ms_func.source.hooks import above
-from ms_func.source.hooks.heap.anatomy import NONE_LIKE, Parts, handles, is_number
+from ms_func.source.hooks.heap.anatomy import NONE_LIKE, Parts, handles, is_number, own_names
 from ms_func.source.hooks.heap.journal import Contents, frozen_handle, store
 from ms_func.source.hooks.heap.trials import Again
 from ms_func.source.hooks.values import binding, conditions, failures
@@ -467,6 +467,36 @@ def suggest(values: Iterable[Any]) -> None:
         for x in values:
             if type(x) is Choice and any(_kind(type(a)) in _state.seen for a in x.alternatives):
                 raise Wanted
+
+
+def suggest_for_links(values: Iterable[Any]) -> None:
+    """A loop goes on with values, among which may be objects with links that data chose.
+
+    Which objects these lead to would have to be told apart for each way.
+
+    Raises:
+        Wanted: pools are the better way, and have not been tried.
+    """
+    if may_help() and not _state.declined:
+        for x in values:
+            if any(_is_linked(a, type(x) is Choice) for a in _alternatives(x)):
+                raise Wanted
+
+
+def _is_linked(x: Any, is_chosen: bool) -> bool:
+    """Whether an object that pools could hold has others, any of them chosen by data or itself."""
+    if _kind(type(x)) not in _state.seen:
+        return False
+    parts = [getattr(x, name) for name in own_names(x)]
+    return any(
+        (is_chosen or type(v) is Choice) and _kind(type(y)) in _state.seen
+        for v in parts
+        for y in _alternatives(v)
+    )
+
+
+def _alternatives(x: Any) -> Sequence[Any]:
+    return x.alternatives if type(x) is Choice else (x,)
 
 
 def _kind(cls: type) -> Kind:

@@ -18,6 +18,7 @@ from ms_func.ir.function import Function
 from ms_func.ir.loc import Loc, user_loc
 from ms_func.ir.primitive import current
 from ms_func.source.hooks import above
+from ms_func.source.hooks.containers import pools
 from ms_func.source.hooks.flow.carry import Carry, Step, TestStores
 from ms_func.source.hooks.flow.caught import while_loop
 from ms_func.source.hooks.heap.anatomy import SCALARS
@@ -141,6 +142,7 @@ def recorded(
     carry = Carry(state, names, loc, grows)
     carry.outer = (*cells(body), *outer)
     carry.start()
+    pools.suggest_for_links(state)
     rounds = 0
     while True:
         try:
@@ -154,6 +156,7 @@ def recorded(
             continue
         if not carry.grow(step):
             return carry, step
+        pools.suggest_for_links(step.body.value or ())
         rounds += 1
         if rounds > min(_ROUNDS + len(carry.slots), _MOST_ROUNDS):
             raise StagingError(
