@@ -478,6 +478,8 @@ class Plan:
             return True
         if not self.stored or id(x) in self.refused or not self._is_touched(values):
             return False
+        if isinstance(x, Exception):  # what it was given is no place to store to
+            return False
         pairs = zip(values, self.overlays, strict=True)
         return all(o.knows(v) for v, o in pairs if v is not UNDEFINED)
 
