@@ -808,3 +808,26 @@ def a_recursion_that_goes_on_in_its_handler(n):
             return f(k - 1)
 
     return f(n)
+
+
+class Lacking(Exception):
+    """What is lacking, twice: as an argument of the exception, and as its attribute."""
+
+    def __init__(self, amount):
+        super().__init__(amount)
+        self.amount = amount
+
+
+@case((0.5, 2.0), (0.9, 1.0), (5.0, 0.25))
+def an_exception_that_keeps_what_it_was_given(x, balance):
+    debt, paid = 0.0, []
+    for v in (x, 2 * x, 3 * x):
+        try:
+            if v > balance:
+                raise Lacking(v - balance)
+            balance -= v
+        except Lacking as error:
+            debt += error.amount + 2 * error.args[0]
+        else:
+            paid.append(v)
+    return balance + 3 * debt + 7 * sum(paid)

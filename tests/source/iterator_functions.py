@@ -1801,3 +1801,29 @@ def numpy_and_statistics_of_elements(x, n):
     a = np.fromiter((v * x for v in range(4)), dtype=float)
     s += statistics.fmean(w) + statistics.variance((x, 1.0, 3.0)) + statistics.mean([1, 2, 4])
     return s + statistics.median([x, 0.0, 1.0]) + a.sum() + a[n % 4]
+
+
+@case
+def iterators_of_a_class_that_end_on_data(x, n):
+    class Growth:
+        def __init__(self, start):
+            self.value = start
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            if self.value > n + 3:
+                raise StopIteration
+            self.value = self.value * 1.5 + 0.5
+            return self.value
+
+    s = 0.0
+    for i, v in enumerate(Growth(x)):
+        s = s * 0.5 + v * i
+    for a, v in zip((1.0, 2.0, 3.0), Growth(x)):
+        s += a * v
+    w = [v * 2 for v in Growth(x) if v > 1]
+    for v in map(lambda v: v + 1, Growth(0.5)):
+        s = s * 0.25 + v
+    return s + sum(Growth(x)) + max(Growth(x), default=0.0) + len(list(Growth(x))) + sum(w)

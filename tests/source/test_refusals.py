@@ -102,7 +102,7 @@ def never_ends(x, n):
     return s
 
 
-def sums_an_iterator_of_a_class(x, n):
+def advances_an_iterator_of_a_class(x, n):
     class Countdown:
         def __init__(self):
             self.k = n
@@ -116,7 +116,8 @@ def sums_an_iterator_of_a_class(x, n):
             self.k -= 1
             return x
 
-    return sum(Countdown())
+    steps = Countdown()
+    return x * next(steps, 0) + next(steps, 0)
 
 
 def turns_a_deque(x, n):
@@ -415,7 +416,7 @@ REFUSALS = [
     (catches_in_groups, UnsupportedError, "a ValueError raised .* cannot be caught", "x > 0"),
     (falls_back, StagingError, "MS103", '"abc"[n:]'),
     (
-        sums_an_iterator_of_a_class,
+        advances_an_iterator_of_a_class,
         StagingError,
         "MS180 whether this iterator ends is known only when the program runs",
         "self.k == 0",

@@ -142,7 +142,7 @@ def _used_up(x: Any, f: Any) -> Any:
         return x
     if f is dict and displays.is_mapping(x):
         x = call(x.items)
-    x = iterators.whole(x)
+    x = iterators.whole(pushing.begun(x))
     if not isinstance(x, Elements) or isinstance(x.length, int | None):
         return x
     return Running(x, lambda v: v, lambda v: True)
@@ -154,7 +154,7 @@ def _begun(f: Any, args: Any, places: slice) -> Any:
         return args
     start, stop, _ = places.indices(len(args))
     taking = id(f) in pushing.TAKING
-    given = [_used_up(x, f) if taking else iterators.begun(x) for x in args[start:stop]]
+    given = [_used_up(x, f) if taking else pushing.begun(x) for x in args[start:stop]]
     return (*args[:start], *given, *args[stop:])
 
 

@@ -14,7 +14,7 @@ from ms_func.source.hooks.containers.portions import Portion
 from ms_func.source.hooks.containers.running import Nested, Running
 from ms_func.source.hooks.containers.uneven import is_uneven, laid, pairs, sifted, truth_of
 from ms_func.source.hooks.flow import pushing
-from ms_func.source.hooks.flow.iterators import begun, each, whole
+from ms_func.source.hooks.flow.iterators import each, whole
 from ms_func.source.hooks.heap import complaints
 from ms_func.source.hooks.heap.undefined import UNDEFINED
 from ms_func.source.hooks.joining.branch import and_, ifexp
@@ -38,7 +38,7 @@ def comprehension(
         if is_list:
             return [element(x) for x in iterable if condition(x)]
         return (element(x) for x in iterable if condition(x))
-    iterable = begun(iterable)
+    iterable = pushing.begun(iterable)
     if is_list is None:
         return pushing.expression(element, iterable, condition, False)
     if is_list:
@@ -116,7 +116,7 @@ def nested(is_list: bool | None, iterable: Any, inner: Callable[[Any], Any], con
         found = (y for x in iterable if condition is None or condition(x) for y in inner(x))
         return list(found) if is_list else found
     if is_list is None:
-        return pushing.expression(inner, begun(iterable), condition, True)
+        return pushing.expression(inner, pushing.begun(iterable), condition, True)
     asks = (lambda x: True) if condition is None else condition
     iterable = _listed(iterable) if type(iterable) is Portion else iterable
     if not is_uneven(iterable):

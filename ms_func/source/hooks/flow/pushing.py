@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from types import CellType, GeneratorType
+from types import CellType, FunctionType, GeneratorType
 from typing import Any
 
 from ms_func.errors import ConcretizationTypeError, StagingError
@@ -13,6 +13,7 @@ from ms_func.ir.primitive import current
 from ms_func.source.hooks import above
 from ms_func.source.hooks.containers.running import Running
 from ms_func.source.hooks.containers.uneven import truth_of
+from ms_func.source.hooks.flow import iterators
 from ms_func.source.hooks.flow.iterators import (
     advance,
     call_of,
@@ -134,6 +135,20 @@ def _turned(x: Any) -> Callable[..., Any] | None:
 
 def _run(made: Callable[..., Any], args: Any, kwargs: Any, taker: Taker) -> None:
     made(taker, *args, **kwargs)
+
+
+def begun(x: Any) -> Any:
+    """What is gone through in place of an object, see `iterators.begun`.
+
+    An iterator whose `__next__` is in Python is a generator here, which can be turned.
+    """
+    x = iterators.begun(x)
+    own = getattr(type(x), "__next__", None)
+    if type(own) is not FunctionType or type(current.interpreter) is not Staging:
+        return x
+    if own.__module__.startswith("ms_func."):
+        return x
+    return iterators.generator((item for item in x), lambda taker: _all_of(taker, x))
 
 
 def can_turn(x: Any) -> bool:
