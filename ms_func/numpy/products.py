@@ -116,7 +116,7 @@ def matmul(
     inner = len(right) - 2 if len(right) > 1 else 0
     if left[-1] != right[inner]:
         raise SizeError(
-            "matmul requires contracting dimensions to have the same shape, got "
+            "matmul, as a dot_general, requires contracting dimensions to have the same shape, got "
             f"{left} and {right}: {left[-1]} != {right[inner]}\n"
             "fix: transpose or reshape one operand, for example with .T",
             user_loc(),

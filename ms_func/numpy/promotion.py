@@ -341,8 +341,7 @@ def no_out(name: str, out: Any) -> None:
     """Refuse NumPy's `out` argument: arrays here are values."""
     if out is not None:
         raise NotImplementedError(
-            f"The 'out' argument to ms_func.numpy.{name} is not supported.\n"
-            "fix: use the returned array"
+            f"The 'out' argument to jnp.{name} is not supported.\nfix: use the returned array"
         )
 
 

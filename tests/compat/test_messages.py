@@ -32,6 +32,12 @@ def _over(j, *spec):
     return j.sharding.NamedSharding(mesh, j.P(*spec))
 
 
+def _twice(j):
+    f = j.custom_jvp(lambda x, *, scale=2.0: x * scale)
+    f.defjvp(lambda p, t: (p[0], t[0]))
+    return f
+
+
 MESSAGES = {
     "sizes": (
         lambda j: j.vmap(lambda x, y: x)(X, ROWS[0]), ValueError,
@@ -279,6 +285,90 @@ MESSAGES = {
     "transposable": (
         lambda j: j.linear_transpose(lambda x: x.astype(int), X), TypeError,
         "but got [dtype('float32')] -> [dtype('int32')]",
+    ),
+    "no leading axis": (
+        lambda j: j.lax.scan(lambda c, x: (c, x), 1.0, 1.0), ValueError,
+        "scan got value with no leading axis to scan over: ",
+    ),
+    "traced length": (
+        lambda j: j.jit(lambda n: j.lax.scan(lambda c, x: (c, x), 0, None, length=n))(3),
+        TypeError, "The `length` argument to `scan` expects a concrete `int` value.",
+    ),
+    "axis of associative_scan": (
+        lambda j: j.lax.associative_scan(j.numpy.add, ROWS, axis=2), ValueError,
+        "axis 2 is out of bounds for array of dimension 2",
+    ),
+    "no predicate": (
+        lambda j: j.lax.cond(None, abs, abs, 1.0), TypeError, "cond predicate is None",
+    ),
+    "static_argnums of checkpoint": (
+        lambda j: j.checkpoint(lambda x: x, static_argnums=3)(1.0), ValueError,
+        "the `static_argnums` argument to `jax.checkpoint` / `jax.remat` can only take integer "
+        "values greater than or equal to `-len(args)` and less than `len(args)`",
+    ),
+    "keyword-only arguments of rules": (
+        lambda j: _twice(j)(1.0, scale=2.0), TypeError,
+        "could not be resolved to positional-only arguments. Binding failed with the error: ",
+    ),
+    "arguments of rules": (
+        lambda j: _twice(j)(1.0, 2.0), TypeError,
+        "Binding failed with the error: too many positional arguments",
+    ),
+    "unused values": (
+        lambda j: j.debug.print("{}", 1, 2), ValueError,
+        "Unused positional arguments to `jax.debug.print`: [2]",
+    ),
+    "unused names": (
+        lambda j: j.debug.print("{x}", x=1, y=2), ValueError,
+        "Unused keyword arguments to `jax.debug.print`: ['y']",
+    ),
+    "contracted sizes": (
+        lambda j: ROWS @ j.numpy.asarray(ROWS), TypeError,
+        "dot_general, requires contracting dimensions to have the same shape, got (2, 3) and ",
+    ),
+    "numbers of contracted dimensions": (
+        lambda j: j.lax.dot_general(ROWS, ROWS, (((0, 1), (0,)), ((), ()))), TypeError,
+        "dot_general requires contracting dimensions to have the same shape",
+    ),
+    "numbers of batch dimensions": (
+        lambda j: j.lax.dot_general(ROWS, ROWS, (((1,), (1,)), ((0,), ()))), TypeError,
+        "requires equal numbers of lhs_batch and rhs_batch dimensions, got lhs_batch (0,)",
+    ),
+    "dtype of places": (
+        lambda j: j.lax.argmax(X, 0, np.float32), TypeError,
+        "index_dtype must be an integer type, but got float32",
+    ),
+    "arrays of places": (
+        lambda j: j.numpy.asarray(ROWS)[np.arange(2), np.arange(3)], ValueError,
+        "Incompatible shapes for broadcasting: shapes=[(2,), (3,)]",
+    ),
+    "ranges as indices": (
+        lambda j: j.numpy.asarray(ROWS)[range(2)], TypeError,
+        "Using a non-tuple sequence for multidimensional indexing is not allowed",
+    ),
+    "directives": (
+        lambda j: j.numpy.r_["a,b", X], ValueError, "could not understand directive 'a,b'",
+    ),
+    "out": (
+        lambda j: j.numpy.nanmean(X, out=X), NotImplementedError,
+        "The 'out' argument to jnp.nanmean is not supported.",
+    ),
+    "where": (
+        lambda j: j.numpy.nansum(X, where=X), ValueError,
+        "jnp.nansum: where must be None or a boolean array; got where.dtype=dtype('float32').",
+    ),
+    "mode of take": (
+        lambda j: j.numpy.take(X, 0, mode="raise"), NotImplementedError,
+        "The 'raise' mode to jnp.take is not supported.",
+    ),
+    "triangle of a vector": (
+        lambda j: j.numpy.tril(X), ValueError, "Argument to jax.numpy.tril must be at least 2D",
+    ),
+    "dtype of std": (
+        lambda j: j.numpy.std(X, dtype=int), ValueError, "dtype argument to jnp.std must be inex",
+    ),
+    "running sum of a number": (
+        lambda j: j.numpy.cumulative_sum(1.0), ValueError, "must be non-scalar to take a cumulat",
     ),
 }  # fmt: skip
 
