@@ -379,7 +379,7 @@ def result_type(*args: Any, return_weak_type_flag: bool = False) -> Any:
     for other, other_weak in pairs[1:]:
         dtype, weak = join(dtype, weak, other, other_weak)
     check_promotion("result_type", pairs, dtype)
-    dtype = narrowed(dtype)
+    dtype = key_of(dtype) or narrowed(dtype)
     return (dtype, weak) if return_weak_type_flag else dtype
 
 

@@ -20,7 +20,7 @@ __all__ = [
     "DivisionByZeroError", "FailedCheckError", "ForkError", "IRError", "InconclusiveSizeError",
     "KeyReuseError",
     "LayoutAssertionError", "LocatedError", "NaNError", "NonConcreteBooleanIndexError",
-    "NonFiniteError", "OOBError", "OutOfMemoryError", "ShapeError", "ShardingError",
+    "NonFiniteError", "OOBError", "OutOfMemoryError", "PlacesError", "ShapeError", "ShardingError",
     "ShardingTypeError", "SizeError", "StagingBoolError", "StagingError", "StagingIndexError",
     "TracerArrayConversionError", "TracerBoolConversionError", "TracerIntegerConversionError",
     "TracerSliceError", "TypePromotionError", "UnexpectedTracerError", "UnsupportedError",
@@ -139,6 +139,14 @@ class SizeError(ShapeError, ValueError):
 
     Example:
         a convolution of 3 channels with a kernel for 4. Change the kernel or the groups.
+    """
+
+
+class PlacesError(LocatedError, IndexError, ValueError):
+    """Arrays of indices do not broadcast against each other.
+
+    Example:
+        `x[np.array([0, 1]), np.array([0, 1, 2])]`: two rows and three columns make no places.
     """
 
 

@@ -53,7 +53,9 @@ def associative_scan(
         return elems
     types = leaf_types(leaves, "associative_scan", function_name(fn))
     if not -types[0].ndim <= axis < types[0].ndim:
-        raise ArgumentValueError(f"axis {axis} is out of bounds for an array of type {types[0]}")
+        raise ArgumentValueError(
+            f"axis {axis} is out of bounds for array of dimension {types[0].ndim}, {types[0]}"
+        )
     axis = axis % types[0].ndim
     sizes = {t.shape[axis] if axis < t.ndim else None for t in types}
     if len(sizes) > 1:

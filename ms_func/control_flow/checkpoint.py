@@ -298,8 +298,9 @@ def _static(static_argnums: Any, count: int, name: str) -> frozenset[int]:
         return frozenset()
     if any(not -count <= n < count for n in listed):
         raise ArgumentValueError(
-            f"the static_argnums of checkpoint of `{name}` must lie between -len(args) and "
-            f"len(args) - 1, but got {tuple(listed)}, while len(args) = {count}"
+            "the `static_argnums` argument to `jax.checkpoint` / `jax.remat` can only take integer "
+            "values greater than or equal to `-len(args)` and less than `len(args)`, but got "
+            f"{tuple(listed)}, while `len(args)` = {count} in a call of `{name}`"
         )
     return frozenset(normalize_argnums(tuple(listed), count, f"checkpoint of `{name}`"))
 

@@ -399,6 +399,8 @@ def _predicate(pred: Any) -> Any:
         raise ArgumentTypeError(f"Pred type must be either boolean or number, got {pred}.")
     if type(pred) in (bool, np.bool_):
         return bool(pred)
+    if pred is None:
+        raise ArgumentTypeError("cond predicate is None")
     try:
         t = typeof(pred)
     except TypeError:

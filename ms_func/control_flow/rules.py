@@ -265,14 +265,22 @@ def positional(fun: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any
                 f"the signature of `{name}` is not known; pass all arguments by position"
             )
         return args
-    bound = known.bind(*args, **kwargs)
+    try:
+        bound = known.bind(*args, **kwargs)
+    except TypeError as error:
+        raise _no_position(name, str(error)) from error
     bound.apply_defaults()
     if bound.kwargs:
-        raise ArgumentTypeError(
-            f"keyword arguments {sorted(bound.kwargs)} of `{name}` could not be resolved to "
-            "positions\nfix: make them positional parameters, or fix them with functools.partial"
-        )
+        raise _no_position(name, f"keyword-only arguments {sorted(bound.kwargs)}")
     return bound.args
+
+
+def _no_position(name: str, why: str) -> ArgumentTypeError:
+    return ArgumentTypeError(
+        f"The input arguments to `{name}`, a function with rules of its own, could not be resolved "
+        f"to positional-only arguments. Binding failed with the error: {why}\n"
+        "fix: make them positional parameters, or fix them with functools.partial"
+    )
 
 
 def fixed_places(fun: Any, argnums: Any, argnames: Any) -> tuple[int, ...]:

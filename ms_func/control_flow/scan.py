@@ -146,7 +146,7 @@ def _length(types: Sequence[ArrayType], length: int | None) -> int:
     for t in types:
         if not t.shape:
             raise ArgumentValueError(
-                f"scan got a value with no leading axis to scan over: {t}\n"
+                f"scan got value with no leading axis to scan over: {t}.\n"
                 "fix: pass it in the carry, or let the function close over it"
             )
     if any(t.explicit is not None and t.explicit.dim_axes(t.ndim)[0] for t in types):
@@ -176,7 +176,7 @@ def _given_length(length: int, sizes: Sequence[int]) -> int:
     try:
         length = operator.index(length)
     except ConcretizationTypeError as error:
-        text = f"The `length` argument to `scan` expects a concrete `int`: {error}"
+        text = f"The `length` argument to `scan` expects a concrete `int` value.: {error}"
         raise type(error)(text) from None
     if any(n != length for n in sizes):
         raise ArgumentValueError(

@@ -173,7 +173,7 @@ class Array(_Operators, metaclass=_ArrayMeta):
     def __index__(self) -> int:
         if self.ndim != 0 or self.dtype.kind not in "iu":
             raise TypeError(
-                f"only integer scalar arrays can be converted to a scalar index; got {self.type}"
+                f"Only integer scalar arrays can be converted to a scalar index; got {self.type}"
             )
         return int(self._numpy())
 

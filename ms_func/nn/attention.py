@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, promote_types
-from ms_func.errors import ArgumentValueError
+from ms_func.errors import ArgumentValueError, ConcretizationTypeError
 from ms_func.execution.array import Array
 from ms_func.ir.types import typeof
 from ms_func.nn.blockwise import Rules, blockwise, masked_score
@@ -49,7 +49,11 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: int = -1) -> A
     """
     x = asarray(x)
     kind = DEFAULTS[float] if dtype is None else canonicalize_dtype(dtype)
-    num_classes = operator.index(num_classes)
+    try:
+        num_classes = operator.index(num_classes)
+    except ConcretizationTypeError as error:
+        where = f"It arose in jax.nn.one_hot argument `num_classes`: {error}"
+        raise type(error)(where) from None
     if axes.axis_names(axis):
         return _one_hot_lane(x, num_classes, kind, axis)
     place = axes.axis_index(axis, x.ndim + 1)
@@ -170,7 +174,8 @@ def _rules(
             raise ArgumentValueError(f"{name} shape should be {list(want)}: but got {got}")
     if not groups or heads % groups:
         raise ArgumentValueError(
-            f"the number of heads of queries, {heads}, must be a multiple of that of keys, {groups}"
+            f"The number of query heads must be a multiple of key/value heads, but got {heads} vs "
+            f"{groups}"
         )
     if mask is not None and typeof(mask).dtype != np.bool_:
         raise ArgumentValueError(f"mask dtype should be bool, but got {typeof(mask).dtype}")

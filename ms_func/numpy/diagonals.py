@@ -166,7 +166,7 @@ def triu(m: ArrayLike, k: int = 0) -> Array:
 def _matrix(name: str, m: Any) -> Any:
     m = operand(name, m)
     if typeof(m).ndim < 2:
-        raise ArgumentValueError(f"the argument of {name} must be at least 2D")
+        raise ArgumentValueError(f"Argument to jax.numpy.{name} must be at least 2D")
     return m
 
 
@@ -330,14 +330,18 @@ def fill_diagonal(
     """
     if inplace:
         raise NotImplementedError(
-            "fill_diagonal: arguments are not changed in place; pass inplace=False"
+            "arrays are not changed in place by fill_diagonal, must use inplace=False"
         )
     if wrap:
-        raise NotImplementedError("fill_diagonal(wrap=True) is not supported")
+        raise NotImplementedError(
+            "fill_diagonal: wrap=True is not implemented, must use wrap=False"
+        )
     a = asarray(operand("fill_diagonal", a))
     if a.ndim < 2 or (a.ndim > 2 and len(set(a.shape)) != 1):
         raise ArgumentValueError(
-            "array must be at least 2-d, and all dimensions of equal length if more"
+            "array must be at least 2-d"
+            if a.ndim < 2
+            else f"All dimensions of input must be of equal length, got {a.shape}"
         )
     n = min(a.shape)
     val = operand("fill_diagonal", val)
@@ -465,7 +469,9 @@ def diag_indices_from(arr: Any) -> tuple[Array, ...]:
         (Array([0, 1], dtype=int32), Array([0, 1], dtype=int32))
     """
     shape = np.shape(arr)
-    if len(shape) < 2 or len(set(shape)) != 1:
+    if len(shape) < 2:
+        raise ArgumentValueError(f"input array must be at least 2-d, got shape {shape}")
+    if len(set(shape)) != 1:
         raise ArgumentValueError("All dimensions of input must be of equal length")
     return diag_indices(shape[0], len(shape))
 

@@ -180,11 +180,14 @@ def plan_of(text: str, shapes: Shapes, optimize: Any) -> Plan:
     """
     left, arrow, right = text.partition("->")
     if "->" in right or "-" in left or ">" in left:
-        raise ArgumentValueError(f"einsum: {text!r} has more than one `->`, or a part of one")
+        raise ArgumentValueError(
+            f"Subscripts can only contain one '->', and no part of one, got {text!r} for einsum"
+        )
     terms = left.split(",")
     if len(terms) != len(shapes):
         raise ArgumentValueError(
-            f"einsum: {len(terms)} terms in {text!r} for {len(shapes)} operands"
+            f"Number of einsum subscripts, {len(terms)}, must be equal to the number of operands, "
+            f"{len(shapes)}, got {text!r}"
         )
     inputs, dots = _without_ellipsis(text, terms, shapes)
     if arrow:
@@ -229,10 +232,12 @@ def _check(text: str, inputs: tuple[str, ...], output: str, shapes: Shapes) -> N
     for c in output:
         if c not in known:
             raise ArgumentValueError(
-                f"einsum: Output character {c!r} of {text!r} did not appear in the input"
+                f"Output character {c!r} did not appear in the input of einsum, got {text!r}"
             )
     if len(set(output)) != len(output):
-        raise ArgumentValueError(f"einsum: an output label of {text!r} is repeated")
+        raise ArgumentValueError(
+            f"Output character appeared more than once in the output of einsum, got {text!r}"
+        )
     sizes: dict[str, int] = {}
     for i, (term, shape) in enumerate(zip(inputs, shapes, strict=True)):
         for c, n in zip(term, shape, strict=True):

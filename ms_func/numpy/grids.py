@@ -181,7 +181,7 @@ class _Joined:
     `r_[...]` joins along the first dimension, `c_[...]` along the last, after vectors have become
     columns. Slices stand for numbers as in `mgrid`. A text in front, as "0,2", holds the
     dimension, the least number of dimensions, and the place that the dimensions of smaller
-    arrays take among them.
+    arrays take among them; "r" and "c" make a matrix of one row or one column of a vector.
 
     Example:
         >>> np.r_[np.array([1, 2]), 0, 5:8]
@@ -201,7 +201,9 @@ class _Joined:
         entries = key if isinstance(key, tuple) else (key,)
         axis, ndmin, trans1d = self.defaults
         if entries and isinstance(entries[0], str):
-            parts = [int(v) for v in entries[0].split(",")]
+            if entries[0] in ("r", "c"):
+                return _as_matrix(self[entries[1:]], entries[0])
+            parts = _directive(entries[0])
             axis, ndmin, trans1d = (*parts, *[axis, ndmin, trans1d][len(parts) :])
             entries = entries[1:]
         return joining.concatenate([self._row(e, ndmin, trans1d) for e in entries], axis)
@@ -214,6 +216,25 @@ class _Joined:
             return x
         place = trans1d % (missing + 1) if trans1d >= 0 else missing + 1 + trans1d
         return manipulation.reshape(x, (*[1] * place, *x.shape, *[1] * (missing - place)))
+
+
+def _directive(text: str) -> list[int]:
+    """Up to three integers of a text in front, as "0,2"."""
+    parts = text.split(",")
+    try:
+        found = [int(v) for v in parts]
+    except ValueError:
+        raise ValueError(f"could not understand directive {text!r}") from None
+    if len(found) > 3:
+        raise ValueError(f"directive {text!r} has more than three entries")
+    return found
+
+
+def _as_matrix(joined: Array, shape: str) -> Array:
+    """A vector as a matrix of one row ("r") or one column ("c")."""
+    if joined.ndim != 1:
+        return joined
+    return manipulation.reshape(joined, (1, -1) if shape == "r" else (-1, 1))
 
 
 r_ = _Joined(0, 1, -1)

@@ -17,6 +17,7 @@ from ms_func.dtypes import issubdtype
 from ms_func.errors import (
     ArgumentTypeError,
     NonConcreteBooleanIndexError,
+    PlacesError,
     TracerIntegerConversionError,
     TracerSliceError,
 )
@@ -87,7 +88,8 @@ def parse(
         NonConcreteBooleanIndexError: a mask known only at run time.
     """
     entries = index if isinstance(index, tuple) and type(index) is not Window else (index,)
-    if type(index) is list and config.jax_rules():
+    listed = isinstance(index, Sequence) and not isinstance(index, (tuple, str))
+    if listed and config.jax_rules():
         raise ArgumentTypeError(
             "Using a non-tuple sequence for multidimensional indexing is not allowed; "
             f"use `arr[array(seq)]` instead of `arr[seq]`, got {index!r}"
@@ -328,6 +330,8 @@ def read(
 ) -> Any:  # fmt: skip
     """The elements of `x` that an index names; `mode` as for `gather`, `below` as for `parse`."""
     parts, shape = parse(x.type.shape, index, strict, below)
+    if mode == "promise_in_bounds":
+        parts = [_nearest(p, shape) for p in parts]
     if shape != x.type.shape:
         x = sh.reshape_p.bind(x, new_sizes=shape)
     moving = windows(shape, parts)
@@ -340,6 +344,13 @@ def read(
     if scattered or not inside or (mode == "fill" and not known):
         return _gathered(x, parts, mode, fill_value, promises)
     return basic(x, parts, known)
+
+
+def _nearest(part: Part, shape: tuple[int, ...]) -> Part:
+    """An integer that is out of bounds names the nearest element, as one known at run time does."""
+    if part.kind != "int" or not shape[part.dim]:
+        return part
+    return part._replace(value=min(max(part.value, 0), shape[part.dim] - 1))
 
 
 def basic(x: Any, parts: Sequence[Part], known: bool) -> Any:
@@ -454,9 +465,10 @@ def layout(shape: tuple[int, ...], parts: Sequence[Part]) -> Layout:
     try:
         joint = common_shape("indexing", shapes or [()])
     except TypeError:
-        raise IndexError(
-            "shape mismatch: indexing arrays could not be broadcast together with shapes "
-            + " ".join(map(str, shapes))
+        listed = ", ".join(map(str, shapes))
+        raise PlacesError(
+            f"Incompatible shapes for broadcasting: shapes=[{listed}]: indexing arrays of these "
+            "shapes stand for one array of places"
         ) from None
     together = bool(places) and places[-1] - places[0] == len(places) - 1
     out: list[int] = [] if together else list(joint)

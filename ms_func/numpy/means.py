@@ -254,7 +254,8 @@ def std(
     no_out("std", out)
     if dtype is not None and not is_inexact(kind := canonicalize_dtype(dtype)):
         raise ArgumentValueError(
-            f"dtype argument to std must be inexact; got {kind.name}\nfix: convert what is returned"
+            f"dtype argument to jnp.std must be inexact; got {kind.name}\n"
+            "fix: convert what is returned"
         )
     return sqrt(var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean,
                     correction=correction))  # fmt: skip

@@ -16,13 +16,14 @@ from ms_func.numpy.elementwise import sqrt
 from ms_func.numpy.manipulation import broadcast_shapes, broadcast_to
 from ms_func.numpy.means import mean, var
 from ms_func.numpy.promotion import ArrayLike, no_out, settled
-from ms_func.numpy.reductions import Axis, any, max, min, prod, sum
+from ms_func.numpy.reductions import Axis, any, mask_of, max, min, prod, sum
 from ms_func.primitives import compare, reduce
 
 
 def _known(name: str, a: Any, where: Any) -> tuple[Any, Any]:
     """`a`, and the mask of its numbers; None where every element is one."""
     a = settled(name, a)
+    where = where if where is None else mask_of(name, where)
     if not is_inexact(typeof(a).dtype):
         return a, where
     numbers = logic.logical_not(logic.isnan(a))
@@ -197,8 +198,9 @@ def nanmean(
         >>> np.nanmean(np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan]]), axis=1)
         Array([ 2., nan], dtype=float32)
     """
+    no_out("nanmean", out)
     a, mask = _known("nanmean", a, where)
-    return mean(a, axis, dtype, out, keepdims, where=mask)
+    return mean(a, axis, dtype, None, keepdims, where=mask)
 
 
 @fusion.whole(1)
@@ -229,8 +231,9 @@ def nanvar(
         >>> np.nanvar(np.array([[1.0, np.nan, 5.0], [np.nan, np.nan, np.nan]]), axis=1)
         Array([ 4., nan], dtype=float32)
     """
+    no_out("nanvar", out)
     a, mask = _known("nanvar", a, where)
-    return var(a, axis, dtype, out, ddof, keepdims, where=mask, mean=mean)
+    return var(a, axis, dtype, None, ddof, keepdims, where=mask, mean=mean)
 
 
 @fusion.whole(1)
@@ -262,7 +265,8 @@ def nanstd(
         >>> np.nanstd(np.array([[1.0, np.nan, 5.0], [np.nan, np.nan, np.nan]]), axis=1)
         Array([ 2., nan], dtype=float32)
     """
-    variance = nanvar(a, axis, dtype, out, ddof, keepdims, where, mean)
+    no_out("nanstd", out)
+    variance = nanvar(a, axis, dtype, None, ddof, keepdims, where, mean)
     if not is_inexact(typeof(variance).dtype):
         raise ArgumentTypeError(
             f"the root of a variance has no dtype {typeof(variance).dtype}\n"

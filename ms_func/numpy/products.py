@@ -116,7 +116,7 @@ def matmul(
     inner = len(right) - 2 if len(right) > 1 else 0
     if left[-1] != right[inner]:
         raise SizeError(
-            "matmul requires contracting dimensions to have the same shape, got "
+            "matmul, as a dot_general, requires contracting dimensions to have the same shape, got "
             f"{left} and {right}: {left[-1]} != {right[inner]}\n"
             "fix: transpose or reshape one operand, for example with .T",
             user_loc(),
@@ -207,8 +207,8 @@ def _same_size(name: str, a: Any, b: Any, contracted: Any) -> None:
     for i, j in zip(*contracted, strict=True):
         if left[i] != right[j]:
             raise ShapeError(
-                f"{name} requires contracting dimensions to have the same shape, got {left} and "
-                f"{right}: {left[i]} != {right[j]}",
+                f"{name}, as a dot_general, requires contracting dimensions to have the same "
+                f"shape, got {left} and {right}: {left[i]} != {right[j]}",
                 user_loc(),
             )
 
@@ -253,10 +253,15 @@ def tensordot(
             )
         pairs: Any = (tuple(range(left - axes, left)), tuple(range(axes)))
     else:
-        if len(axes) != 2:
+        if not isinstance(axes, (tuple, list, np.ndarray)) or len(axes) != 2:
             raise ArgumentTypeError(
                 "tensordot axes argument must be an int, a pair of ints, or a pair of lists/tuples "
                 f"of ints, got {axes}"
+            )
+        if any(isinstance(axis, str) for axis in axes):
+            raise ArgumentTypeError(
+                "tensordot requires both axes lists to be either ints, tuples or lists, got "
+                f"{axes[0]} and {axes[1]}"
             )
         pairs = axes_tuple(_seq(axes[0]), left), axes_tuple(_seq(axes[1]), right)
         if len(pairs[0]) != len(pairs[1]):

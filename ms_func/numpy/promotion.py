@@ -43,6 +43,8 @@ class _LiteralTypes(dict[Any, Any]):
 
     def __missing__(self, key: tuple[type, ArrayType, bool | None]) -> ArrayType | None:
         kind, other, _ = key
+        if other.key is not None:  # `promote_all` says which operation it is that refuses keys
+            return None
         dtype, weak = join(DEFAULTS[kind], kind is not bool, other.dtype, other.weak_type)
         found = ArrayType((), dtype, weak) if dtype == other.dtype else None
         self[key] = found
@@ -341,8 +343,7 @@ def no_out(name: str, out: Any) -> None:
     """Refuse NumPy's `out` argument: arrays here are values."""
     if out is not None:
         raise NotImplementedError(
-            f"The 'out' argument to ms_func.numpy.{name} is not supported.\n"
-            "fix: use the returned array"
+            f"The 'out' argument to jnp.{name} is not supported.\nfix: use the returned array"
         )
 
 

@@ -50,7 +50,7 @@ def mask_of(name: str, where: Any) -> Any:
     kind = typeof(where).dtype
     if kind != np.bool_:
         raise ArgumentValueError(
-            f"{name}: where must be None or a boolean array; got where.dtype={kind}\n"
+            f"jnp.{name}: where must be None or a boolean array; got where.dtype={kind!r}.\n"
             "fix: compare, for example where != 0"
         )
     return operand(name, where)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ms_func.config import jax_rules
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, is_inexact
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
@@ -141,13 +142,19 @@ def _cumulative(
     name: str, fn: Any, x: Any, axis: int | None, dtype: Any, include_initial: bool, first: int
 ) -> Any:
     x = operand(name, x)
+    if not typeof(x).ndim:
+        raise ArgumentValueError(
+            "The input must be non-scalar to take a cumulative "
+            f"{'product' if first else 'sum'}, however a scalar value or scalar array was given."
+        )
     if axis is None and typeof(x).ndim != 1:
         raise ArgumentValueError(
             f"The input array has rank {typeof(x).ndim}, however axis was not set to an explicit "
             "value. The axis argument is only optional for one-dimensional arrays."
         )
     axis = axis_index(axis or 0, typeof(x).ndim)
-    x, kind = accumulator(name, x, dtype, True)
+    widen = not (first and jax_rules())  # JAX keeps the dtype of integers in products
+    x, kind = accumulator(name, x, dtype, widen)
     out = convert(fn(x, axis), kind)
     if not include_initial:
         return out

@@ -75,7 +75,7 @@ def take(
         a, axis = ravel(a), 0
     axis = axis_index(axis, a.ndim)
     if mode == "raise":
-        raise NotImplementedError("The 'raise' mode to take is not supported.")
+        raise NotImplementedError("The 'raise' mode to jnp.take is not supported.")
     kind = typeof(indices).dtype
     if jax_rules() and not (kind == np.bool_ or issubdtype(kind, np.integer)):
         raise ArgumentValueError("take indices must have an integer type")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import jax_rules
 from ms_func.control_flow.scan import scan
 from ms_func.dtypes import issubdtype
 from ms_func.errors import ArgumentTypeError, ArgumentValueError
@@ -92,17 +93,17 @@ class ufunc:
             Array([11, 12], dtype=int32)
         """
         if out is not None or where is not None:
-            no_out(self.__name__, out)
+            given, remedy = ("where", "jnp.where on the result") if out is None else ("out", "it")
             raise NotImplementedError(
-                f"The 'where' argument of {self.__name__} is not supported: what stands elsewhere "
-                "would be undefined without 'out'.\nfix: use ms_func.numpy.where on the result"
+                f"{given} argument of {self!r} is not supported: a call gives a new array\n"
+                f"fix: use {remedy}"
             )
         if len(args) != self.nin:
             raise ArgumentTypeError(f"{self.__name__} takes {self.nin} arguments, got {len(args)}")
         return self._func(*args)
 
     def __repr__(self) -> str:
-        return f"<ms_func.numpy.ufunc '{self.__name__}'>"
+        return f"<{'jnp' if jax_rules() else 'ms_func.numpy'}.ufunc '{self.__name__}'>"
 
     def __reduce__(self) -> Any:
         found = globals().get(self.__name__)
@@ -169,6 +170,8 @@ class ufunc:
         """
         no_out("accumulate", out)
         self._two("accumulate")
+        if axis is None:
+            raise ArgumentValueError("accumulate does not allow multiple axes")
         if self._running is not None:
             return self._running(a, axis, dtype)
         return _accumulate(self, a, axis, dtype)
@@ -255,7 +258,7 @@ class ufunc:
     def _two(self, method: str) -> None:
         if self.nin != 2 or self.nout != 1:
             raise ArgumentValueError(
-                f"{method} is only supported for binary ufuncs with one result"
+                f"{method} only supported for binary ufuncs with one result, not {self!r}"
             )
 
 
@@ -297,18 +300,28 @@ def frompyfunc(func: Callable[..., Any], /, nin: int, nout: int, *, identity: An
 def _reduce(
     fn: ufunc, a: Any, axis: Any, dtype: Any, keepdims: bool, initial: Any, where: Any
 ) -> Any:
-    a = asarray(operand("reduce", a))
-    a = a if dtype is None else a.astype(dtype)
+    a = _elements(fn, "reduce", a, dtype)
     axes = tuple(range(a.ndim)) if axis is None else axes_tuple(axis, a.ndim)
     if where is not None:
         if initial is None and fn.identity is None:
-            raise ArgumentValueError("a reduction with a mask needs an identity or `initial`")
+            raise ArgumentValueError(
+                f"reduction operation {fn.__name__!r} does not have an identity, so to use a where "
+                "mask one has to specify 'initial'."
+            )
         return _masked(fn, a, axes, keepdims, initial, where)
     rows = manipulation.moveaxis(a, axes, tuple(range(len(axes))))
     rows = manipulation.reshape(rows, (-1, *rows.shape[len(axes) :]))
     first, rest = _start(fn, rows, initial)
     out, _ = scan(lambda c, x: (fn(c, x).astype(c.dtype), None), first, rest)
     return manipulation.expand_dims(out, axes) if keepdims else out
+
+
+def _elements(fn: ufunc, method: str, a: Any, dtype: Any) -> Any:
+    """What is reduced: results of the logical functions, and so all they combine, are booleans."""
+    a = asarray(operand(method, a))
+    if fn.__name__.startswith("logical_"):
+        return a.astype(np.bool_)
+    return a if dtype is None else a.astype(dtype)
 
 
 def _masked(fn: ufunc, a: Any, axes: Any, keepdims: bool, initial: Any, where: Any) -> Any:
@@ -333,19 +346,18 @@ def _start(fn: ufunc, rows: Any, initial: Any) -> tuple[Any, Any]:
         return rows[0], rows[1:]
     value = fn.identity if initial is None else initial
     if value is None:
-        raise ArgumentValueError("zero-size array to a reduction which has no identity")
+        raise ArgumentValueError(
+            f"zero-size array to reduction operation {fn.__name__} which has no identity"
+        )
     return full(rows.shape[1:], value, rows.dtype), rows
 
 
 def _accumulate(fn: ufunc, a: Any, axis: int, dtype: Any) -> Any:
-    a = asarray(operand("accumulate", a))
-    a = a if dtype is None else a.astype(dtype)
+    a = _elements(fn, "accumulate", a, dtype)
     axis = axis_index(axis, a.ndim)
     rows = manipulation.moveaxis(a, axis, 0)
     if not rows.shape[0]:
         return a
-    if fn.__name__.startswith("logical_"):
-        rows = rows.astype(np.bool_)
 
     def step(c: Any, x: Any) -> Any:
         new = fn(c, x).astype(c.dtype)
@@ -397,8 +409,8 @@ def _starts(fn: ufunc, indices: Any, n: int) -> Any:
 def _at(fn: ufunc, a: Any, indices: Any, b: Any, inplace: bool) -> Any:
     if inplace:
         raise NotImplementedError(
-            "Because arrays are immutable, ufunc.at() cannot operate inplace like np.ufunc.at(); "
-            "pass inplace=False and use the result"
+            f"Because {'JAX ' * jax_rules()}arrays are immutable, jnp.ufunc.at() cannot operate "
+            "inplace like np.ufunc.at(). Instead, pass inplace=False and use the result"
         )
     a = asarray(operand("at", a))
     if fn.nin == 1:

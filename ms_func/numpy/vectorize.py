@@ -141,6 +141,8 @@ def vectorize(
     """
     core = None if signature is None else _parsed(signature)
     excluded = frozenset(excluded)
+    if any(isinstance(e, int) and e < 0 for e in excluded):
+        raise ArgumentValueError(f"excluded={set(excluded)} contains negative numbers")
     if any(not isinstance(e, (int, str)) for e in excluded):
         raise ArgumentTypeError(
             f"vectorize can only exclude integer or string arguments, but {excluded=}"
@@ -211,13 +213,18 @@ def _shapes(
                 f"dimensions {names}"
             )
         split = a.ndim - len(names)
-        for name, n in zip(names, a.shape[split:], strict=True):
-            if sizes.setdefault(name, n) != n:
-                raise ArgumentValueError(
-                    f"inconsistent size for core dimension {name!r}: {n} vs {sizes[name]}"
-                )
+        _same_sizes(names, a.shape[split:], sizes)
         lanes.append(a.shape[:split])
     return lanes, sizes
+
+
+def _same_sizes(names: tuple[str, ...], shape: tuple[int, ...], sizes: dict[str, int]) -> None:
+    """Note the sizes of core dimensions, and see that those noted before are the same."""
+    for name, n in zip(names, shape, strict=True):
+        if sizes.setdefault(name, n) != n:
+            raise ArgumentValueError(
+                f"inconsistent size for core dimension {name!r}: {n} vs {sizes[name]}"
+            )
 
 
 def _checked(pyfunc: Any, out: Any, loop: tuple[int, ...], core: Any, sizes: Any) -> Any:
@@ -229,14 +236,14 @@ def _checked(pyfunc: Any, out: Any, loop: tuple[int, ...], core: Any, sizes: Any
     if core is not None:
         if len(core[1]) != len(outs):
             raise ArgumentTypeError(
-                f"output must be {len(core[1])} arrays by the signature, got {len(outs)}"
+                f"wrong number of output arguments: expected {len(core[1])} by the signature, got "
+                f"{len(outs)}"
             )
         for o, names in zip(outs, core[1], strict=True):
             own = o.shape[len(loop) :]
-            if len(own) != len(names) or any(
-                sizes.setdefault(name, n) != n for name, n in zip(names, own, strict=False)
-            ):
+            if len(own) != len(names):
                 raise ArgumentValueError(
-                    f"output shape {own} of {pyfunc} does not match core dimensions {names}"
+                    f"output shape {own} does not match core dimensions {names} of {pyfunc}"
                 )
+            _same_sizes(names, own, sizes)
     return tuple(outs) if many else outs[0]

@@ -38,7 +38,9 @@ def _place_abstract(name: str) -> Callable[..., ArrayType]:
     def abstract(x: ArrayType, *, axes: tuple[int, ...], index_dtype: np.dtype) -> ArrayType:
         check_dtype(name, "ordered", x.dtype)
         if not issubdtype(index_dtype, np.integer):
-            raise ShapeError(f"index_dtype must be an integer type, but {name} got {index_dtype}")
+            raise ShapeError(
+                f"index_dtype must be an integer type, but got {index_dtype} for {name}"
+            )
         if len(axes) != 1 or not 0 <= axes[0] < x.ndim:
             raise AxisError(f"{name}: Invalid axis {axes[0]} for operand shape {x.shape}")
         (axis,) = axes

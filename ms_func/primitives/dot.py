@@ -457,11 +457,15 @@ def _canonical_numbers(lhs_ndim: int, rhs_ndim: int, numbers: Any) -> Numbers:
         tuple(operator.index(i) + (ndim if i < 0 else 0) for i in axes)
         for axes, ndim in ((lc, lhs_ndim), (rc, rhs_ndim), (lb, lhs_ndim), (rb, rhs_ndim))
     )
-    if len(lc) != len(rc) or len(lb) != len(rb):
+    if len(lc) != len(rc):
         raise ShapeError(
-            "dot_general requires equal numbers of contracting, and equal numbers of lhs_batch and "
-            f"rhs_batch dimensions, got contracting {lc} and {rc}, lhs_batch {lb} and rhs_batch "
-            f"{rb}"
+            "dot_general requires contracting dimensions to have the same shape, and so equal "
+            f"numbers of them, got {lc} and {rc}"
+        )
+    if len(lb) != len(rb):
+        raise ShapeError(
+            "dot_general requires equal numbers of lhs_batch and rhs_batch dimensions, got "
+            f"lhs_batch {lb} and rhs_batch {rb}"
         )
     return (lc, rc), (lb, rb)
 

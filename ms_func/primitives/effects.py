@@ -26,13 +26,14 @@ class _Checker(string.Formatter):
     """Finds arguments that a format string does not use."""
 
     def check_unused_args(self, used_args: Any, args: Any, kwargs: Any) -> None:
-        unused = [a for i, a in enumerate(args) if i not in used_args]
-        unused += [k for k in kwargs if k not in used_args]
-        if unused:
+        by_place = [a for i, a in enumerate(args) if i not in used_args]
+        by_name = [k for k in kwargs if k not in used_args]
+        if unused := by_place or by_name:
+            kind = "positional" if by_place else "keyword"
             raise ArgumentValueError(
-                f"Unused arguments to `debug.print`: {unused}. You may be passing an f-string "
-                '(i.e, `f"{x}"`) into `debug.print` and should instead be passing in unformatted '
-                'arguments: `debug.print("{x}", x=x)`'
+                f"Unused {kind} arguments to `jax.debug.print`: {unused}. You may be passing an "
+                'f-string (i.e, `f"{x}"`) into `debug.print` and should instead be passing in '
+                'unformatted arguments: `debug.print("{x}", x=x)`'
             )
 
     def format_field(self, value: Any, format_spec: str) -> str:

@@ -265,14 +265,28 @@ def checked_key(name: str, key: Any) -> Any:
     return _single(name, *typed(key))[0]
 
 
+def refuse_many(name: str, key: Any) -> None:
+    """Refuse an array of keys, under the name of a sampler that is made of others.
+
+    Raises:
+        ValueError: `key` is one.
+    """
+    if type(key) in HANDLES and len(key.type.shape) > (key.type.key is None):
+        raise _many(name, key.type.shape)
+
+
 def _single(name: str, keys: Any, raw: bool) -> tuple[Any, bool]:
     if keys.type.shape:
-        shape = keys.type.words.shape if raw else keys.type.shape
-        raise ArgumentValueError(
-            f"{name} accepts a single key, but was given a key array of shape {shape} != ()."
-            " Use vmap for batching."
-        )
+        raise _many(name, keys.type.words.shape if raw else keys.type.shape)
     return keys, raw
+
+
+def _many(name: str, shape: tuple[int, ...]) -> ArgumentValueError:
+    library = "jax." * config.jax_rules()
+    return ArgumentValueError(
+        f"{name} accepts a single key, but was given a key array of shape {shape} != ()."
+        f" Use {library}vmap for batching."
+    )
 
 
 def split(key: ArrayLike, num: int | tuple[int, ...] = 2) -> Array:

@@ -11,6 +11,7 @@ from ms_func.execution.array import ARRAYS, wrap
 from ms_func.execution.compile import transfer
 from ms_func.numpy.fusion import whole
 from ms_func.primitives.sharding import constrained, over_devices
+from ms_func.random.keys import refuse_many
 
 
 def placed(sampler: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,6 +26,8 @@ def placed(sampler: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(sampler)
     def draw(*args: Any, out_sharding: Any = None, **kwargs: Any) -> Any:
+        if key := args[:1] or (kwargs.get("key"),):
+            refuse_many(sampler.__name__, key[0])
         out = program(*args, **kwargs)
         return out if out_sharding is None else _laid(out, out_sharding)
 

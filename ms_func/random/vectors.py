@@ -61,12 +61,7 @@ def multivariate_normal(
         raise ArgumentValueError("method must be one of {'svd', 'eigh', 'cholesky'}")
     kind = float_dtype("multivariate_normal", dtype)
     mean, cov = (convert(operand("multivariate_normal", v), kind) for v in (mean, cov))
-    n = np.shape(mean)[-1:]
-    if not n or np.shape(cov)[-2:] != (*n, *n):
-        raise ArgumentValueError(
-            "multivariate_normal requires mean.shape == (..., n) and cov.shape == (..., n, n), "
-            f"got {np.shape(mean)} and {np.shape(cov)}"
-        )
+    _check_moments(np.shape(mean), np.shape(cov))
     lead = manipulation.broadcast_shapes(np.shape(mean)[:-1], np.shape(cov)[:-2])
     sizes = lead if shape is None else shape_tuple("multivariate_normal", shape)
     if manipulation.broadcast_shapes(lead, sizes) != sizes:
@@ -74,8 +69,24 @@ def multivariate_normal(
             f"multivariate_normal got parameters of leading shape {lead} for the shape {sizes}"
         )
     factor = _factor(cov, method)
-    drawn = manipulation.expand_dims(normal(key, (*sizes, *n), kind), -1)
+    drawn = manipulation.expand_dims(normal(key, (*sizes, np.shape(mean)[-1]), kind), -1)
     return ar.add(mean, manipulation.squeeze(matmul(factor, drawn), -1))
+
+
+def _check_moments(mean: tuple[int, ...], cov: tuple[int, ...]) -> None:
+    """See that a mean is a vector and a covariance a matrix of its size, or rows of them."""
+    for name, shape, least in (("mean", mean, 1), ("cov", cov, 2)):
+        if len(shape) < least:
+            raise ArgumentValueError(
+                f"multivariate_normal requires {name}.ndim >= {least}, got {name}.ndim == "
+                f"{len(shape)}"
+            )
+    n = mean[-1]
+    if cov[-2:] != (n, n):
+        raise ArgumentValueError(
+            f"multivariate_normal requires cov.shape == (..., n, n) for {n=}, but got cov.shape == "
+            f"{cov}."
+        )
 
 
 def _factor(cov: Any, method: str) -> Any:

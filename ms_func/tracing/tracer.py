@@ -111,7 +111,9 @@ class Tracer:
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iu":
-            raise TypeError(f"only integer arrays can be used as an index, got {self.type}")
+            raise TypeError(
+                f"Only integer scalar arrays can be converted to a scalar index; got {self.type}"
+            )
         value = self._value(TracerIntegerConversionError, "a Python index", INT_FIX)
         return value.__index__()
 

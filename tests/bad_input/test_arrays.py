@@ -100,5 +100,5 @@ def test_dtypes_that_are_none(name):
 @pytest.mark.parametrize("name", [n for n in TABLE if takes(n, "out")])
 def test_out_is_refused(name):
     function, args, options = call_of(name)
-    with pytest.raises(NotImplementedError, match=r"'out' argument .* is not supported"):
+    with pytest.raises(NotImplementedError, match=r"out'? argument .* is not supported"):
         function(*args, **{**options, "out": np.zeros(3)})

@@ -153,19 +153,19 @@ def test_a_range_that_ends_before_it_begins_is_empty():
 # --- einsum ------------------------------------------------------------------------------------
 
 EINSUMS = {
-    "too few operands": (("ij,jk", X), "2 terms"),
-    "too many operands": (("ij", X, Y), "1 terms"),
+    "too few operands": (("ij,jk", X), "einsum subscripts, 2, must be"),
+    "too many operands": (("ij", X, Y), "einsum subscripts, 1, must be"),
     "no operand": (("",), "at least one operand"),
     "unknown output": (("ij,jk->il", X, Y), "'l'"),
-    "two arrows": (("ij,jk->ik->", X, Y), "more than one `->`"),
-    "half an arrow": (("ij,jk-ik", X, Y), "a part of one"),
+    "two arrows": (("ij,jk->ik->", X, Y), "can only contain one '->'"),
+    "half an arrow": (("ij,jk-ik", X, Y), "no part of one"),
     "signs": (("i!,jk", X, Y), "labels are letters"),
     "too many labels": (("ijk,jk", X, Y), "does not fit an operand of 2 dimensions"),
     "too few labels": (("i,jk", X, Y), "does not fit an operand of 2 dimensions"),
     "sizes": (("ij,jk", X, X), "'j'"),
     "two ellipses": (("i...j...,jk", X, Y), "one ellipsis"),
     "a dot": (("i.j,jk", X, Y), "one ellipsis"),
-    "repeated output": (("ij->ii", X), "repeated"),
+    "repeated output": (("ij->ii", X), "more than once"),
     "number as subscripts": ((3, X), "list of labels"),
     "labels out of range": ((X, [0, 99]), "0 to 51"),
 }

@@ -32,6 +32,12 @@ def _over(j, *spec):
     return j.sharding.NamedSharding(mesh, j.P(*spec))
 
 
+def _twice(j):
+    f = j.custom_jvp(lambda x, *, scale=2.0: x * scale)
+    f.defjvp(lambda p, t: (p[0], t[0]))
+    return f
+
+
 MESSAGES = {
     "sizes": (
         lambda j: j.vmap(lambda x, y: x)(X, ROWS[0]), ValueError,
@@ -280,6 +286,175 @@ MESSAGES = {
         lambda j: j.linear_transpose(lambda x: x.astype(int), X), TypeError,
         "but got [dtype('float32')] -> [dtype('int32')]",
     ),
+    "no leading axis": (
+        lambda j: j.lax.scan(lambda c, x: (c, x), 1.0, 1.0), ValueError,
+        "scan got value with no leading axis to scan over: ",
+    ),
+    "traced length": (
+        lambda j: j.jit(lambda n: j.lax.scan(lambda c, x: (c, x), 0, None, length=n))(3),
+        TypeError, "The `length` argument to `scan` expects a concrete `int` value.",
+    ),
+    "axis of associative_scan": (
+        lambda j: j.lax.associative_scan(j.numpy.add, ROWS, axis=2), ValueError,
+        "axis 2 is out of bounds for array of dimension 2",
+    ),
+    "no predicate": (
+        lambda j: j.lax.cond(None, abs, abs, 1.0), TypeError, "cond predicate is None",
+    ),
+    "static_argnums of checkpoint": (
+        lambda j: j.checkpoint(lambda x: x, static_argnums=3)(1.0), ValueError,
+        "the `static_argnums` argument to `jax.checkpoint` / `jax.remat` can only take integer "
+        "values greater than or equal to `-len(args)` and less than `len(args)`",
+    ),
+    "keyword-only arguments of rules": (
+        lambda j: _twice(j)(1.0, scale=2.0), TypeError,
+        "could not be resolved to positional-only arguments. Binding failed with the error: ",
+    ),
+    "arguments of rules": (
+        lambda j: _twice(j)(1.0, 2.0), TypeError,
+        "Binding failed with the error: too many positional arguments",
+    ),
+    "unused values": (
+        lambda j: j.debug.print("{}", 1, 2), ValueError,
+        "Unused positional arguments to `jax.debug.print`: [2]",
+    ),
+    "unused names": (
+        lambda j: j.debug.print("{x}", x=1, y=2), ValueError,
+        "Unused keyword arguments to `jax.debug.print`: ['y']",
+    ),
+    "contracted sizes": (
+        lambda j: ROWS @ j.numpy.asarray(ROWS), TypeError,
+        "dot_general, requires contracting dimensions to have the same shape, got (2, 3) and ",
+    ),
+    "numbers of contracted dimensions": (
+        lambda j: j.lax.dot_general(ROWS, ROWS, (((0, 1), (0,)), ((), ()))), TypeError,
+        "dot_general requires contracting dimensions to have the same shape",
+    ),
+    "numbers of batch dimensions": (
+        lambda j: j.lax.dot_general(ROWS, ROWS, (((1,), (1,)), ((0,), ()))), TypeError,
+        "requires equal numbers of lhs_batch and rhs_batch dimensions, got lhs_batch (0,)",
+    ),
+    "dtype of places": (
+        lambda j: j.lax.argmax(X, 0, np.float32), TypeError,
+        "index_dtype must be an integer type, but got float32",
+    ),
+    "arrays of places": (
+        lambda j: j.numpy.asarray(ROWS)[np.arange(2), np.arange(3)], ValueError,
+        "Incompatible shapes for broadcasting: shapes=[(2,), (3,)]",
+    ),
+    "ranges as indices": (
+        lambda j: j.numpy.asarray(ROWS)[range(2)], TypeError,
+        "Using a non-tuple sequence for multidimensional indexing is not allowed",
+    ),
+    "keys as numbers": (
+        lambda j: j.random.key(0) + 1, TypeError, "add does not accept dtypes key<fry>, int32.",
+    ),
+    "keys of samplers": (
+        lambda j: j.random.beta(j.random.split(j.random.key(0)), 1.0, 2.0), ValueError,
+        "beta accepts a single key, but was given a key array of shape (2,) != (). Use jax.vmap",
+    ),
+    "mean of normal vectors": (
+        lambda j: j.random.multivariate_normal(j.random.key(0), 0.0, ROWS), ValueError,
+        "multivariate_normal requires mean.ndim >= 1, got mean.ndim == 0",
+    ),
+    "covariance of normal vectors": (
+        lambda j: j.random.multivariate_normal(j.random.key(0), X, ROWS), ValueError,
+        "multivariate_normal requires cov.shape == (..., n, n) for n=2, but got cov.shape ==",
+    ),
+    "out of a ufunc": (
+        lambda j: j.numpy.add(X, X, out=X), NotImplementedError, "out argument of <jnp.uf",
+    ),
+    "where of a ufunc": (
+        lambda j: j.numpy.add(X, X, where=X > 0), NotImplementedError, "where argument of <jnp.uf",
+    ),
+    "at of a ufunc": (
+        lambda j: j.numpy.add.at(X, 0, 1), NotImplementedError,
+        "Because JAX arrays are immutable, jnp.ufunc.at() cannot operate inplace like np.",
+    ),
+    "reduction that has no identity": (
+        lambda j: j.numpy.subtract.reduce(X, where=X > 0), ValueError,
+        "reduction operation 'subtract' does not have an identity, so to use a where mask one",
+    ),
+    "reduction of nothing": (
+        lambda j: j.numpy.subtract.reduce(X[:0]), ValueError,
+        "zero-size array to reduction operation subtract which has no identity",
+    ),
+    "accumulation along all axes": (
+        lambda j: j.numpy.add.accumulate(ROWS, axis=None), ValueError,
+        "accumulate does not allow multiple axes",
+    ),
+    "ufuncs of one operand": (
+        lambda j: j.numpy.negative.reduce(X), ValueError, "reduce only supported for binary ufuncs",
+    ),
+    "results of vectorize": (
+        lambda j: j.numpy.vectorize(lambda x: (x, x), signature="(n)->(n)")(X), TypeError,
+        "wrong number of output arguments: expected 1",
+    ),
+    "sizes of vectorize": (
+        lambda j: j.numpy.vectorize(lambda x: x[:1], signature="(n)->(n)")(X), ValueError,
+        "inconsistent size for core dimension 'n': 1 vs 2",
+    ),
+    "excluded from vectorize": (
+        lambda j: j.numpy.vectorize(abs, excluded={-1})(X), ValueError,
+        "excluded={-1} contains negative numbers",
+    ),
+    "axes of tensordot": (
+        lambda j: j.numpy.tensordot(X, X, 1.5), TypeError,
+        "tensordot axes argument must be an int, a pair of ints",
+    ),
+    "kinds of axes of tensordot": (
+        lambda j: j.numpy.tensordot(X, X, ("bad", "axes")), TypeError,
+        "tensordot requires both axes lists to be either ints, tuples or lists, got bad and axes",
+    ),
+    "sizes in dot": (
+        lambda j: j.numpy.vdot(X, ROWS[0]), TypeError,
+        "dot_general, requires contracting dimensions to have the same shape, got (2,) and (3,)",
+    ),
+    "terms of einsum": (
+        lambda j: j.numpy.einsum("i,j,", X, X), ValueError,
+        "Number of einsum subscripts, 3, must be equal to the number of operands, 2",
+    ),
+    "indices of Python": (
+        lambda j: [1, 2][j.numpy.float32(1)], TypeError,
+        "Only integer scalar arrays can be converted to a scalar index",
+    ),
+    "traced indices of Python": (
+        lambda j: j.jit(lambda i: [1, 2][i])(1.0), TypeError,
+        "Only integer scalar arrays can be converted to a scalar index",
+    ),
+    "classes": (
+        lambda j: j.jit(j.nn.one_hot)(3, 5), TypeError,
+        "arose in jax.nn.one_hot argument `num_classes`",
+    ),
+    "heads": (
+        lambda j: j.nn.dot_product_attention(*(np.ones((1, 2, n, 4), "f") for n in (3, 2, 2))),
+        ValueError,
+        "The number of query heads must be a multiple of key/value heads, but got 3 vs 2",
+    ),
+    "directives": (
+        lambda j: j.numpy.r_["a,b", X], ValueError, "could not understand directive 'a,b'",
+    ),
+    "out": (
+        lambda j: j.numpy.nanmean(X, out=X), NotImplementedError,
+        "The 'out' argument to jnp.nanmean is not supported.",
+    ),
+    "where": (
+        lambda j: j.numpy.nansum(X, where=X), ValueError,
+        "jnp.nansum: where must be None or a boolean array; got where.dtype=dtype('float32').",
+    ),
+    "mode of take": (
+        lambda j: j.numpy.take(X, 0, mode="raise"), NotImplementedError,
+        "The 'raise' mode to jnp.take is not supported.",
+    ),
+    "triangle of a vector": (
+        lambda j: j.numpy.tril(X), ValueError, "Argument to jax.numpy.tril must be at least 2D",
+    ),
+    "dtype of std": (
+        lambda j: j.numpy.std(X, dtype=int), ValueError, "dtype argument to jnp.std must be inex",
+    ),
+    "running sum of a number": (
+        lambda j: j.numpy.cumulative_sum(1.0), ValueError, "must be non-scalar to take a cumulat",
+    ),
 }  # fmt: skip
 
 
@@ -288,6 +463,20 @@ def test_words_of_errors(name):
     call, kind, words = MESSAGES[name]
     with as_jax() as jax, pytest.raises(kind, match=re.escape(words)):
         call(jax)
+
+
+def test_what_jit_returns_has_a_class():
+    with as_jax() as jax:
+        import jax.stages
+
+        assert isinstance(jax.jit(abs), jax.stages.Wrapped)
+        assert not isinstance(abs, jax.stages.Wrapped)
+
+
+def test_keys_have_one_dtype():
+    with as_jax() as jax:
+        key = jax.random.key(0)
+        assert jax.numpy.result_type(key, key) is key.dtype
 
 
 def test_values_that_outlive_their_recording():

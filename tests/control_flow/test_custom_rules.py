@@ -155,7 +155,7 @@ def test_keyword_arguments_and_defaults():
     assert float(ms.grad(lambda x: f(x=x))(X)) == 100.0
     g = custom_vjp(lambda x, *, flag: x)
     g.defvjp(lambda x, flag: (x, None), lambda _, ct: (ct, None))
-    with pytest.raises(TypeError, match="could not be resolved to positions"):
+    with pytest.raises(TypeError, match="could not be resolved to positional-only"):
         g(1.0, flag=True)
 
 

@@ -94,7 +94,7 @@ def test_bad_attention():
     for args, options, match in (
         ((Q, K[:, :, :1], V), {}, "value shape should be"),
         ((Q, K[:1], V), {}, "key shape should be"),
-        ((Q[:, :, :3], K, V), {}, "3, must be a multiple of that of keys, 2"),
+        ((Q[:, :, :3], K, V), {}, "must be a multiple of key/value heads, but got 3 vs 2"),
         ((Q, K, V), {"mask": np.ones((T, S))}, "mask dtype should be bool"),
         ((Q, K, V), {"bias": np.ones((3, 2, 4, T, S))}, "does not broadcast"),
         ((Q, K, V), {"query_seq_lengths": np.ones(3, int)}, "query_seq_lengths shape"),

@@ -315,9 +315,11 @@ def test_an_index_that_is_clamped_has_the_derivative_of_what_it_reads():
         import jax.numpy
 
         slope = jax.grad(lambda x: x[9] ** 2)(jax.numpy.arange(3.0))
+        row = jax.grad(lambda x: (x[:, -9] ** 2).sum())(jax.numpy.arange(6.0).reshape(2, 3))
         assert slope.__array_namespace__() is jax.numpy
     assert slope.__array_namespace__() is mnp
     assert slope.tolist() == [0, 0, 4]
+    assert row.tolist() == [[0, 0, 0], [6, 0, 0]]
 
 
 def test_a_list_is_not_compared_and_a_mask_is_not_dropped():

@@ -311,6 +311,20 @@ def test_functions_along_axes():
     same(mnp.apply_over_axes(mnp.sum, X, (0, 1)), np.apply_over_axes(np.sum, X, (0, 1)), 1e-4)
 
 
+@pytest.mark.parametrize("name", ["logical_and", "logical_or", "logical_xor"])
+def test_reductions_by_logical_functions_are_booleans(name):
+    fn, ref = getattr(mnp, name), getattr(np, name)
+    x = np.array([[0.0, 2.0, 3.0], [4.0, 0.0, 0.5]], np.float32)
+    for mine, theirs in (
+        (fn.reduce(x, initial=3), ref.reduce(x, initial=3)),
+        (fn.reduce(x, axis=1, where=x > 1), ref.reduce(x, axis=1, where=x > 1)),
+        (fn.accumulate(x[:0]), ref.accumulate(x[:0])),
+        (fn.accumulate(x, axis=1), ref.accumulate(x, axis=1)),
+    ):
+        assert mine.dtype == theirs.dtype == np.bool_
+        np.testing.assert_array_equal(mine, theirs)
+
+
 def test_ufunc_methods():
     for name in ("add", "multiply", "maximum", "subtract"):
         compiled(f"{name}.reduce", X, 1, tol=1e-4)

@@ -110,7 +110,7 @@ def test_refusals():
         lax.dot_general(A, B, (((), ()), ((0,), (0,))))
     with pytest.raises(TypeError, match="disjoint from contracting"):
         lax.dot_general(A, A, (((0,), (0,)), ((0,), (0,))))
-    with pytest.raises(TypeError, match="equal numbers of contracting"):
+    with pytest.raises(TypeError, match="the same shape, and so equal numbers"):
         lax.dot_general(A, B, (((0, 1), (0,)), ((), ())))
     with pytest.raises(TypeError, match="must keep floats floating"):
         lax.dot_general(A, B, (((1,), (0,)), ((), ())), preferred_element_type=np.int32)

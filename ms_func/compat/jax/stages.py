@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 __all__ = ["ArgInfo", "CompilerOptions", "Wrapped"]
 
@@ -17,8 +17,9 @@ class ArgInfo(NamedTuple):
     donated: bool
 
 
+@runtime_checkable
 class Wrapped(Protocol):
-    """What `jit` returns."""
+    """What `jit` returns: `isinstance` tells it from other functions."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Result of the compiled function."""
