@@ -205,8 +205,9 @@ def check_aliases(name: str, args: Sequence[Any]) -> None:
     if len(set(refs)) < len(refs):
         twice = next(a for a in args if type(a) is Ref and refs.count(id(a)) > 1)
         raise ArgumentValueError(
-            f"a reference of type {twice.type} reaches `{name}` twice, as two arguments or as an "
-            "argument and by closing over it\nfix: pass it once"
+            "only one reference to a mutable array may be passed as an argument to a function, but "
+            f"a mutable array reference of type {twice.type} reaches `{name}` as two arguments, or "
+            "was both closed over and passed as the argument of it\nfix: pass it once"
         )
 
 

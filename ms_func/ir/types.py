@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -65,6 +65,19 @@ class Varying:
 
     def __repr__(self) -> str:
         return f"{{V:{','.join(sorted(map(str, self.axes)))}}}"
+
+
+class ManualAxisType(NamedTuple):
+    """What a type tells of the axes of a region of manual computation.
+
+    Attributes:
+        varying: axes along which devices may hold different values.
+        unreduced, reduced: no axes here: sums are always added up.
+    """
+
+    varying: frozenset[Any]
+    unreduced: frozenset[Any] = frozenset()
+    reduced: frozenset[Any] = frozenset()
 
 
 _ALONG_NONE: frozenset[Any] = frozenset()
@@ -187,13 +200,25 @@ class ArrayType:
     def sharding(self) -> NamedSharding:
         """Layout along explicit axes of a mesh; over the mesh in force where nothing is split."""
         if self.explicit is not None:
-            return self.explicit
+            held = self.explicit
+            if not jax_rules():
+                return held
+            mesh = held.mesh.abstract_mesh
+            mesh.placed = held.mesh
+            return held.update(mesh=mesh)
         return NamedSharding(get_abstract_mesh(), PartitionSpec(*[None] * self.ndim))
 
     @property
     def vma(self) -> frozenset[Any]:
         """Axes of a region of manual computation along which devices may hold different values."""
         return _ALONG_NONE if self.manual is None else self.manual.axes
+
+    @property
+    def manual_axis_type(self) -> ManualAxisType:
+        """`vma`, as JAX spells it."""
+        return ManualAxisType(self.vma)
+
+    mat = manual_axis_type
 
     def varying(self, axes: frozenset[Any]) -> ArrayType:
         """The same type with other axes along which the values may differ."""
@@ -236,7 +261,8 @@ class ArrayType:
     def __str__(self) -> str:
         if not jax_rules():
             return self.text
-        at = f"{{V:{','.join(sorted(map(str, self.vma)))}}}" if self.vma else ""
+        axes = ",".join(sorted(map(str, self.vma)))
+        at = f"{{V:({axes})}}" if len(self.vma) > 1 else f"{{V:{axes}}}" if axes else ""
         return f"{'~' * self.weak_type}{self.str_short()}{at}"
 
     def __repr__(self) -> str:
@@ -379,6 +405,8 @@ class RefType:
         return f"ref<{self.inner.text}; {self.lanes}>" if self.lanes else f"ref<{self.inner.text}>"
 
     def __str__(self) -> str:
+        if jax_rules():
+            return f"Ref{{{self.inner.str_short()}}}"
         return f"ref<{self.inner}; {self.lanes}>" if self.lanes else f"ref<{self.inner}>"
 
     __repr__ = __str__

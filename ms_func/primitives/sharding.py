@@ -22,7 +22,15 @@ from ms_func.ir.axes import environment
 from ms_func.ir.effects import INSPECT
 from ms_func.ir.explicit import chosen, typed
 from ms_func.ir.mesh import AxisType, Mesh, current_mesh
-from ms_func.ir.primitive import LANES, NONLINEAR, Cost, Linear, Primitive, register
+from ms_func.ir.primitive import (
+    LANES,
+    NONLINEAR,
+    Cost,
+    Linear,
+    Primitive,
+    current,
+    register,
+)
 from ms_func.ir.sharding import (
     UNCONSTRAINED,
     NamedSharding,
@@ -179,6 +187,8 @@ def constrained(x: Any, sharding: Any) -> Any:
     if sharding is None:
         return x
     sharding = named_sharding(sharding)
+    t = typeof(x)
+    check_rank(sharding, "with_sharding_constraint arguments", t.ndim)
     manual = {a.name for a in environment() if a.mesh is not None}
     taken = manual.intersection(sharding.spec.axes())
     if taken:
@@ -187,7 +197,35 @@ def constrained(x: Any, sharding: Any) -> Any:
             f"which the arrays are cut by hand: {sharding.spec}\n"
             "fix: name only axes that are left to the compiler (axis_names of shard_map)"
         )
+    if jax_rules() and current.interpreter is not type(current).interpreter:
+        sharding = _even(sharding, t)
     return sharding_constraint_p.bind(x, sharding=sharding)
+
+
+def _even(sharding: NamedSharding, t: ArrayType) -> NamedSharding:
+    """A layout that leaves dimensions that it does not divide to the compiler."""
+    counts = [n for n, _ in sharding.tiles(t.ndim)]
+    if sharding.mesh.explicit_axes or not any(
+        size % n for size, n in zip(t.shape, counts, strict=True)
+    ):
+        return sharding
+    entries = [*sharding.spec, *((None,) * (t.ndim - len(sharding.spec)))]
+    kept = [
+        UNCONSTRAINED if size % n else p
+        for p, size, n in zip(entries, t.shape, counts, strict=True)
+    ]
+    return sharding.update(spec=sharding.spec.update(partitions=kept))
+
+
+def check_rank(sharding: Sharding, what: str, ndim: int) -> None:
+    """Raise ShardingError where `what`, of `ndim` dimensions, has fewer than its sharding."""
+    try:
+        sharding.tiles(ndim)
+    except ShardingError as error:
+        raise ShardingError(
+            f"One of {what} is incompatible with its sharding annotation {sharding}: "
+            f"{error.message}"
+        ) from None
 
 
 def laid_out(where: Any, f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -264,7 +302,7 @@ def named_sharding(
 
 def _with_devices(sharding: NamedSharding) -> NamedSharding:
     """A sharding over an abstract mesh, with the devices of the mesh in force."""
-    mesh = current_mesh()
+    mesh = current_mesh() or sharding.mesh.placed
     if not isinstance(mesh, Mesh) or mesh.shape_tuple != sharding.mesh.shape_tuple:
         raise ShardingError(
             f"{sharding} has no devices, and the mesh in force, {mesh}, does not give them\n"
