@@ -105,7 +105,7 @@ class AbstractMesh:
 
     axis_names: tuple[Any, ...]
     axis_sizes: tuple[int, ...]
-    placed: Mesh | None = None
+    placed: AbstractMesh | None = None
     """Mesh with devices, where an array was asked for the mesh of its type."""
 
     def __init__(
