@@ -248,7 +248,7 @@ class Region:
         sizes = self.mesh.shape
         axes = [Axis(a, sizes[a], self.mesh, self.check) for a in self.manual]
         with bound(*axes), cut_by_hand(self.mesh, self.manual):
-            staged = stage(call, pieces, name=name, border=True)
+            staged = stage(call, pieces, name=name, border=True, refs="keep")
         outs = out_specs(staged)
         lead = (PartitionSpec(),) * len(staged.captured)
         return Recorded(simplified(staged.fn), staged, (*lead, *ins), outs)

@@ -39,6 +39,7 @@ from ms_func.primitives.families import is_linear, literal
 from ms_func.primitives.shape import reshape
 from ms_func.primitives.sharding import LAYOUTS
 from ms_func.tracing.tracer import build
+from ms_func.transforms import discharge
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.partial_eval import evaluate as walk
@@ -524,6 +525,16 @@ def _prune(used: Mask, *, fn: Function, in_specs: Specs, out_specs: Specs, **par
     return operands, used, {**params, **changed}
 
 
+def _refs(uses: discharge.Uses) -> tuple[list[Any], dict[int, Any]]:
+    """What references hold at the end lies as they were cut."""
+    params = uses.params
+    made, written = discharge.discharged(params["fn"])
+    outs = (*params["out_specs"], *[params["in_specs"][i] for i in written])
+    found = shard_map_p.bind(*uses.operands, **{**params, "fn": made, "out_specs": outs})
+    n = len(params["out_specs"])
+    return found[:n], dict(zip(written, found[n:], strict=True))
+
+
 shard_map_p = register(
     Primitive(
         "shard_map",
@@ -538,6 +549,7 @@ shard_map_p = register(
         partial=_partial,
         prune=_prune,
         varying=BY_FUNCTIONS,
+        refs=_refs,
         binds=lambda *, manual, **params: manual,
         multiple_results=True,
     )

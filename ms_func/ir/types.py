@@ -343,13 +343,12 @@ class RefType:
     key = None
     plain = False
     weak_type = False
-    manual = explicit = None
-    vma: frozenset[Any] = frozenset()
+    explicit = None
 
     def __new__(cls, inner: ArrayType, lanes: str = "") -> RefType:
         """Return the one object that stands for this type."""
-        if inner.weak_type or inner.manual is not None or inner.explicit is not None:
-            inner = inner.update(weak_type=False, manual=None, explicit=None)
+        if inner.weak_type or inner.explicit is not None:
+            inner = inner.update(weak_type=False, explicit=None)
         found = _references.get((inner, lanes))
         if found is None:
             found = object.__new__(cls)
@@ -365,6 +364,8 @@ class RefType:
     size = property(lambda self: self.inner.size)
     nbytes = property(lambda self: self.inner.nbytes)
     words = property(lambda self: self.inner.words)
+    manual = property(lambda self: self.inner.manual)
+    vma = property(lambda self: self.inner.vma)
 
     def update(self, **changes: Any) -> RefType:
         """Return the type of a reference to an array with some fields of its type replaced."""
@@ -379,17 +380,8 @@ class RefType:
         return RefType(self.inner.without_dimension(at), self.lanes)
 
     def varying(self, axes: frozenset[Any]) -> RefType:
-        """The type itself: references do not keep account of what differs between devices.
-
-        Raises:
-            NotImplementedError: `axes` is not empty.
-        """
-        if axes:
-            raise NotImplementedError(
-                f"a reference was to hold a value that differs between devices, inside of "
-                f"shard_map: {self}\nfix: use check_vma=False"
-            )
-        return self
+        """The same type of a reference to values that may differ along other axes."""
+        return RefType(self.inner.varying(axes), self.lanes)
 
     @property
     def tangent(self) -> RefType:

@@ -242,7 +242,7 @@ def test_formats(capsys):
 
     args = np.array([1.25, 2.5], np.float32), np.int32(7)
     assert lines_of(capsys, lambda: ms.jit(f)(*args)) == ["007 1.2 2.5 'text' {}"]
-    with pytest.raises(ValueError, match="Unused arguments"):
+    with pytest.raises(ValueError, match="Unused positional arguments"):
         ms.jit(lambda x: show(f"{x}", x))(1.0)
     with pytest.raises(IndexError):
         show("{} {}", 1.0)
