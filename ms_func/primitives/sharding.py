@@ -339,7 +339,8 @@ def constrain(x: Any, spec: Any) -> Any:
 # --- text form of shardings -----------------------------------------------------------------
 
 
-def _write(s: NamedSharding) -> str:
+def written_sharding(s: NamedSharding) -> str:
+    """A layout as text."""
     return json.dumps([_mesh_parts(s.mesh), *_spec_parts(s.spec)])
 
 
@@ -358,7 +359,8 @@ def _spec_parts(spec: PartitionSpec) -> list[Any]:
     return [entries, sorted(spec.unreduced)]
 
 
-def _read(text: str) -> NamedSharding:
+def read_sharding(text: str) -> NamedSharding:
+    """The layout that `written_sharding` wrote, over the first devices."""
     axes, entries, unreduced = json.loads(text)
     return NamedSharding(_read_mesh(axes), _read_spec(entries, unreduced))
 
@@ -373,7 +375,7 @@ def _read_spec(entries: Any, unreduced: Any) -> PartitionSpec:
     return PartitionSpec(*parts, unreduced=frozenset(unreduced))
 
 
-register_param_type(NamedSharding, write=_write, read=_read)
+register_param_type(NamedSharding, write=written_sharding, read=read_sharding)
 register_param_type(
     PartitionSpec,
     write=lambda spec: json.dumps(_spec_parts(spec)),
