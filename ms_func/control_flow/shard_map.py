@@ -511,6 +511,11 @@ def _split_lanes(fn: Function, dims: Any, lanes: frozenset[Any]) -> Function:
 def _with_lanes(spec: PartitionSpec, dim: int | None, lanes: Any) -> PartitionSpec:
     if dim is None:
         return spec
+    if lanes and set(lanes).intersection(spec.axes()):
+        raise ShardingError(
+            f"vmap spmd_axis_name cannot appear in shard_map in_specs or out_specs: {lanes} is in "
+            f"{spec}"
+        )
     entries = [*spec, *((None,) * (dim - len(spec)))]
     return PartitionSpec(*entries[:dim], lanes, *entries[dim:])
 

@@ -43,6 +43,7 @@ from ms_func.ir.text import register_param_type
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import parsed
 from ms_func.primitives.basis import letters
+from ms_func.tree_mismatch import no_prefix
 
 
 def _abstract(x: ArrayType, *, sharding: NamedSharding, lanes: Any = None) -> ArrayType:
@@ -73,6 +74,11 @@ def _batch(size: int, args: Any, dims: Any, *, sharding: NamedSharding, lanes: A
     held, ndim = typeof(x).explicit, typeof(x).ndim - 1
     if lanes is None and held is not None and held.spec[at] is not None:
         lanes = held.spec[at]
+    if lanes and set(entry_axes(lanes)).intersection(sharding.spec.axes()):
+        raise ShardingError(
+            f"vmap spmd_axis_name {lanes} cannot appear in with_sharding_constraint spec, but got "
+            f"spec {sharding.spec}"
+        )
     entries = [*sharding.spec, *((None,) * (ndim - len(sharding.spec)))]
     spec = PartitionSpec(*entries[:at], UNCONSTRAINED if lanes is None else lanes, *entries[at:])
     return sharding_constraint_p.bind(x, sharding=sharding.update(spec=spec)), at
@@ -152,7 +158,11 @@ def with_sharding_constraint(x: Any, shardings: Any) -> Any:
         1.0
     """
     leaves, structure = tree.flatten(x)
-    wanted = tree.broadcast_prefix(shardings, x, is_leaf=lambda s: s is None)
+    try:
+        wanted = tree.broadcast_prefix(shardings, x, is_leaf=lambda s: s is None)
+    except ValueError:
+        raise no_prefix("with_sharding_constraint shardings", shardings, x, "argument",
+                        lambda s: s is None) from None  # fmt: skip
     if jax_rules() and any(s is None for s in wanted):
         raise ArgumentValueError(
             "One of with_sharding_constraint arguments got sharding None which is not allowed. "

@@ -233,3 +233,27 @@ def test_layouts_of_results_and_of_what_is_described(jax):
     described = jax.ShapeDtypeStruct(WHOLE.shape, "float32", sharding=other)
     with pytest.raises(ValueError, match="Sharding passed to jit does not match the sharding"):
         f.lower(described)
+
+
+def test_mistakes_with_axes_and_settings(jax):
+    P, jnp, mesh = jax.P, jax.numpy, mesh_of(jax)
+    local = jax.shard_map(lambda x: x, mesh=mesh, in_specs=P("x"), out_specs=P("x"))
+    with pytest.raises(ValueError, match="spmd_axis_name cannot appear in shard_map in_specs"):
+        jax.vmap(local, spmd_axis_name="x")(np.ones((4, 8), np.float32))
+    wsc = lambda x: jax.lax.with_sharding_constraint(x, rows(jax, "x"))  # noqa: E731
+    with pytest.raises(ValueError, match="cannot appear in with_sharding_constraint spec"):
+        jax.jit(jax.vmap(wsc, spmd_axis_name="x"))(np.ones((4, 8), np.float32))
+    with pytest.raises(ValueError, match="shardings specification must be a tree prefix"):
+        jax.lax.with_sharding_constraint({"a": 1, "b": 2}, {"a": rows(jax)})
+    again = jax.shard_map(lambda x: jax.lax.pcast(x, "x", to="varying"), mesh=mesh,
+                          in_specs=P("x"), out_specs=P("x"))  # fmt: skip
+    with pytest.raises(ValueError, match="Unsupported pcast from=varying, to='varying'"):
+        again(WHOLE)
+    for shape in ((2, 3), ()):
+        with pytest.raises(ValueError, match="search array must be one-dimensional"):
+            assert 1 in jnp.ones(shape)
+    assert 1 in jnp.ones(3)
+    with pytest.raises(ValueError, match="new enum value must be in"):
+        jax.config.update("jax_numpy_rank_promotion", "never")
+    with pytest.raises(ValueError, match="default_device must be passed either a Device object"):
+        jax.config.update("jax_default_device", "moon")
