@@ -78,7 +78,9 @@ class Setting:
         """
         if self.choices and value not in self.choices:
             allowed = ", ".join(map(repr, self.choices))
-            raise ValueError(f"{self.name} must be one of {allowed}, got {value!r}")
+            kind = f": new enum value must be in {list(self.choices)}, got {value} of type "
+            raise ValueError(f"{self.name} must be one of {allowed}, got {value!r}"
+                             + f"{kind}{type(value)}." * jax_rules())  # fmt: skip
 
     def __call__(self, value: Any = True) -> AbstractContextManager[None]:
         """Override the value in this thread within a `with` block.
@@ -137,7 +139,8 @@ class Place(Setting):
         """
         if value not in (None, "cpu", "gpu", "cuda") and not hasattr(value, "platform"):
             raise ValueError(
-                f"{self.name} must be a Device, such as ms_func.devices()[0], a platform ('cpu', "
+                f"jax.{self.name} must be passed either a Device object (e.g. "
+                "`jax.devices('cpu')[0]`) or a platform name string like 'cpu' or 'gpu' ('cpu', "
                 f"'gpu', 'cuda') or None, got {value!r}"
             )
 

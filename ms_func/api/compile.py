@@ -159,9 +159,10 @@ def eval_shape(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         (3,)
     """
     names = open_names((args, kwargs))
+    recorded: Any = fun if hasattr(fun, "trace") and hasattr(fun, "eval_shape") else jit(fun)
     if names:
-        return eval_open_shape(jit(fun).eval_shape, (args, kwargs), names)
-    return jit(fun).eval_shape(*args, **kwargs)
+        return eval_open_shape(recorded.eval_shape, (args, kwargs), names)
+    return recorded.eval_shape(*args, **kwargs)
 
 
 def make_ir(

@@ -14,9 +14,9 @@ from ms_func.execution import buffers, guards
 from ms_func.execution.array import ARRAYS, Array, on_host, wrap
 from ms_func.execution.compile import transfer
 from ms_func.ir.layout import Format
-from ms_func.ir.sharding import NamedSharding
+from ms_func.ir.sharding import NamedSharding, Sharding
 from ms_func.ir.types import typeof
-from ms_func.primitives.sharding import constrained, destination
+from ms_func.primitives.sharding import check_rank, constrained, destination
 from ms_func.tracing.tracer import Tracer
 from ms_func.tree_mismatch import no_prefix
 
@@ -195,11 +195,14 @@ def _place(x: Any, where: Any) -> Any:
         return constrained(x, where) if isinstance(where, NamedSharding) else x
     if getattr(x, "dtype", None) == float0:
         return np.asarray(x)
+    if isinstance(where, Sharding):
+        check_rank(where, "device_put args", np.ndim(x))
     if type(x) not in ARRAYS:
         return wrap(buffers.put(x, typeof(x), where))
     if where is None:
         return x
-    return wrap(transfer(x.buffer, where))
+    moved = transfer(x.buffer, where)
+    return x if moved is x.buffer else wrap(moved)
 
 
 def reshard(xs: Any, out_shardings: Any) -> Any:
@@ -270,14 +273,14 @@ def live_arrays(platform: str | None = None) -> list[Array]:
 
 
 def make_array_from_process_local_data(
-    sharding: Any, local_data: Any, global_shape: Sequence[int] | None = None
-) -> Array:
+    sharding: Any, local_data: Any, global_shape: Any = None
+) -> Any:
     """Array of which each process gives the part that lies on its devices.
 
     Args:
         sharding: how the whole array lies on its devices.
         local_data: the elements that this process holds, in each dimension: those between the
-            first and the last that lie on its devices, or all.
+            first and the last that lie on its devices, or all. A tree of them gives a tree.
         global_shape: shape of the whole array; without it, every process holds as much.
 
     Raises:
@@ -289,7 +292,19 @@ def make_array_from_process_local_data(
         >>> make_array_from_process_local_data(rows, np.arange(3)).tolist()
         [0, 1, 2]
     """
-    data = np.asarray(local_data)
+    leaves, structure = tree.flatten(local_data)
+    if any(isinstance(x, (np.ndarray, Array)) and x is not local_data for x in leaves):
+        given = tree.broadcast_prefix(sharding, local_data)
+        shapes = [None] * len(leaves)
+        if global_shape is not None:
+            is_shape = lambda s: s is None or isinstance(s, tuple)  # noqa: E731
+            shapes = tree.broadcast_prefix(global_shape, local_data, is_leaf=is_shape)
+        parts = map(make_array_from_process_local_data, given, leaves, shapes)
+        return tree.unflatten(structure, list(parts))
+    return _from_local(sharding, np.asarray(local_data), global_shape)
+
+
+def _from_local(sharding: Any, data: np.ndarray, global_shape: Sequence[int] | None) -> Array:
     own = np.array([d in sharding.addressable_devices for d in sharding.device_list])
     shape, offset = [], []
     for d, (count, tiles) in enumerate(sharding.tiles(data.ndim)):
@@ -299,7 +314,9 @@ def make_array_from_process_local_data(
         if data.shape[d] not in (part, size):
             raise ArgumentValueError(
                 f"the data of this process have shape {data.shape}, but of dimension {d} of the "
-                f"array, which is {size} long, it holds {part}"
+                f"array, which is {size} long, it holds {part}: When calling "
+                "`make_array_from_process_local_data` on a single process, global_shape should be "
+                "None or equal to local_data.shape."
             )
         shape.append(size)
         offset.append(0 if data.shape[d] == size else first * (size // count))
@@ -323,11 +340,12 @@ def make_array_from_callback(
         shape: shape of the whole array.
         sharding: how it lies on its devices.
         data_callback: from a tuple of slices to the elements there.
-        dtype: of the array; that of the pieces if None.
+        dtype: of the array and of all pieces; that of the pieces if None.
 
     Raises:
         ShardingError: the layout does not fit the shape.
-        ValueError: a piece has another shape than its slices.
+        TypeError: a piece is no array, or `sharding` is no sharding.
+        ValueError: a piece has another shape than its slices, or another dtype than the others.
 
     Example:
         >>> from ms_func.sharding import Mesh, NamedSharding, P
@@ -336,23 +354,32 @@ def make_array_from_callback(
         [0, 1, 2, 3]
     """
     shape = tuple(shape)
+    if not isinstance(sharding, Sharding):
+        raise ArgumentTypeError(
+            f"sharding should be an instance of `jax.sharding`. Got {sharding} of type "
+            f"{type(sharding)}"
+        )
     index = sharding.addressable_devices_indices_map(shape)
-    pieces = [_piece(data_callback(at), dtype) for at in index.values()]
-    return _assembled(shape, sharding, pieces)
+    pieces = [_piece(data_callback(at)) for at in index.values()]
+    return _assembled("make_array_from_callback", shape, sharding, pieces, dtype)
 
 
-def make_array_from_single_device_arrays(shape: Any, sharding: Any, arrays: Any) -> Array:
+def make_array_from_single_device_arrays(
+    shape: Any, sharding: Any, arrays: Any, *, dtype: Any = None
+) -> Array:
     """Array whose pieces are given, one array on each device of the sharding.
 
     Args:
         shape: shape of the whole array.
         sharding: how it lies on its devices.
         arrays: the pieces, one on each device of this process, in any order.
+        dtype: of the array and of all pieces; that of the pieces if None.
 
     Raises:
         ShardingError: the layout does not fit the shape.
         TypeError: a piece is no array.
-        ValueError: a device has no piece, or one of another shape than its slices.
+        ValueError: a device has no piece, or one of another shape than its slices, or of another
+            dtype than the others.
 
     Example:
         >>> from ms_func.sharding import Mesh, NamedSharding, P
@@ -384,27 +411,41 @@ def make_array_from_single_device_arrays(shape: Any, sharding: Any, arrays: Any)
         )
     if set(held) != set(devices):
         raise ArgumentValueError(
-            "make_array_from_single_device_arrays needs one array on each device of the sharding, "
-            f"{[d.id for d in devices]}, got device IDs {[d.id for d in held]}"
+            "Addressable devices and per-device arrays devices do not match. There must be one "
+            f"array on each device of the sharding, {[d.id for d in devices]}, got device IDs "
+            f"{[d.id for d in held]}"
         )
-    return _assembled(shape, sharding, [on_host(held[d]) for d in devices])
+    pieces = [on_host(held[d]) for d in devices]
+    return _assembled("make_array_from_single_device_arrays", shape, sharding, pieces, dtype)
 
 
-def _piece(x: Any, dtype: Any) -> np.ndarray:
-    x = on_host(x)
-    return x if dtype is None else np.asarray(x, dtype)
+def _piece(x: Any) -> np.ndarray:
+    if isinstance(x, (list, tuple)):
+        raise ArgumentTypeError(f"Argument '{x}' of type {type(x)} is not a valid JAX type")
+    return on_host(x)
 
 
-def _assembled(shape: tuple[int, ...], sharding: Any, pieces: Sequence[np.ndarray]) -> Array:
-    whole = np.empty(shape, pieces[0].dtype)
+def _assembled(
+    name: str, shape: tuple[int, ...], sharding: Any, pieces: Sequence[np.ndarray], dtype: Any
+) -> Array:
+    kind = pieces[0].dtype if dtype is None else np.dtype(dtype)
+    whole = np.empty(shape, kind)
     wanted = sharding.shard_shape(shape)
     index = sharding.addressable_devices_indices_map(shape)
     for at, piece in zip(index.values(), pieces, strict=True):
         if piece.shape != wanted:
             raise ArgumentValueError(
                 f"Expected shard shape {wanted} doesn't match the single device array shape "
-                f"{piece.shape}. Shape of Array is {shape} with sharding {sharding}"
+                f"{piece.shape}. Shape of Array is {typeof(whole).str_short()} with sharding "
+                f"{sharding}"
             )
+        if piece.dtype != kind:
+            raise ArgumentValueError(
+                f"Input buffers to `Array` must have matching dtypes. Got {piece.dtype}, expected "
+                f"{kind}" if dtype is None else
+                f"If `dtype` is provided to `jax.{name}`, it must match the dtype of the "
+                f"addressable shards. Got dtype={kind} and shards of {piece.dtype}"
+            )  # fmt: skip
         whole[at] = piece
     return device_put(whole, sharding)
 

@@ -10,7 +10,7 @@ from ms_func.errors import ArgumentTypeError, ShardingError
 from ms_func.ir.layout import Format
 from ms_func.ir.sharding import PartitionSpec, Sharding
 from ms_func.ir.types import ArrayType
-from ms_func.primitives.sharding import named_sharding
+from ms_func.primitives.sharding import check_rank, named_sharding
 from ms_func.tree_mismatch import mismatches
 
 
@@ -40,7 +40,7 @@ def argument_layouts(
     Raises:
         ShardingError: `in_shardings` is no prefix of the arguments, or there are named arguments.
     """
-    if kwargs and (config.jax_rules() or not _is_place(in_shardings)):
+    if kwargs and in_shardings is not None and (config.jax_rules() or not _is_place(in_shardings)):
         raise ShardingError(
             f"{_JIT[config.jax_rules()]} does not support kwargs when in_shardings is specified. "
             f"`{name}` got {sorted(kwargs)}\nfix: pass every argument by position"
@@ -74,7 +74,7 @@ def _spread(argument: str, name: str, prefix: Any, full: Any) -> list[Sharding |
         places = tree.broadcast_prefix(prefix, full, is_leaf=_is_place)
     except ValueError:
         what = f"{_JIT[config.jax_rules()]} {argument}"
-        found = "\n".join(mismatches(what, prefix, full, _is_place))
+        found = mismatches(what, prefix, full, _is_place)
         kind = "positional arguments tuple" if argument == "in_shardings" else "result"
         detail = ""
         if isinstance(prefix, tuple) and isinstance(full, tuple) and len(prefix) != len(full):
@@ -85,7 +85,7 @@ def _spread(argument: str, name: str, prefix: Any, full: Any) -> list[Sharding |
             )
         raise ShardingError(
             f"{what} specification must be a tree prefix of the {kind} of `{name}`: {prefix!r} "
-            f"does not fit.{detail}\nMismatch details:\n{found}"
+            f"does not fit.{detail}\nMismatch details ({len(found)} found):\n" + "\n".join(found)
         ) from None
     return [sharding_of(p, argument) for p in places]
 
@@ -107,12 +107,6 @@ def check_layouts(
     for s, t, path in zip(places, types, paths, strict=True):
         if not isinstance(s, Sharding):
             continue
-        try:
-            s.tiles(t.ndim)
-        except ShardingError as error:
-            raise ShardingError(
-                f"One of {_JIT[config.jax_rules()]} {what} with pytree key path {path} is "
-                f"incompatible with its sharding annotation {s}: {error.message}"
-            ) from None
+        check_rank(s, f"{_JIT[config.jax_rules()]} {what} with pytree key path {path}", t.ndim)
         s.shard_shape(t.shape)
     return tuple(places)

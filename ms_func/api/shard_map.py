@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 from ms_func import tree
 from ms_func.api.programs import simplified
+from ms_func.config import jax_rules
 from ms_func.control_flow.shard_map import bind_shard_map, piece_type
 from ms_func.errors import ArgumentTypeError, ArgumentValueError, ShardingError
 from ms_func.execution.dispatch import apply_placed, bottom
 from ms_func.ir.axes import Axis, bound, environment
 from ms_func.ir.function import Function
-from ms_func.ir.mesh import AbstractMesh, Mesh, current_mesh
+from ms_func.ir.mesh import AbstractMesh, Mesh, current_mesh, cut_by_hand
 from ms_func.ir.primitive import current
 from ms_func.ir.sharding import NamedSharding, PartitionSpec
 from ms_func.ir.types import ArrayType, typeof
@@ -111,22 +112,28 @@ def _region(mesh: Any, axis_names: Any, check: bool) -> Region:
         mesh = current_mesh() or (around[-1].mesh if around else None)
     if mesh is not None and not isinstance(mesh, AbstractMesh):
         raise ArgumentTypeError(
-            "shard_map requires a Mesh or an AbstractMesh, a `jax.sharding.Mesh` or a "
-            f"`jax.sharding.AbstractMesh` instance, got {mesh!r} of type {type(mesh)}"
+            "shard_map requires a `jax.sharding.Mesh` or a `jax.sharding.AbstractMesh` instance "
+            f"for its mesh, but got {mesh!r} of type {type(mesh)}"
         )
     if mesh is None or mesh.empty:
         raise ShardingError(
-            "The context mesh cannot be empty. Use `set_mesh(mesh)` to enter into a mesh context, "
-            "or pass shard_map a mesh"
+            "The context mesh cannot be empty. Use `jax.set_mesh(mesh)` to enter into a mesh "
+            "context, or pass shard_map a mesh"
         )
     if not isinstance(mesh, Mesh):
         mesh = Mesh(mesh.axis_sizes, mesh.axis_names, mesh.axis_types)
     taken = {a.name for a in around if a.mesh == mesh}
+    if jax_rules() and not isinstance(axis_names, (set, frozenset)):
+        raise ArgumentTypeError(
+            "`axis_names` argument of shard_map should be of type `frozenset` or `set`. Got type: "
+            f"{type(axis_names)}"
+        )
     names = {axis_names} if isinstance(axis_names, str) else set(axis_names)
     unknown = names - set(mesh.axis_names)
     if unknown:
         raise ArgumentValueError(
-            f"shard_map axis_names {sorted(map(str, unknown))} are not axes of {mesh}"
+            f"shard_map requires axis_names={frozenset(names)} to be a subset of "
+            f"mesh.axis_names={mesh.axis_names}, but {sorted(map(str, unknown))} are not among them"
         )
     if names & taken:
         raise ArgumentValueError(
@@ -240,8 +247,8 @@ class Region:
         pieces = [piece_type(t, self.mesh, s, self.check) for t, s in zip(types, ins, strict=True)]
         sizes = self.mesh.shape
         axes = [Axis(a, sizes[a], self.mesh, self.check) for a in self.manual]
-        with bound(*axes), self.mesh:
-            staged = stage(call, pieces, name=name, border=True)
+        with bound(*axes), cut_by_hand(self.mesh, self.manual):
+            staged = stage(call, pieces, name=name, border=True, refs="keep")
         outs = out_specs(staged)
         lead = (PartitionSpec(),) * len(staged.captured)
         return Recorded(simplified(staged.fn), staged, (*lead, *ins), outs)

@@ -13,7 +13,7 @@ from ms_func.api.jit_options import TARGETS
 from ms_func.api.reasons import argument_names
 from ms_func.backend import platform_of
 from ms_func.control_flow.bodies import cost_of
-from ms_func.errors import ArgumentTypeError, ArgumentValueError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, ShardingError
 from ms_func.execution import nonfinite
 from ms_func.execution.array import ARRAYS, on_host, result_tree
 from ms_func.execution.buffers import default_backend, put
@@ -22,6 +22,7 @@ from ms_func.execution.dispatch import answer, dispatcher
 from ms_func.execution.placement import may_move, public
 from ms_func.ir.function import Function
 from ms_func.ir.layout import Format, read_layout
+from ms_func.ir.sharding import Sharding
 from ms_func.ir.types import ArrayType, ShapeDtypeStruct, typeof
 from ms_func.lowering.hlo import hlo_computation
 from ms_func.tracing.arguments import classes, completed
@@ -177,8 +178,12 @@ class Traced(_Stage):
     @property
     def out_info(self) -> Any:
         """Results as `ShapeDtypeStruct`s."""
-        staged = self._recorded.staged
-        return staged.unflatten([shape_struct(t) for t in staged.fn.out_types])
+        staged, places = self._recorded.staged, self._recorded.outs
+        found = [shape_struct(t) for t in staged.fn.out_types]
+        if places is not None:
+            pairs = zip(found, places, strict=True)
+            found = [x if s is None else x.update(sharding=s) for x, s in pairs]
+        return staged.unflatten(found)
 
     def closed(self) -> Lowered:
         """StableHLO of the program with captured values as constants in it, for any machine."""
@@ -205,6 +210,19 @@ class Traced(_Stage):
             NotImplementedError: an operation has no kernel there, or none that all of them have.
         """
         return Lowered(self, self.ir, self._recorded.donate, _platforms(lowering_platforms))
+
+
+def _check_described(leaves: Sequence[Any], wanted: Sequence[Any]) -> None:
+    """Refuse descriptions of arrays that lie otherwise than `jit` was told."""
+    for x, s in zip(leaves, wanted, strict=False):
+        own = x.sharding if type(x) is ShapeDtypeStruct else None
+        if not isinstance(own, Sharding) or not isinstance(s, Sharding):
+            continue
+        if not own.is_equivalent_to(s, len(x.shape)):
+            raise ShardingError(
+                "Sharding passed to jit does not match the sharding on the respective arg. Got jit "
+                f"sharding: {s}, arg sharding: {own} for arg type: {x}"
+            )
 
 
 def _platforms(names: Sequence[str] | None) -> tuple[str, ...] | None:
@@ -235,6 +253,8 @@ class Lowered(_Stage):
         self._platforms = platforms
         recorded = traced._recorded
         self._job = recorded.job(fn)
+        if config.jax_rules() and recorded.ins is not None:
+            _check_described(traced._leaves, recorded.ins[-len(traced._leaves) :])
         # Captured values that are constants of the program have no say in where it runs.
         values = traced._leaves if fn.consts else [*recorded.staged.captured, *traced._leaves]
         operands = described(values)

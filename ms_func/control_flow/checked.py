@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import jax_rules
 from ms_func.control_flow.automatic_checks import INDEX, Finding, Site, any_of, findings
 from ms_func.control_flow.bodies import split_list
 from ms_func.control_flow.call import call_p
@@ -50,18 +51,19 @@ def checked(fn: Function, errors: Errors) -> tuple[Function, Sites]:
 
     Results are those of `fn`, then code and values if there is any place.
     """
-    key = ("checked", errors)
+    drops = jax_rules() and FailedCheckError not in errors
+    key = ("checked", errors, drops)
     if key not in fn.memo:
         sites: list[Site] = []
 
         def body(*args: Any) -> list[Any]:
-            found = _Walk(errors)
+            found = _Walk(errors, drops)
             outs = found.apply(fn, args)
             sites.extend(found.sites)
             return [*outs, found.code, *found.values] if sites else outs
 
         made = build(fn.name, fn.in_types, body)
-        fn.memo[key] = (made if sites else fn), tuple(sites)
+        fn.memo[key] = (made if sites or drops else fn), tuple(sites)
     return fn.memo[key]
 
 
@@ -69,13 +71,14 @@ class _Walk:
     """Applies a program and collects its checks.
 
     Attributes:
+        drops: whether conditions of users are left out, where nobody asks for them.
         code: number of the first place that failed so far, or 0.
         sites: places so far.
         values: values for the messages of all of them, in order.
     """
 
-    def __init__(self, errors: Errors) -> None:
-        self.errors = errors
+    def __init__(self, errors: Errors, drops: bool = False) -> None:
+        self.errors, self.drops = errors, drops
         self.code: Any = NONE
         self.sites: list[Site] = []
         self.values: list[Any] = []
@@ -88,7 +91,7 @@ class _Walk:
         """Results of one equation."""
         if eqn.primitive is check_p:
             if FailedCheckError not in self.errors:
-                return eqn.bind(ins)
+                return [] if self.drops else eqn.bind(ins)
             self.add(_user_check(eqn, ins))
             return []
         if any(True for _ in eqn.functions()):
@@ -248,7 +251,7 @@ def _while(walk: _Walk, eqn: Eqn, ins: Sequence[Any]) -> Sequence[Any]:
     def step(*args: Any) -> list[Any]:
         c_test, c_body, carry, before = split_list(args, loop.num_cond, loop.num_body, n)
         outs = current.interpreter.apply(body, [*c_body, *carry])
-        inner = _Walk(walk.errors)
+        inner = _Walk(walk.errors, walk.drops)
         if body_sites:
             inner.embed(body_sites, outs[n:])
         if test_sites:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ms_func.control_flow.lanes import one_by_one
-from ms_func.errors import UnsupportedError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, UnsupportedError
 from ms_func.ir.effects import EFFECTS
 from ms_func.ir.primitive import NONLINEAR, NotSupported, Primitive, register
 from ms_func.ir.types import ArrayType, typeof
@@ -31,6 +31,8 @@ def _frozen(value: Any) -> Any:
         return ("array", value.dtype.str, value.shape, value.tobytes())
     if isinstance(value, np.generic):
         return ("scalar", value.dtype.str, value.tobytes())
+    if not isinstance(value, (bool, int, float, str)):
+        raise ArgumentTypeError(f"No attribute handler defined for type: {type(value)}")
     return value
 
 
@@ -48,9 +50,15 @@ def _lower(b: Any, eqn: Any, *values: Any) -> Any:
     p = eqn.params
     ins, outs = [a.type for a in eqn.inputs], [v.type for v in eqn.outputs]
     attributes = {name: _thawed(v) for name, v in p["attributes"]}
-    return foreign.call(b, p["target"], b.full_shape(eqn, values), ins, outs, attributes,
-                        p["in_layouts"], p["out_layouts"], p["side_effect"],
-                        p["aliases"])  # fmt: skip
+    return foreign.call(b, p["target"], values, ins, outs, attributes, p["in_layouts"],
+                        p["out_layouts"], p["side_effect"], p["aliases"])  # fmt: skip
+
+
+def _jvp(primals: Any, tangents: Any, *, target: str, **params: Any) -> Any:
+    raise ArgumentValueError(
+        f"The FFI call to `{target}` cannot be differentiated: nothing is known of its derivative. "
+        "You can use `jax.custom_jvp` or `jax.custom_vjp` to add support."
+    )
 
 
 def _batch(size: int, args: Sequence[Any], dims: Sequence[Any], **params: Any) -> Any:
@@ -82,7 +90,7 @@ ffi_call_p = register(
         abstract=lambda *ins, types, **params: list(types),
         ref=NotSupported("only the kernel itself knows what it computes"),
         lower=_lower,
-        jvp=NotSupported("the derivative of a foreign kernel is not known"),
+        jvp=_jvp,
         transpose=NONLINEAR,
         batch=_batch,
         shard=NotSupported("a foreign kernel sees whole arrays"),

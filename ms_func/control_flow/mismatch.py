@@ -15,12 +15,14 @@ from ms_func.tracing.stage import Staged
 
 def type_text(t: ArrayType) -> str:
     """Type with its dtype spelled out, such as `float32[2,3]`."""
-    return f"{t.face.name}[{','.join(map(str, t.shape))}]"
+    return t.str_short()
 
 
 def _why(a: ArrayType, b: ArrayType) -> str:
     if a.shape != b.shape:
         return "so the shapes do not match"
+    if a.dtype == b.dtype:
+        return "so they are laid out in different ways"
     return "so the dtypes do not match"
 
 
@@ -162,7 +164,7 @@ def carry_types_differ(
         f"input carry {_component(name, path)} has type {type_text(a)} but the corresponding "
         f"output carry component has type {type_text(b)}, {_why(a, b)}"
         for path, a, b in zip(leaf_paths(carry_tree), types_in, types_out, strict=True)
-        if a.shape != b.shape or a.dtype != b.dtype
+        if a.shape != b.shape or a.dtype != b.dtype or a.explicit != b.explicit
     ]
     text = f"The {found[0]}" if len(found) == 1 else "\n".join(f"  * the {f}" for f in found)
     return ShapeError(

@@ -39,6 +39,7 @@ from ms_func.primitives.families import is_linear, literal
 from ms_func.primitives.shape import reshape
 from ms_func.primitives.sharding import LAYOUTS
 from ms_func.tracing.tracer import build
+from ms_func.transforms import discharge
 from ms_func.transforms.batch import batch
 from ms_func.transforms.jvp import jvp
 from ms_func.transforms.partial_eval import evaluate as walk
@@ -510,6 +511,11 @@ def _split_lanes(fn: Function, dims: Any, lanes: frozenset[Any]) -> Function:
 def _with_lanes(spec: PartitionSpec, dim: int | None, lanes: Any) -> PartitionSpec:
     if dim is None:
         return spec
+    if lanes and set(lanes).intersection(spec.axes()):
+        raise ShardingError(
+            f"vmap spmd_axis_name cannot appear in shard_map in_specs or out_specs: {lanes} is in "
+            f"{spec}"
+        )
     entries = [*spec, *((None,) * (dim - len(spec)))]
     return PartitionSpec(*entries[:dim], lanes, *entries[dim:])
 
@@ -522,6 +528,16 @@ def _prune(used: Mask, *, fn: Function, in_specs: Specs, out_specs: Specs, **par
         "out_specs": tuple(chosen(out_specs, used)),
     }
     return operands, used, {**params, **changed}
+
+
+def _refs(uses: discharge.Uses) -> tuple[list[Any], dict[int, Any]]:
+    """What references hold at the end lies as they were cut."""
+    params = uses.params
+    made, written = discharge.discharged(params["fn"])
+    outs = (*params["out_specs"], *[params["in_specs"][i] for i in written])
+    found = shard_map_p.bind(*uses.operands, **{**params, "fn": made, "out_specs": outs})
+    n = len(params["out_specs"])
+    return found[:n], dict(zip(written, found[n:], strict=True))
 
 
 shard_map_p = register(
@@ -538,6 +554,7 @@ shard_map_p = register(
         partial=_partial,
         prune=_prune,
         varying=BY_FUNCTIONS,
+        refs=_refs,
         binds=lambda *, manual, **params: manual,
         multiple_results=True,
     )

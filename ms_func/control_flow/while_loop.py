@@ -22,6 +22,7 @@ from ms_func.errors import (
     ConcretizationTypeError,
     ShapeError,
 )
+from ms_func.execution.dispatch import as_array
 from ms_func.ir.loc import user_loc
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.primitives.arithmetic import add
@@ -75,7 +76,10 @@ def while_loop(
     leaves, carry_tree = tree.flatten(init_val)
     leaf_types(leaves, "while_loop", function_name(body_fun))
     if config.disable_jit.value:
-        return _run_in_python(cond_fun, body_fun, init_val)
+        try:
+            return _run_in_python(cond_fun, body_fun, init_val)
+        except ConcretizationTypeError:
+            pass  # lanes of a `vmap` decide, or an operand of a derivative
     body, test, leaves = _recorded(cond_fun, body_fun, beside_doubles(leaves), carry_tree)
     types = [typeof(x) for x in leaves]
     sizes = len(test.captured), len(body.captured)
@@ -135,9 +139,15 @@ def one_argument(arg_tree: Any) -> Any:
 
 
 def _run_in_python(cond_fun: Any, body_fun: Any, value: Any) -> Any:
+    value = tree.map(_as_handle, value)
     while cond_fun(value):
-        value = body_fun(value)
+        value = tree.map(_as_handle, body_fun(value))
     return value
+
+
+def _as_handle(x: Any) -> Any:
+    """A number or an array of NumPy as an array."""
+    return as_array(x) if isinstance(x, (bool, int, float, complex, np.ndarray, np.generic)) else x
 
 
 def _check_test(test: Staged) -> None:

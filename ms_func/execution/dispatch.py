@@ -167,8 +167,11 @@ def apply_placed(
 ) -> list[Any]:
     """Run a whole function with its operands laid out over devices as given, moved if need be.
 
-    Results may take over the memory of the operands `donate`.
+    Results may take over the memory of the operands `donate`. Of operands that are references what
+    they hold is laid out.
     """
+    if any(type(a) is Ref for a in args):
+        return apply_on_refs(fn, args, lambda made, xs: apply_placed(made, xs, layouts, donate))
     key = ("run_placed", layouts, donate)
     run = fn.memo.get(key)
     if run is None:
@@ -185,11 +188,16 @@ def _run_watched(fn: Function, args: Sequence[Any]) -> list[Any]:
     return outs
 
 
-def apply_on_refs(fn: Function, args: Sequence[Any]) -> list[Any]:
-    """Results of a function some of whose operands are references, which are read and written."""
+def apply_on_refs(
+    fn: Function, args: Sequence[Any], run: Callable[[Function, list[Any]], list[Any]] | None = None
+) -> list[Any]:
+    """Results of a function some of whose operands are references, which are read and written.
+
+    `run` applies the function on the values they hold.
+    """
     check_aliases(fn.name, args)
     made, written = discharge.rule(fn)
-    outs = bottom.apply(made, operands(args))
+    outs = (run or bottom.apply)(made, operands(args))
     for i, value in zip(written, outs[len(fn.results) :], strict=True):
         swap(args[i], value)
     return outs[: len(fn.results)]
@@ -205,8 +213,9 @@ def check_aliases(name: str, args: Sequence[Any]) -> None:
     if len(set(refs)) < len(refs):
         twice = next(a for a in args if type(a) is Ref and refs.count(id(a)) > 1)
         raise ArgumentValueError(
-            f"a reference of type {twice.type} reaches `{name}` twice, as two arguments or as an "
-            "argument and by closing over it\nfix: pass it once"
+            "only one reference to a mutable array may be passed as an argument to a function, but "
+            f"a mutable array reference of type {twice.type} reaches `{name}` as two arguments, or "
+            "was both closed over and passed as the argument of it\nfix: pass it once"
         )
 
 

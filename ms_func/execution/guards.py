@@ -78,7 +78,8 @@ class Guard:
 def _level(name: str) -> Any:
     if name not in _LEVELS:
         raise ArgumentValueError(
-            f"there is no transfer guard {name!r}; levels are {', '.join(_LEVELS)}"
+            f"there is no transfer guard {name!r}: new enum value must be None or in "
+            f"{list(_LEVELS)}, got {name} of type {type(name)}."
         )
     return _LEVELS[name]
 

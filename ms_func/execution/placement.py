@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -166,18 +166,18 @@ def _check_devices(buffers: Sequence[Any], committed: Any) -> None:
     for b in buffers:
         if b._committed and b._sharding.device_set != committed.device_set:
             raise ShardingError(
-                "Received incompatible devices for jitted computation: one operand is committed "
-                f"to {_names(committed)}, another one of type {b.aval} to {_names(b._sharding)}\n"
-                "fix: move one with device_put"
+                "Received incompatible devices for jitted computation. Got one argument with "
+                f"{_where(committed.device_set)} and another one of type {b.aval} with "
+                f"{_where(b._sharding.device_set)}\nfix: move one with device_put"
             )
 
 
 def _check_operand(committed: Any, devices: tuple[Any, ...]) -> None:
     if committed.device_set != set(devices):
         raise ShardingError(
-            "Received incompatible devices for jitted computation: an operand is committed to "
-            f"{_names(committed)}, a sharding of the program is over "
-            f"{', '.join(map(str, devices))}\nfix: move the operand with device_put"
+            "Received incompatible devices for jitted computation. Got one argument with "
+            f"{_where(committed.device_set)} and a sharding of the program with "
+            f"{_where(devices)}\nfix: move the argument with device_put"
         )
 
 
@@ -186,8 +186,9 @@ def _check_same(sharding: Any, devices: tuple[Any, ...]) -> None:
     own = tuple(mesh.devices.flat) if mesh is not None else sharding.device_list
     if set(own) != set(devices):
         raise ShardingError(
-            "the shardings of one program must be over the same devices, got "
-            f"{', '.join(map(str, own))} and {', '.join(map(str, devices))}"
+            "Received incompatible devices for jitted computation. Got shardings with "
+            f"{_where(own)} and with {_where(devices)}\n"
+            "fix: give all shardings of a program the same devices"
         )
 
 
@@ -196,8 +197,9 @@ def _mesh(sharding: Any) -> Any:
     return sharding if isinstance(sharding, Mesh) else getattr(sharding, "mesh", None)
 
 
-def _names(sharding: Any) -> str:
-    return ", ".join(sorted(str(d) for d in sharding.device_set))
+def _where(devices: Collection[Any]) -> str:
+    ids = sorted(d.id for d in devices)
+    return f"device ids {ids} on platform {next(iter(devices)).platform.upper()}"
 
 
 def public(sharding: Any) -> Sharding:

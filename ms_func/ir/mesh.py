@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ms_func import backend, config
-from ms_func.errors import ArgumentValueError, ShardingError
+from ms_func.errors import ArgumentTypeError, ArgumentValueError, ShardingError
 
 
 class Link(NamedTuple):
@@ -105,6 +105,8 @@ class AbstractMesh:
 
     axis_names: tuple[Any, ...]
     axis_sizes: tuple[int, ...]
+    placed: AbstractMesh | None = None
+    """Mesh with devices, where an array was asked for the mesh of its type."""
 
     def __init__(
         self,
@@ -133,6 +135,14 @@ class AbstractMesh:
         self.links = dict(links or {})
         self.size = math.prod(sizes)
         self._outer: list[Any] = []
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _FIXED and name in self.__dict__:
+            raise AttributeError(f"cannot assign to field {name!r} of a mesh")
+        super().__setattr__(name, value)
+
+    def __deepcopy__(self, memo: Any) -> AbstractMesh:
+        return self  # a mesh never changes, and devices cannot be copied
 
     @property
     def shape(self) -> OrderedDict[Any, int]:
@@ -270,6 +280,9 @@ class AbstractMesh:
         _context.mesh = self._outer.pop()
 
 
+_FIXED = frozenset({"axis_names", "axis_sizes", "axis_types"})
+
+
 def _axis_types(axis_types: Any, names: tuple[Any, ...]) -> tuple[AxisType, ...]:
     count = len(names)
     if axis_types is None:
@@ -279,6 +292,11 @@ def _axis_types(axis_types: Any, names: tuple[Any, ...]) -> tuple[AxisType, ...]
         raise ShardingError(
             "Number of axis names should match the number of axis_types. Got "
             f"axis_names={names} and axis_types={found}"
+        )
+    if not all(isinstance(kind, AxisType) for kind in found):
+        raise ArgumentTypeError(
+            "axis_types passed to Mesh must be of type `jax.sharding.AxisType`. Got "
+            f"{axis_types} of type {tuple(map(type, found))}"
         )
     return found
 
@@ -418,12 +436,18 @@ def _given_sizes(devices: Any) -> tuple[int, ...] | None:
 
 
 def _device_array(devices: Any) -> np.ndarray:
-    """Object array of devices; NumPy must not look into the device objects."""
+    """Object array of devices, not to be written; NumPy must not look into the device objects."""
+    array = _copied_devices(devices)
+    array.setflags(write=False)
+    return array
+
+
+def _copied_devices(devices: Any) -> np.ndarray:
     if isinstance(devices, np.ndarray):
-        return devices
+        return devices.copy()
     listed = list(devices) if isinstance(devices, Sequence) else [devices]
     if listed and isinstance(listed[0], (list, tuple, np.ndarray)):
-        return np.stack([_device_array(row) for row in listed])
+        return np.stack([_copied_devices(row) for row in listed])
     array = np.empty(len(listed), object)
     array[:] = listed
     return array
@@ -480,6 +504,7 @@ def make_mesh(
 
 class _Context(threading.local):
     mesh: Any = None
+    manual: tuple[Any, ...] = ()
 
 
 _context = _Context()
@@ -511,7 +536,26 @@ def get_abstract_mesh() -> AbstractMesh:
         1
     """
     mesh = _context.mesh
-    return AbstractMesh((), ()) if mesh is None else mesh.abstract_mesh
+    if mesh is None:
+        return AbstractMesh((), ())
+    return mesh.abstract_mesh.update_axis_types(dict.fromkeys(_context.manual, AxisType.Manual))
+
+
+@contextmanager
+def cut_by_hand(mesh: AbstractMesh, axes: tuple[Any, ...]) -> Iterator[None]:
+    """Make `mesh` the one in force, some axes of which a function divides arrays along by itself.
+
+    Args:
+        mesh: the mesh.
+        axes: names of these axes; those of a region around over the same mesh are added.
+    """
+    before = _context.manual
+    _context.manual = (*(before if _context.mesh == mesh else ()), *axes)
+    try:
+        with mesh:
+            yield
+    finally:
+        _context.manual = before
 
 
 @contextmanager

@@ -379,8 +379,7 @@ class Primitive:
         if callable(self.varying) or any(t.manual is not None for t in types):
             found = self._varying_types(types, params)
         else:
-            out = self.abstract(*types, **params)
-            found = tuple(out) if self.multiple_results else (out,)
+            found = self._outs(types, params)
         if self.words is None and special.seen:
             self._refuse_keys(found, params)
         if len(self.types) > 8192:
@@ -397,6 +396,10 @@ class Primitive:
                 f"{self.name} does not accept dtype {types[i].face.name}{where}: a key is no number"
             )
 
+    def _outs(self, types: Sequence[ArrayType], params: dict[str, Any]) -> tuple[ArrayType, ...]:
+        out = self.abstract(*types, **params)
+        return tuple(out) if self.multiple_results else (out,)
+
     def _explicit_types(
         self, types: tuple[ArrayType, ...], params: dict[str, Any], key: Any
     ) -> tuple[ArrayType, ...]:
@@ -404,7 +407,7 @@ class Primitive:
         found = self.types.get(key)
         if found is None:
             if self.varying is BY_FUNCTIONS:
-                found = tuple(self.abstract(*types, **params))
+                found = self._outs(types, params)
             else:
                 found = self.result_types(tuple([t.whole for t in types]), params)
                 found = (self.layout or layout_rule.rule)(self, types, found, params)
@@ -420,13 +423,13 @@ class Primitive:
             Unequal: operands differ along different axes.
         """
         if self.varying is BY_FUNCTIONS:
-            return tuple(self.abstract(*types, **params))
+            return self._outs(types, params)
         axes: frozenset[Any] = frozenset().union(*[t.vma for t in types])
         if any(t.vma != axes for t in types):
             raise Unequal([axes] * len(types))
-        out = self.abstract(*[t.varying(frozenset()) for t in types], **params)
+        found = self._outs([t.varying(frozenset()) for t in types], params)
         kept = axes if self.varying is None else self.varying(axes, **params)
-        return tuple([t.varying(kept) for t in (out if self.multiple_results else (out,))])
+        return tuple([t.varying(kept) for t in found])
 
     def __repr__(self) -> str:
         return self.name

@@ -87,8 +87,9 @@ class _Propagation:
                 )
             elif times > 1 and not self._in_results(f):
                 self._refuse(
-                    "contracts dimensions that are sharded, and it is ambiguous how the output "
-                    "should be sharded"
+                    "contracts dimensions that are sharded: Contracting dimensions are sharded "
+                    "and it is ambiguous how the output should be sharded. Please specify the "
+                    "output sharding via the `out_sharding` parameter"
                 )
         return tuple([self._result(t, term) for t, term in zip(outs, self.rule.outs, strict=True)])
 
@@ -119,9 +120,10 @@ class _Propagation:
     def _cut_index(self, t: ArrayType, f: int, axes: Axes) -> None:
         if self.rule.kinds[f] in ("whole", "running", "chosen"):
             if self._in_results(f):
-                self._refuse(f"needs the whole dimension that {t} has cut")
+                self._refuse(f"needs the whole dimension that {t} has cut: {self._unsharded()}")
         elif self.cuts.setdefault(f, axes) != axes:
-            self._refuse("got incompatible shardings")
+            each = ", ".join(str(s.explicit.spec if s.explicit else None) for s in self.types)
+            self._refuse(f"got incompatible shardings for broadcasting: {each}")
         else:
             self.times[f] += 1
 
@@ -132,7 +134,11 @@ class _Propagation:
         ]
         used = [a for axes in dims for a in axes]
         if len(set(used)) != len(used):
-            self._refuse(f"would cut two dimensions of the result {t} along one axis")
+            self._refuse(
+                f"operation with inputs: {', '.join(t.str_short(True) for t in self.types)} "
+                f"produces an illegally sharded result: it would cut two dimensions of the result "
+                f"{t} along one axis"
+            )
             seen: set[Any] = set()
             dims = [tuple(a for a in axes if a not in seen and not seen.add(a)) for axes in dims]
         return t.update(explicit=explicit_layout(self.mesh, dims))
@@ -144,13 +150,26 @@ class _Propagation:
             axes = self.cuts.get(f, ())
             above = dim[:k]
             if axes and not found and math.prod(self.rule.sizes[g] for g in above) > 1:
-                self._refuse("cannot cut a dimension of the result along the minor one of two")
+                self._refuse(
+                    "cannot cut a dimension of the result along the minor one of two: This "
+                    f"{self.name} is not supported. Please specify the sharding of the output via "
+                    "the `out_sharding` argument"
+                )
                 return ()
             found += axes
         if size % math.prod(self.mesh.shape[a] for a in found):
-            self._refuse(f"cannot cut a dimension of size {size} along {found}")
+            self._refuse(
+                f"on sharded dims where out dim ({size}) is not divisible by mesh axes "
+                f"({math.prod(self.mesh.shape[a] for a in found)}) with spec "
+                f"({', '.join(map(str, found))}) is not implemented"
+            )
             return ()
         return found
+
+    def _unsharded(self) -> str:
+        if self.name == "sort":
+            return "Arguments to sort must be unsharded over the sorting dimension"
+        return "Input should be unsharded over the axis being reduced"
 
     def _refuse(self, why: str) -> None:
         if not choice.free:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ms_func.errors import ShapeError
 from ms_func.ir.effects import Effect
-from ms_func.ir.primitive import NotSupported, Primitive, register
+from ms_func.ir.primitive import BY_FUNCTIONS, NotSupported, Primitive, fitting, register
 from ms_func.ir.types import ArrayType, RefType
 
 READ, WRITE = Effect(3, "ref_read", host=False), Effect(4, "ref_write", host=False)
@@ -34,6 +34,7 @@ def _swap_type(ref: Any, value: ArrayType) -> ArrayType:
     inner = held("ref_swap", ref)
     if value.shape != inner.shape or value.dtype != inner.dtype:
         raise ShapeError(f"a reference to {inner} cannot hold {value}")
+    fitting([value], [inner], [inner.vma])
     return inner
 
 
@@ -54,6 +55,7 @@ def _primitive(name: str, abstract: Callable[..., Any], *effects: Effect) -> Pri
             shard=_GONE,
             effects=lambda **params: made,
             words=_GONE,
+            varying=BY_FUNCTIONS,
         )
     )
 

@@ -145,7 +145,8 @@ def _summed(axes: Sequence[Any], *given: Any) -> list[frozenset[Any]]:
             raise ArgumentValueError(f"{name} cannot contain None")
         if held & set(axes):
             raise ArgumentValueError(f"partitions cannot overlap with {name} axes passed to "
-                                     f"PartitionSpec. Got {tuple(axes)} and {held}")  # fmt: skip
+                                     f"PartitionSpec. Got partitions: {tuple(axes)} and {name} "
+                                     f"axes: {frozenset(held)}")  # fmt: skip
     if given[0] & given[1]:
         raise ArgumentValueError("`unreduced` and `reduced` argument to PartitionSpec cannot "
                                  f"overlap. Got {given[0]} and {given[1]}")  # fmt: skip

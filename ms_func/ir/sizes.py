@@ -416,6 +416,12 @@ def _solution(name: Name, n: int, factor: int, where: str, size: Any) -> int:
         _mismatch(f"Division had remainder {rest} when computing the value of '{name}' from "
                   f"{where}, which is '{size}'")  # fmt: skip
     low, high = name.scope.range(name.text)
+    if value < low > 1:
+        raise ArgumentValueError(
+            f"Input shapes do not match the symbolic shape constraint {name}>={low}. Expected "
+            f"'{name} - {low}' to be greater or equal to 0, but found {value - low}: value {value} "
+            f"for dimension variable '{name}' from {where}, which is '{size}'"
+        )
     if value < low or (high is not None and value > high):
         limit = f">= {low}" if value < low else f"<= {high}"
         _mismatch(f"Expected value {limit} for dimension variable '{name}', got {value} from "

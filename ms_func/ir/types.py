@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -65,6 +65,19 @@ class Varying:
 
     def __repr__(self) -> str:
         return f"{{V:{','.join(sorted(map(str, self.axes)))}}}"
+
+
+class ManualAxisType(NamedTuple):
+    """What a type tells of the axes of a region of manual computation.
+
+    Attributes:
+        varying: axes along which devices may hold different values.
+        unreduced, reduced: no axes here: sums are always added up.
+    """
+
+    varying: frozenset[Any]
+    unreduced: frozenset[Any] = frozenset()
+    reduced: frozenset[Any] = frozenset()
 
 
 _ALONG_NONE: frozenset[Any] = frozenset()
@@ -187,13 +200,25 @@ class ArrayType:
     def sharding(self) -> NamedSharding:
         """Layout along explicit axes of a mesh; over the mesh in force where nothing is split."""
         if self.explicit is not None:
-            return self.explicit
+            held = self.explicit
+            if not jax_rules():
+                return held
+            mesh = held.mesh.abstract_mesh
+            mesh.placed = held.mesh
+            return held.update(mesh=mesh)
         return NamedSharding(get_abstract_mesh(), PartitionSpec(*[None] * self.ndim))
 
     @property
     def vma(self) -> frozenset[Any]:
         """Axes of a region of manual computation along which devices may hold different values."""
         return _ALONG_NONE if self.manual is None else self.manual.axes
+
+    @property
+    def manual_axis_type(self) -> ManualAxisType:
+        """`vma`, as JAX spells it."""
+        return ManualAxisType(self.vma)
+
+    mat = manual_axis_type
 
     def varying(self, axes: frozenset[Any]) -> ArrayType:
         """The same type with other axes along which the values may differ."""
@@ -236,7 +261,8 @@ class ArrayType:
     def __str__(self) -> str:
         if not jax_rules():
             return self.text
-        at = f"{{V:{','.join(sorted(map(str, self.vma)))}}}" if self.vma else ""
+        axes = ",".join(sorted(map(str, self.vma)))
+        at = f"{{V:({axes})}}" if len(self.vma) > 1 else f"{{V:{axes}}}" if axes else ""
         return f"{'~' * self.weak_type}{self.str_short()}{at}"
 
     def __repr__(self) -> str:
@@ -317,13 +343,12 @@ class RefType:
     key = None
     plain = False
     weak_type = False
-    manual = explicit = None
-    vma: frozenset[Any] = frozenset()
+    explicit = None
 
     def __new__(cls, inner: ArrayType, lanes: str = "") -> RefType:
         """Return the one object that stands for this type."""
-        if inner.weak_type or inner.manual is not None or inner.explicit is not None:
-            inner = inner.update(weak_type=False, manual=None, explicit=None)
+        if inner.weak_type or inner.explicit is not None:
+            inner = inner.update(weak_type=False, explicit=None)
         found = _references.get((inner, lanes))
         if found is None:
             found = object.__new__(cls)
@@ -339,6 +364,8 @@ class RefType:
     size = property(lambda self: self.inner.size)
     nbytes = property(lambda self: self.inner.nbytes)
     words = property(lambda self: self.inner.words)
+    manual = property(lambda self: self.inner.manual)
+    vma = property(lambda self: self.inner.vma)
 
     def update(self, **changes: Any) -> RefType:
         """Return the type of a reference to an array with some fields of its type replaced."""
@@ -353,17 +380,8 @@ class RefType:
         return RefType(self.inner.without_dimension(at), self.lanes)
 
     def varying(self, axes: frozenset[Any]) -> RefType:
-        """The type itself: references do not keep account of what differs between devices.
-
-        Raises:
-            NotImplementedError: `axes` is not empty.
-        """
-        if axes:
-            raise NotImplementedError(
-                f"a reference was to hold a value that differs between devices, inside of "
-                f"shard_map: {self}\nfix: use check_vma=False"
-            )
-        return self
+        """The same type of a reference to values that may differ along other axes."""
+        return RefType(self.inner.varying(axes), self.lanes)
 
     @property
     def tangent(self) -> RefType:
@@ -379,6 +397,8 @@ class RefType:
         return f"ref<{self.inner.text}; {self.lanes}>" if self.lanes else f"ref<{self.inner.text}>"
 
     def __str__(self) -> str:
+        if jax_rules():
+            return f"Ref{{{self.inner.str_short()}}}"
         return f"ref<{self.inner}; {self.lanes}>" if self.lanes else f"ref<{self.inner}>"
 
     __repr__ = __str__

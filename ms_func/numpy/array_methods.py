@@ -213,12 +213,17 @@ def _contains(self: Any, value: Any) -> bool:
 
     Raises:
         TracerBoolConversionError: the array is known only at run time.
-        ValueError: `value` has dimensions, under `as_jax`.
+        ValueError: under `as_jax`, `value` has dimensions, or the array another number than one.
 
     Example:
         >>> 2 in np.array([[1, 2], [3, 4]])
         True
     """
+    if jax_rules() and len(self.shape) != 1:
+        raise ValueError(
+            "Array.__contains__: search array must be one-dimensional, got "
+            f"arr.shape={tuple(self.shape)}."
+        )
     if jax_rules() and np.ndim(value):
         shape = np.shape(value)
         raise ValueError(

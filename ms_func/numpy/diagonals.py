@@ -18,7 +18,7 @@ from ms_func.numpy.axes import axis_index
 from ms_func.numpy.creation import asarray, on_device
 from ms_func.numpy.filled import ones, zeros
 from ms_func.numpy.manipulation import ravel, reshape
-from ms_func.numpy.promotion import ArrayLike, convert, lay, no_out, operand
+from ms_func.numpy.promotion import ArrayLike, convert, laid_alike, lay, no_out, operand
 from ms_func.numpy.reordering import flip
 from ms_func.numpy.repeating import resize
 from ms_func.numpy.searching import nonzero
@@ -113,12 +113,14 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:
 def _tril(m: Any, k: int) -> Any:
     shape = typeof(m).shape
     mask = lay(_below(*shape[-2:], k), shape, (len(shape) - 2, len(shape) - 1))  # pyright: ignore[reportCallIssue]
+    mask, m = laid_alike([mask, m])
     return compare.select(mask, m, literal(0, m))
 
 
 def _triu(m: Any, k: int) -> Any:
     shape = typeof(m).shape
     mask = lay(_below(*shape[-2:], k - 1), shape, (len(shape) - 2, len(shape) - 1))  # pyright: ignore[reportCallIssue]
+    mask, m = laid_alike([mask, m])
     return compare.select(mask, literal(0, m), m)
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from ms_func import config
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype
 from ms_func.errors import ArgumentTypeError, ArgumentValueError, ConcretizationTypeError, SizeError
-from ms_func.execution.array import Array
+from ms_func.execution.array import ARRAYS, Array
 from ms_func.ir.loc import user_loc
+from ms_func.ir.primitive import current
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.numpy.creation import array, host_cast, placed
 from ms_func.numpy.promotion import SCALARS, ArrayLike, admit, broadcast, fill
@@ -168,11 +169,13 @@ def _like(name: str, a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], A
     return tuple(sizes), typeof(a).dtype if dtype is None else dtype
 
 
-def _layout_like(a: Any, shape: Any, device: Any, out_sharding: Any) -> Any:
-    """The layout asked for, else the one that the type of `a` tells."""
-    if shape is not None or device is not None or out_sharding is not None:
-        return out_sharding
-    return typeof(a).explicit
+def _places_like(a: Any, shape: Any, device: Any, out_sharding: Any = None) -> dict[str, Any]:
+    """The places asked for, else where `a` was put on purpose, or the layout its type tells."""
+    if shape is None and device is None and out_sharding is None:
+        out_sharding = typeof(a).explicit
+        if type(a) in ARRAYS and a.committed and current.interpreter is type(current).interpreter:
+            device, out_sharding = a.sharding, None
+    return {"device": device, "out_sharding": out_sharding}
 
 
 def zeros_like(
@@ -184,7 +187,7 @@ def zeros_like(
         a: array, number, or anything with a shape and a dtype such as a `ShapeDtypeStruct`.
         dtype: dtype instead of that of `a`.
         shape: shape instead of that of `a`.
-        device: device or sharding to put it on.
+        device: device or sharding to put it on; by default that of `a` where that was put there.
         out_sharding: layout of the result; by default the one that the type of `a` tells.
 
     Raises:
@@ -197,8 +200,8 @@ def zeros_like(
         Array([0., 0., 0.], dtype=float32)
     """
     sizes, kind = _like("zeros_like", a, dtype, shape)
-    where = _layout_like(a, shape, device, out_sharding)
-    return _weakly(zeros(sizes, kind, device=device, out_sharding=where), a, dtype)
+    places = _places_like(a, shape, device, out_sharding)
+    return _weakly(zeros(sizes, kind, **places), a, dtype)
 
 
 def ones_like(
@@ -210,7 +213,7 @@ def ones_like(
         a: array, number, or anything with a shape and a dtype such as a `ShapeDtypeStruct`.
         dtype: dtype instead of that of `a`.
         shape: shape instead of that of `a`.
-        device: device or sharding to put it on.
+        device: device or sharding to put it on; by default that of `a` where that was put there.
         out_sharding: layout of the result; by default the one that the type of `a` tells.
 
     Raises:
@@ -221,8 +224,8 @@ def ones_like(
         Array([ True,  True], dtype=bool)
     """
     sizes, kind = _like("ones_like", a, dtype, shape)
-    where = _layout_like(a, shape, device, out_sharding)
-    return _weakly(ones(sizes, kind, device=device, out_sharding=where), a, dtype)
+    places = _places_like(a, shape, device, out_sharding)
+    return _weakly(ones(sizes, kind, **places), a, dtype)
 
 
 def empty_like(
@@ -234,7 +237,8 @@ def empty_like(
         prototype: array, number, or anything with a shape and a dtype.
         dtype: dtype instead of that of `prototype`.
         shape: shape instead of that of `prototype`.
-        device: device or sharding to put it on.
+        device: device or sharding to put it on; by default that of `prototype` where that was put
+            there.
 
     Raises:
         TypeError: `prototype` is a list, or `shape` is none.
@@ -243,7 +247,8 @@ def empty_like(
         >>> np.empty_like(np.ones((2, 3), "int16")).dtype.name
         'int16'
     """
-    out = empty(*_like("empty_like", prototype, dtype, shape), device=device)
+    places = _places_like(prototype, shape, device)
+    out = empty(*_like("empty_like", prototype, dtype, shape), **places)
     return _weakly(out, prototype, dtype)
 
 
@@ -265,7 +270,7 @@ def full_like(
         fill_value: number or array that broadcasts to the shape; converted to the dtype.
         dtype: dtype instead of that of `a`.
         shape: shape instead of that of `a`.
-        device: device or sharding to put it on.
+        device: device or sharding to put it on; by default that of `a` where that was put there.
         out_sharding: layout of the result; by default the one that the type of `a` tells.
 
     Raises:
@@ -278,5 +283,5 @@ def full_like(
         Array([0.5, 0.5], dtype=float32)
     """
     sizes, kind = _like("full_like", a, dtype, shape)
-    where = _layout_like(a, shape, device, out_sharding)
-    return _weakly(full(sizes, fill_value, kind, device=device, out_sharding=where), a, dtype)
+    places = _places_like(a, shape, device, out_sharding)
+    return _weakly(full(sizes, fill_value, kind, **places), a, dtype)

@@ -308,8 +308,8 @@ def getitem(x: Any, index: Any) -> Any:
     """
     shape = x.type.shape
     if type(index) is int and shape:
-        if config.jax_rules() and shape[0]:  # the nearest element, as at run time
-            index = min(max(index, -shape[0]), shape[0] - 1)
+        if config.jax_rules() and not -shape[0] <= index < shape[0]:  # where `checkify` sees it
+            return read(x, index, False, "promise_in_bounds", None)
         i = _checked(index, shape[0], 0, True)
         return _window(x, (i, *[0] * (len(shape) - 1)), (1, *shape[1:]), shape[1:])
     if type(index) is slice and shape and index.step is None and _is_known(index):
@@ -341,9 +341,10 @@ def read(
     scattered = any(p.kind == "array" and np.ndim(p.value) for p in parts)
     inside = all(p.kind != "int" or 0 <= p.value < shape[p.dim] for p in parts)
     known = not any(p.kind == "array" for p in parts)
-    if scattered or not inside or (mode == "fill" and not known):
+    nearest = inside or (mode == "promise_in_bounds" and 0 not in shape)  # as at run time
+    if scattered or not nearest or (mode == "fill" and not known):
         return _gathered(x, parts, mode, fill_value, promises)
-    return basic(x, parts, known)
+    return basic(x, parts, known and inside)
 
 
 def _nearest(part: Part, shape: tuple[int, ...]) -> Part:
@@ -392,7 +393,9 @@ def _window(x: Any, starts: tuple[Any, ...], sizes: tuple[int, ...], out: tuple[
     shape = x.type.shape
     if sizes == shape:
         return as_handle(x) if out == shape else sh.reshape_p.bind(x, new_sizes=out)
-    if all(type(s) is int for s in starts) and current.interpreter is not bottom:
+    spans = zip(starts, sizes, shape, strict=True)
+    inside = all(type(s) is int and 0 <= s <= n - size for s, size, n in spans)
+    if inside and current.interpreter is not bottom:
         limits = tuple([s + n for s, n in zip(starts, sizes, strict=True)])
         x = pieces.slice_p.bind(x, start_indices=starts, limit_indices=limits, strides=None)
         return x if out == sizes else sh.reshape_p.bind(x, new_sizes=out)

@@ -218,10 +218,20 @@ def broadcast_alike(xs: Sequence[Any], shape: tuple[int, ...]) -> list[Any]:
     as the others do.
     """
     found = [broadcast(x, shape) if typeof(x).shape else x for x in xs]
+    same = all(v is x for v, x in zip(found, xs, strict=True))
+    return found if same else laid_alike(found)
+
+
+def laid_alike(found: list[Any]) -> list[Any]:
+    """Arrays of one shape, and scalars, with one layout: that which the types of some tell.
+
+    They are as they were where types tell two layouts that do not go together.
+    """
     held = [s for v in found if (s := typeof(v).explicit) is not None]
-    if not held or all(v is x for v, x in zip(found, xs, strict=True)):
+    if not held:
         return found
-    each = zip(*(s.dim_axes(len(shape)) for s in held), strict=True)
+    ndim = max(typeof(v).ndim for v in found)
+    each = zip(*(s.dim_axes(ndim) for s in held), strict=True)
     dims = [next(filter(None, axes), ()) for axes in each]
     axes = [a for dim in dims for a in dim]
     if len(set(axes)) < len(axes):

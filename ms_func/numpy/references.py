@@ -250,7 +250,8 @@ def _laid(name: str, ref: Ref, value: Any) -> Any:
         n not in (1, m) for n, m in zip(own[::-1], shape[::-1], strict=False)
     ):
         raise ArgumentValueError(
-            f"Invalid shape for `{name}`. Ref shape: {shape}. Value shape: {own}."
+            f"Invalid shape for `{name}`. Ref shape: {shape}. Expected shape: {shape}. "
+            f"Value shape: {own}."
         )
     return broadcast(value, shape)
 

@@ -27,6 +27,7 @@ from ms_func.numpy.promotion import (
     broadcast_alike,
     common_shape,
     convert,
+    laid_alike,
     no_out,
     operand,
     promote,
@@ -92,6 +93,7 @@ def where(
     full = common_shape("where", shapes)
     if any(s not in ((), full) for s in shapes):
         mask, x, y = broadcast_alike((mask, x, y), full)
+    mask, x, y = laid_alike([mask, x, y])
     return compare.select_p.bind(mask, x, y)
 
 

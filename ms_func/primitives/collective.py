@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ms_func import tree
+from ms_func.config import jax_rules
 from ms_func.dtypes import is_inexact
 from ms_func.errors import ArgumentValueError, UnsupportedError
 from ms_func.ir.axes import BATCH_AXIS, Axes, find_axis, total_size
@@ -550,6 +551,10 @@ def pcast(x: Any, axis_name: Any, *, to: str) -> Any:
     axes = named_axes(axis_name, "pcast")
     if to != "varying":
         raise ArgumentValueError(f"pcast: `to` must be 'varying', got {to!r}")
+    kept = frozenset(checked_axes(axes))
+    for v in tree.leaves(x) if jax_rules() and kept else ():
+        if typeof(v).vma >= kept:
+            raise ArgumentValueError("Unsupported pcast from=varying, to='varying'")
     return tree.map(lambda v: differing(v, axes), x)
 
 

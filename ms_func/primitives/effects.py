@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import jax_rules
 from ms_func.errors import ArgumentTypeError, ArgumentValueError, UnsupportedError
 from ms_func.execution import host
 from ms_func.execution.dispatch import as_array, bottom
@@ -26,15 +27,15 @@ class _Checker(string.Formatter):
     """Finds arguments that a format string does not use."""
 
     def check_unused_args(self, used_args: Any, args: Any, kwargs: Any) -> None:
-        by_place = [a for i, a in enumerate(args) if i not in used_args]
-        by_name = [k for k in kwargs if k not in used_args]
-        if unused := by_place or by_name:
-            kind = "positional" if by_place else "keyword"
-            raise ArgumentValueError(
-                f"Unused {kind} arguments to `jax.debug.print`: {unused}. You may be passing an "
-                'f-string (i.e, `f"{x}"`) into `debug.print` and should instead be passing in '
-                'unformatted arguments: `debug.print("{x}", x=x)`'
-            )
+        values = [a for i, a in enumerate(args) if i not in used_args]
+        names = [k for k in kwargs if k not in used_args]
+        for kind, unused in (("positional", values), ("keyword", names)):
+            if unused:
+                raise ArgumentValueError(
+                    f"Unused {kind} arguments to `{'jax.' * jax_rules()}debug.print`: {unused}. "
+                    'You may be passing an f-string (i.e, `f"{x}"`) into it, where a string with '
+                    'places for values is wanted: `debug.print("{x}", x=x)`'
+                )
 
     def format_field(self, value: Any, format_spec: str) -> str:
         return ""  # values are not known yet
@@ -188,7 +189,8 @@ def debug_callback(
         return partial(debug_callback, ordered=ordered, **kwargs)
     if not callable(callback):
         raise ArgumentTypeError(
-            f"debug.callback: the callback must be callable, got one of {type(callback)}"
+            "first argument to debug.callback must be callable, but got an object of type "
+            f"{type(callback)}"
         )
     if partitioned:
         raise UnsupportedError("debug.callback(partitioned=True): fix: take the whole value")

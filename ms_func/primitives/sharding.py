@@ -22,7 +22,15 @@ from ms_func.ir.axes import environment
 from ms_func.ir.effects import INSPECT
 from ms_func.ir.explicit import chosen, typed
 from ms_func.ir.mesh import AxisType, Mesh, current_mesh
-from ms_func.ir.primitive import LANES, NONLINEAR, Cost, Linear, Primitive, register
+from ms_func.ir.primitive import (
+    LANES,
+    NONLINEAR,
+    Cost,
+    Linear,
+    Primitive,
+    current,
+    register,
+)
 from ms_func.ir.sharding import (
     UNCONSTRAINED,
     NamedSharding,
@@ -35,6 +43,7 @@ from ms_func.ir.text import register_param_type
 from ms_func.ir.types import ArrayType, typeof
 from ms_func.lowering.context import parsed
 from ms_func.primitives.basis import letters
+from ms_func.tree_mismatch import no_prefix
 
 
 def _abstract(x: ArrayType, *, sharding: NamedSharding, lanes: Any = None) -> ArrayType:
@@ -65,6 +74,11 @@ def _batch(size: int, args: Any, dims: Any, *, sharding: NamedSharding, lanes: A
     held, ndim = typeof(x).explicit, typeof(x).ndim - 1
     if lanes is None and held is not None and held.spec[at] is not None:
         lanes = held.spec[at]
+    if lanes and set(entry_axes(lanes)).intersection(sharding.spec.axes()):
+        raise ShardingError(
+            f"vmap spmd_axis_name {lanes} cannot appear in with_sharding_constraint spec, but got "
+            f"spec {sharding.spec}"
+        )
     entries = [*sharding.spec, *((None,) * (ndim - len(sharding.spec)))]
     spec = PartitionSpec(*entries[:at], UNCONSTRAINED if lanes is None else lanes, *entries[at:])
     return sharding_constraint_p.bind(x, sharding=sharding.update(spec=spec)), at
@@ -144,7 +158,11 @@ def with_sharding_constraint(x: Any, shardings: Any) -> Any:
         1.0
     """
     leaves, structure = tree.flatten(x)
-    wanted = tree.broadcast_prefix(shardings, x, is_leaf=lambda s: s is None)
+    try:
+        wanted = tree.broadcast_prefix(shardings, x, is_leaf=lambda s: s is None)
+    except ValueError:
+        raise no_prefix("with_sharding_constraint shardings", shardings, x, "argument",
+                        lambda s: s is None) from None  # fmt: skip
     if jax_rules() and any(s is None for s in wanted):
         raise ArgumentValueError(
             "One of with_sharding_constraint arguments got sharding None which is not allowed. "
@@ -179,6 +197,8 @@ def constrained(x: Any, sharding: Any) -> Any:
     if sharding is None:
         return x
     sharding = named_sharding(sharding)
+    t = typeof(x)
+    check_rank(sharding, "with_sharding_constraint arguments", t.ndim)
     manual = {a.name for a in environment() if a.mesh is not None}
     taken = manual.intersection(sharding.spec.axes())
     if taken:
@@ -187,7 +207,35 @@ def constrained(x: Any, sharding: Any) -> Any:
             f"which the arrays are cut by hand: {sharding.spec}\n"
             "fix: name only axes that are left to the compiler (axis_names of shard_map)"
         )
+    if jax_rules() and current.interpreter is not type(current).interpreter:
+        sharding = _even(sharding, t)
     return sharding_constraint_p.bind(x, sharding=sharding)
+
+
+def _even(sharding: NamedSharding, t: ArrayType) -> NamedSharding:
+    """A layout that leaves dimensions that it does not divide to the compiler."""
+    counts = [n for n, _ in sharding.tiles(t.ndim)]
+    if sharding.mesh.explicit_axes or not any(
+        size % n for size, n in zip(t.shape, counts, strict=True)
+    ):
+        return sharding
+    entries = [*sharding.spec, *((None,) * (t.ndim - len(sharding.spec)))]
+    kept = [
+        UNCONSTRAINED if size % n else p
+        for p, size, n in zip(entries, t.shape, counts, strict=True)
+    ]
+    return sharding.update(spec=sharding.spec.update(partitions=kept))
+
+
+def check_rank(sharding: Sharding, what: str, ndim: int) -> None:
+    """Raise ShardingError where `what`, of `ndim` dimensions, has fewer than its sharding."""
+    try:
+        sharding.tiles(ndim)
+    except ShardingError as error:
+        raise ShardingError(
+            f"One of {what} is incompatible with its sharding annotation {sharding}: "
+            f"{error.message}"
+        ) from None
 
 
 def laid_out(where: Any, f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -264,7 +312,7 @@ def named_sharding(
 
 def _with_devices(sharding: NamedSharding) -> NamedSharding:
     """A sharding over an abstract mesh, with the devices of the mesh in force."""
-    mesh = current_mesh()
+    mesh = current_mesh() or sharding.mesh.placed
     if not isinstance(mesh, Mesh) or mesh.shape_tuple != sharding.mesh.shape_tuple:
         raise ShardingError(
             f"{sharding} has no devices, and the mesh in force, {mesh}, does not give them\n"
@@ -301,7 +349,8 @@ def constrain(x: Any, spec: Any) -> Any:
 # --- text form of shardings -----------------------------------------------------------------
 
 
-def _write(s: NamedSharding) -> str:
+def written_sharding(s: NamedSharding) -> str:
+    """A layout as text."""
     return json.dumps([_mesh_parts(s.mesh), *_spec_parts(s.spec)])
 
 
@@ -320,7 +369,8 @@ def _spec_parts(spec: PartitionSpec) -> list[Any]:
     return [entries, sorted(spec.unreduced)]
 
 
-def _read(text: str) -> NamedSharding:
+def read_sharding(text: str) -> NamedSharding:
+    """The layout that `written_sharding` wrote, over the first devices."""
     axes, entries, unreduced = json.loads(text)
     return NamedSharding(_read_mesh(axes), _read_spec(entries, unreduced))
 
@@ -335,7 +385,7 @@ def _read_spec(entries: Any, unreduced: Any) -> PartitionSpec:
     return PartitionSpec(*parts, unreduced=frozenset(unreduced))
 
 
-register_param_type(NamedSharding, write=_write, read=_read)
+register_param_type(NamedSharding, write=written_sharding, read=read_sharding)
 register_param_type(
     PartitionSpec,
     write=lambda spec: json.dumps(_spec_parts(spec)),

@@ -80,8 +80,10 @@ def check_callable(what: str, fun: Any) -> None:
     """See that a transform was given a function.
 
     Raises:
-        TypeError: it was not.
+        TypeError: it was not, or, by JAX's rules, was given one that makes generators.
     """
+    if config.jax_rules() and inspect.isgeneratorfunction(fun):
+        raise ArgumentTypeError(f"Expected a function, got a generator function: {fun}")
     if not callable(fun):
         raise ArgumentTypeError(
             f"Expected a callable value, got {fun!r} of type {type(fun).__name__} for {what}\n"

@@ -152,8 +152,9 @@ def _constants(leaves: Sequence[Any], out_tree: Any, name: str, keep: bool) -> d
             continue
         if type(leaf) is Ref:
             raise ArgumentValueError(
-                f"function `{name}` returned a reference of type {leaf.type}, but references "
-                "cannot be returned\nfix: return what it holds, ref[...] or freeze(ref)"
+                f"function `{name}` returned a mutable array reference of type {leaf.type}, but "
+                "mutable array references cannot be returned\n"
+                "fix: return what it holds, ref[...] or freeze(ref)"
             )
         try:
             typeof(leaf)

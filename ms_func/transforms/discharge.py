@@ -169,8 +169,10 @@ def _through(eqn: Eqn, ins: Sequence[Any], cells: Sequence[int]) -> Sequence[Any
     same = {i: first[id(ins[i])] for i in cells}
     if len(first) < len(cells) and eqn.primitive.name != "while":  # test and body may share one
         raise ArgumentValueError(
-            f"a reference of type {eqn.inputs[cells[0]].type} is passed twice to one function, as "
-            "two arguments or as an argument and by closing over it\nfix: pass it once",
+            "only one reference to a mutable array may be passed as an argument to a function, but "
+            f"a mutable array reference of type {eqn.inputs[cells[0]].type} is passed twice to "
+            f"one in `{eqn.primitive.name}`, or was both closed over and passed as the argument\n"
+            "fix: pass it once",
             eqn.loc,
         )
     values = [_value(eqn, x) if type(x) is Cell else x for x in ins]

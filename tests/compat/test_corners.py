@@ -275,7 +275,7 @@ REFUSALS = {
     ),
     "mesh of shard_map": (
         lambda jax, jnp: jax.shard_map(abs, mesh=1, in_specs=jax.P(), out_specs=jax.P())(X),
-        TypeError, "instance, got 1 of type",
+        TypeError, "instance for .*, but got 1 of type",
     ),
     "dlpack": (lambda jax, jnp: jnp.from_dlpack(3), TypeError, "must have __dlpack__ and"),
     "sparse sum": (

@@ -27,6 +27,10 @@ def _made(x):
     return bool(ms.numpy.ones(()) > 0)
 
 
+def _steps(x):
+    yield x
+
+
 def _over(j, *spec):
     mesh = j.sharding.Mesh(np.array(j.devices()[:2]).reshape(2, 1), ("x", "y"))
     return j.sharding.NamedSharding(mesh, j.P(*spec))
@@ -39,6 +43,12 @@ def _twice(j):
 
 
 MESSAGES = {
+    "generator": (
+        lambda j: j.jit(_steps)(X), TypeError, "Expected a function, got a generator function: <",
+    ),
+    "generator, derivative": (
+        lambda j: j.grad(_steps)(X), TypeError, "Expected a function, got a generator function: <",
+    ),
     "sizes": (
         lambda j: j.vmap(lambda x, y: x)(X, ROWS[0]), ValueError,
         "vmap got inconsistent sizes for array axes to be mapped:\n"

@@ -305,3 +305,21 @@ def test_nodes_of_carries_are_made_of_arrays_of_the_carry_only():
 
     assert np.allclose(total(Strict(x)), ((8 * x + 2) ** 2 * 9).sum())
     assert np.allclose(ms.grad(total)(Strict(x)).row, 2 * 9 * 8 * (8 * x + 2))
+
+
+def test_without_programs_a_loop_runs_in_python_on_arrays():
+    seen = []
+
+    def body(c):
+        seen.append(float(c[0]))
+        return c[0] + 1, c[1]
+
+    with ms.config.disable_jit(True):
+        n, flag = lax.while_loop(lambda c: c[0] < 2, body, (0.0, True))
+        assert isinstance(n, ms.Array)
+        assert isinstance(flag, ms.Array)
+        assert n.weak_type
+        assert lax.while_loop(lambda c: c, lambda c: False, True).dtype == bool
+        lanes = ms.vmap(lambda x: lax.while_loop(lambda c: c < 3, lambda c: c + 2, x))
+        assert lanes(np.arange(4)).tolist() == [4, 3, 4, 3]
+    assert seen == [0, 1]

@@ -347,11 +347,58 @@ def test_references_over_several_devices():
         return cell[...] + lax.psum(cell[0], "x")
 
     specs = {"mesh": mesh, "in_specs": ms.P("x"), "out_specs": ms.P("x")}
-    with pytest.raises(NotImplementedError, match="check_vma=False"):
-        ms.shard_map(local, **specs)(held(ref))
-    got = ms.shard_map(local, **specs, check_vma=False)(held(ref))
     want = held(ref).reshape(8, 2) * [2, 1]
-    np.testing.assert_array_equal(got, (want + want[:, 0].sum()).ravel())
+    for check in (True, False):
+        got = ms.shard_map(local, **specs, check_vma=check)(held(ref))
+        np.testing.assert_array_equal(got, (want + want[:, 0].sum()).ravel())
+
+
+@pytest.mark.skipif(len(ms.devices()) < 8, reason="needs 8 devices")
+@pytest.mark.parametrize("wrap", [lambda f: f, ms.jit])
+@pytest.mark.parametrize("check", [True, False])
+def test_references_cut_along_a_mesh(wrap, check):
+    mesh, rows = ms.make_mesh((8,), ("x",)), np.arange(8, dtype=np.float32)
+    P, here = ms.P, ms.new_ref(np.float32(0))
+
+    def cut(f, ins, outs):
+        return wrap(ms.shard_map(f, mesh=mesh, in_specs=ins, out_specs=outs, check_vma=check))
+
+    def step(ref, x):
+        ref[...] += x * lax.axis_index("x")
+        here[...] = lax.psum(x[0], "x")
+        return 2 * x
+
+    ref = ms.new_ref(rows)
+    f = cut(step, (P("x"), P("x")), P("x"))
+    for n in (1, 2):
+        np.testing.assert_array_equal(f(ref, rows), 2 * rows)
+        np.testing.assert_array_equal(held(ref), rows + n * rows * np.arange(8))
+    assert float(here[...]) == 28
+    assert ref.sharding.spec == P("x")
+
+    def body(c, x):
+        return c, ms.shard_map(step, mesh=mesh, in_specs=(P("x"), P("x")), out_specs=P("x"),
+                               check_vma=check)(ref, x)  # fmt: skip
+
+    ref = ms.new_ref(np.zeros(8, np.float32))
+    wrap(lambda xs: lax.scan(body, 0, xs))(np.stack([rows, rows]))
+    np.testing.assert_array_equal(held(ref), 2 * rows * np.arange(8))
+
+    def local(x):
+        cell = ms.new_ref(x)
+        lax.fori_loop(0, 2, lambda i, _: cell.__setitem__(..., cell[...] * x), None)
+        return cell[...]
+
+    cubes = cut(local, P("x"), P("x"))
+    np.testing.assert_array_equal(ms.grad(lambda v: cubes(v).sum())(rows), 3 * rows**2)
+    np.testing.assert_array_equal(ms.vmap(cubes)(np.stack([rows, -rows]))[1], -(rows**3))
+
+
+def test_a_reference_that_devices_share_holds_what_is_the_same_on_them():
+    ref, mesh = ms.new_ref(np.zeros(1, np.float32)), ms.make_mesh((1,), ("x",))
+    with pytest.raises(TypeError, match="may differ along x, stands where one of type"):
+        ms.shard_map(lambda x: ref.__setitem__(..., x), mesh=mesh, in_specs=ms.P("x"),
+                     out_specs=None)(X[:1])  # fmt: skip
 
 
 def test_disabled_jit():

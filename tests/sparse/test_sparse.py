@@ -305,7 +305,7 @@ def test_solutions():
     (lambda: BCOO((np.ones(3), np.zeros((2, 1), int)), shape=(4,)), ValueError),
     (lambda: BCOO((np.ones(3), np.zeros((3, 1), int)), shape=(4, 2)), ValueError),
     (lambda: np.asarray(BCOO.fromdense(np.ones(2))), TypeError),
-    (lambda: BCOO.fromdense(np.ones(2))[[0, 1]], NotImplementedError),
+    (lambda: BCOO.fromdense(np.ones(2))[None, [0, 1]], NotImplementedError),
     (lambda: 1 / BCOO.fromdense(np.ones(2)), TypeError),
     (lambda: BCSR((np.ones(2), np.arange(2), np.arange(2)), shape=(2, 3)), ValueError),
     (lambda: ms.jit(BCOO.fromdense)(np.ones(2)), TypeError),
@@ -338,3 +338,42 @@ def test_the_alias_has_them():
         assert repr(m) == "BCOO(float32[3, 3], nse=3)"
         assert m.indices.dtype == "int32"
         assert callable(linalg.spsolve)
+
+
+def test_loops_and_branches_of_sparse_arrays():
+    m, lax = _sparse((2, 3))[0], ms.lax
+    v = xp.arange(float(m.shape[1]))
+    square = BCOO.fromdense(np.diag([1.0, 2.0, 0.0]).astype("f"))
+    three = xp.ones(3)
+
+    def power(a):
+        return lax.scan(lambda c, _: (a @ c, a.sum()), three, None, length=3)
+
+    out, sums = sparse.sparsify(power)(square)
+    np.testing.assert_array_equal(out, [1, 8, 0])
+    np.testing.assert_array_equal(sums, [3, 3, 3])
+    fori = sparse.sparsify(lambda a: lax.fori_loop(0, 3, lambda i, c: a @ c, three))
+    np.testing.assert_array_equal(fori(square), [1, 8, 0])
+    choose = sparse.sparsify(lambda p, a: lax.cond(p, lambda q: q * 2.0, lambda q: q, a))
+    for p in (True, False):
+        np.testing.assert_array_equal(choose(p, m).todense(), m.todense() * (1 + p))
+    pick = sparse.sparsify(lambda i, a: lax.switch(i, [lambda q: q @ v, lambda q: -(q @ v)], a))
+    np.testing.assert_allclose(pick(1, m), -(m.todense() @ v))
+    with pytest.raises(NotImplementedError, match="a scan goes over"):
+        sparse.sparsify(lambda a: lax.scan(lambda c, x: (c, x @ v), 0.0, a))(m)
+    part = sparse.sparsify(lambda a: lax.dynamic_slice(a, (0, 1), (1, 2)).astype("int32"))(m)
+    np.testing.assert_array_equal(part.todense(), np.asarray(m.todense()[:1, 1:3]).astype(int))
+
+
+def test_sparse_arrays_indexed_by_arrays():
+    dense = np.arange(60.0).reshape(3, 4, 5) * (np.arange(60).reshape(3, 4, 5) % 3 == 0)
+    i, j = np.array([0, 2, -1]), np.array([[1, 3, 0]])
+    for kinds in ({}, {"n_batch": 1}, {"n_dense": 1}):
+        x = BCOO.fromdense(dense.astype("f"), **kinds)
+        for index in (
+            i, (i, 1), (slice(1, None), i), (slice(None), i, slice(0, 2)), (i, j), (i, j, i),
+            (i, slice(None), i), (Ellipsis, i), [0, 1], dense[:, 0, 0] > 20,
+        ):  # fmt: skip
+            got = x[index]
+            np.testing.assert_array_equal(got.todense(), dense[index], err_msg=str(index))
+    assert BCOO.fromdense(dense[0].astype("f"))[i].n_batch == 1

@@ -21,6 +21,7 @@ from ms_func.api.jit_options import TARGETS
 from ms_func.api.open_programs import OpenProgram, open_program
 from ms_func.api.open_sizes import fixed, open_names
 from ms_func.api.programs import apply
+from ms_func.compat.places import Places, over
 from ms_func.compat.rules import opened
 from ms_func.control_flow.written_rules import with_rules
 from ms_func.dtypes import key_of
@@ -100,8 +101,8 @@ class Exported:
     disabled_safety_checks: tuple[DisabledSafetyCheck, ...]
     _program: Function | OpenProgram = field(repr=False)
     _vjp_order: int = field(default=10, repr=False)
+    _places: Places | None = field(default=None, repr=False)
 
-    nr_devices = 1
     calling_convention_version = maximum_supported_calling_convention_version
     ordered_effects: tuple[Any, ...] = ()
     unordered_effects: tuple[Any, ...] = ()
@@ -121,6 +122,19 @@ class Exported:
     def out_shardings_hlo(self) -> tuple[None, ...]:
         """Layouts asked for: none."""
         return (None,) * len(self.out_avals)
+
+    @property
+    def nr_devices(self) -> int:
+        """Number of devices that it is for."""
+        return 1 if self._places is None else self._places.devices
+
+    def in_shardings_jax(self, mesh: Any) -> tuple[Any, ...]:
+        """Layouts of the arrays of the arguments over a mesh; None where none was given."""
+        return self.in_shardings_hlo if self._places is None else over(mesh, self._places.ins)
+
+    def out_shardings_jax(self, mesh: Any) -> tuple[Any, ...]:
+        """Layouts of the arrays of the result over a mesh; None where none was given."""
+        return self.out_shardings_hlo if self._places is None else over(mesh, self._places.outs)
 
     @property
     def mlir_module_serialized(self) -> bytes:
@@ -153,6 +167,8 @@ class Exported:
             "out_tree": _written(self.out_tree), "platforms": self.platforms,
             "checks": [c.name for c in self.disabled_safety_checks], "vjp_order": vjp_order,
         }  # fmt: skip
+        if self._places is not None:
+            parts["places"] = self._places.written()
         if isinstance(self._program, OpenProgram):
             names = open_names(list(self.in_avals)).values()
             parts |= {
@@ -226,6 +242,8 @@ class Exported:
                 f"function '{self.fun_name}' was exported: it was {self.in_tree}, and is {in_tree}"
             )
         self._check_types(args, kwargs, leaves)
+        if self._places is not None:
+            self._places.check(self.fun_name, leaves)
         here = default_export_platform()
         if here not in self.platforms and not any(
             c == DisabledSafetyCheck.platform() for c in self.disabled_safety_checks
@@ -377,7 +395,8 @@ def export(
             program = recorded({})
             ins, outs = tuple(program.free_types), tuple(program.out_types)
         return Exported(traced.fun_name, traced.in_tree, ins, tree.structure(traced.out_info), outs,
-                        chosen, tuple(disabled_checks), program)  # fmt: skip
+                        chosen, tuple(disabled_checks), program,
+                        _places=Places.of(traced))  # fmt: skip
 
     return exported
 
@@ -399,7 +418,7 @@ def deserialize(blob: bytes | bytearray) -> Exported:
     return Exported(
         parts["fun_name"], _read(parts["in_tree"]), in_avals, _read(parts["out_tree"]), out_avals,
         tuple(parts["platforms"]), tuple(map(DisabledSafetyCheck, parts["checks"])), program,
-        parts["vjp_order"],
+        parts["vjp_order"], Places.read(parts["places"]) if "places" in parts else None,
     )  # fmt: skip
 
 
@@ -430,7 +449,10 @@ def register_pytree_node_serialization(
         ValueError: the class or the name is taken.
     """
     if nodetype in _by_type or serialized_name in _by_name:
-        raise ArgumentValueError(f"{nodetype} or {serialized_name!r} is registered already")
+        raise ArgumentValueError(
+            f"Duplicate serialization registration for type `{nodetype}` or serialized_name "
+            f"`{serialized_name}`: it is registered already"
+        )
     _by_type[nodetype] = (serialized_name, serialize_auxdata)
     _by_name[serialized_name] = (nodetype, deserialize_auxdata, from_children)
     return nodetype
@@ -464,7 +486,9 @@ def _written(treedef: Any) -> Any:
     name_of = aux if isinstance(aux, type) and issubclass(aux, tuple) else kind
     if name_of not in _by_type:
         raise ArgumentValueError(
-            f"Cannot serialize a structure with nodes of {name_of}\n"
+            f"Cannot serialize PyTreeDef containing an unregistered type `{name_of}`. Use "
+            "`export.register_pytree_node_serialization` or "
+            "`export.register_namedtuple_serialization`\n"
             "fix: export.register_pytree_node_serialization"
         )
     name, write = _by_type[name_of]
@@ -558,7 +582,10 @@ def symbolic_args_specs(
     leaves, structure = tree.flatten(args)
     names = scope or SymbolicScope(constraints)
     made = [
-        ms_func.ShapeDtypeStruct(symbolic_shape(s, scope=names, like=x.shape), x.dtype)
+        ms_func.ShapeDtypeStruct(
+            symbolic_shape(s, scope=names, like=x.shape),
+            typeof(x).face if isinstance(x, np.ndarray) else x.dtype,
+        )
         for x, s in zip(leaves, specs, strict=True)
     ]
     return tree.unflatten(structure, made)

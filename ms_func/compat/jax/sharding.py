@@ -67,8 +67,16 @@ def auto_axes(
     @wraps(f, updated=())
     def placed(*args: Any, out_sharding: Any = None, **kwargs: Any) -> Any:
         where = _needed("out_sharding", given if out_sharding is None else out_sharding)
-        args, kwargs = map(partial(_forget, axes), (args, kwargs))
-        return reshard(f(*args, **kwargs), where)
+        mesh = current_mesh()
+        if mesh is None:
+            args, kwargs = map(partial(_forget, axes, None), (args, kwargs))
+            return reshard(f(*args, **kwargs), where)
+        names = mesh.axis_names if axes is None else (axes,) if isinstance(axes, str) else axes
+        turned = tuple(n for n in names if n in mesh.explicit_axes)
+        with mesh.update_axis_types(dict.fromkeys(turned, AxisType.Auto)) as inner:
+            args, kwargs = map(partial(_forget, axes, inner), (args, kwargs))
+            out = f(*args, **kwargs)
+        return reshard(out, where)
 
     return placed
 
@@ -133,8 +141,11 @@ def _lying_over(mesh: Any, out: Any) -> Any:
     return tree.map(moved, out)
 
 
-def _forget(axes: Any, args: Any) -> Any:
-    """Arguments whose types do not tell how they lie along `axes`, or along any axis."""
+def _forget(axes: Any, mesh: Any, args: Any) -> Any:
+    """Arguments whose types do not tell how they lie along `axes`, or along any axis.
+
+    They lie over `mesh`, which differs from theirs in types of axes, if it is not None.
+    """
     names = (axes,) if isinstance(axes, str) else axes
 
     def forgotten(x: Any) -> Any:
@@ -146,6 +157,6 @@ def _forget(axes: Any, args: Any) -> Any:
             for dim in t.explicit.dim_axes(t.ndim)
         ]
         spec = PartitionSpec(*[tuple(dim) or UNCONSTRAINED for dim in kept])
-        return constrained(x, NamedSharding(t.explicit.mesh, spec))
+        return constrained(x, NamedSharding(t.explicit.mesh if mesh is None else mesh, spec))
 
     return tree.map(forgotten, args)

@@ -12,9 +12,16 @@ import numpy as onp
 from ms_func import lax
 from ms_func import numpy as np
 from ms_func.api.compile import jit
+from ms_func.api.vectorize import vmap
 from ms_func.errors import UnsupportedError
 from ms_func.experimental.sparse.formats import BCOO, parts
-from ms_func.experimental.sparse.layout import bcoo_broadcast_in_dim, bcoo_rev, bcoo_squeeze
+from ms_func.experimental.sparse.layout import (
+    bcoo_broadcast_in_dim,
+    bcoo_rev,
+    bcoo_squeeze,
+    bcoo_transpose,
+    bcoo_update_layout,
+)
 from ms_func.experimental.sparse.operations import expand, sum_duplicates
 
 
@@ -106,17 +113,20 @@ def _dynamic_slice(mat: BCOO, start_indices: Any, sizes: tuple[int, ...]) -> BCO
 
 
 def getitem(mat: BCOO, item: Any) -> Any:
-    """`mat[item]` for integers, slices, None and an ellipsis."""
-    items = list(item) if isinstance(item, tuple) else [item]
+    """`mat[item]` for integers, slices, arrays of integers or booleans, None and an ellipsis."""
+    items = _places(list(item) if isinstance(item, tuple) else [item])
     used = sum(1 for i in items if i is not None and i is not Ellipsis)
-    if Ellipsis not in items:
+    if not any(i is Ellipsis for i in items):
         items.append(Ellipsis)
-    at = items.index(Ellipsis)
+    at = next(k for k, i in enumerate(items) if i is Ellipsis)
     items[at : at + 1] = [slice(None)] * (mat.ndim - used)
     axes = [i for i in items if i is not None]
+    if len(axes) == mat.ndim == len(items) and any(map(_is_array, axes)):
+        return _gathered(mat, axes)
     if len(axes) != mat.ndim or not all(isinstance(i, (int, slice, onp.integer)) for i in axes):
         raise UnsupportedError(
-            "sparse arrays are indexed by integers and slices\nfix: x.todense()[...]"
+            "sparse arrays are indexed by integers, slices and arrays of integers\n"
+            "fix: x.todense()[...]"
         )
     cuts = [_cut(i, n) for i, n in zip(axes, mat.shape, strict=True)]
     lo, hi, steps = zip(*cuts, strict=True) if cuts else ((), (), ())
@@ -127,6 +137,53 @@ def getitem(mat: BCOO, item: Any) -> Any:
     out = bcoo_rev(out, backwards) if backwards else out
     out = bcoo_squeeze(out, dimensions=gone) if gone else out
     return _with_new_axes(out, items) if None in items else out
+
+
+def _is_array(item: Any) -> bool:
+    return isinstance(getattr(item, "dtype", None), onp.dtype) and not isinstance(item, onp.integer)
+
+
+def _places(items: list[Any]) -> list[Any]:
+    """Indices with the places of true elements for masks, and arrays for lists."""
+    found = []
+    for i in items:
+        if isinstance(i, list) or (_is_array(i) and i.dtype == bool):
+            i = onp.asarray(i)
+        found.extend(onp.nonzero(i) if _is_array(i) and i.dtype == bool else [i])
+    return found
+
+
+def _gathered(mat: BCOO, axes: Sequence[Any]) -> BCOO:
+    """`mat[axes]` where some are arrays of integers, which broadcast together, the integers too.
+
+    The dimensions of these arrays are batch dimensions of the result where they come first.
+    """
+    at = [d for d, i in enumerate(axes) if not isinstance(i, slice)]
+    mat = getitem(mat, tuple([i if isinstance(i, slice) else slice(None) for i in axes]))
+    places = np.broadcast_arrays(*[
+        np.where(np.asarray(axes[d]) < 0, np.asarray(axes[d]) + mat.shape[d], axes[d]) for d in at
+    ])  # fmt: skip
+    sizes = [1 if d in at else n for d, n in enumerate(mat.shape)]
+    rest = [n for d, n in enumerate(mat.shape) if d not in at]
+
+    def one(*starts: Any) -> tuple[Any, Any]:
+        known = dict(zip(at, starts, strict=True))
+        part = bcoo_dynamic_slice(mat, [known.get(d, 0) for d in range(mat.ndim)], sizes)
+        part = bcoo_squeeze(part, dimensions=at)
+        most = math.prod(part.shape[part.n_batch : part.n_batch + part.n_sparse])
+        part = sum_duplicates(part, most, True) if part.nse > most else part
+        return part.data, part.indices
+
+    lead = places[0].shape
+    for _ in lead:
+        one = vmap(one)
+    out = BCOO(one(*places), shape=(*lead, *rest), unique_indices=mat.unique_indices)
+    first, k = at[0], len(lead)
+    if not first or not k or at != [*range(first, at[-1] + 1)]:
+        return out
+    out = bcoo_update_layout(out, n_batch=0, on_inefficient=None)
+    order = [*range(k, k + first), *range(k), *range(k + first, out.ndim)]
+    return bcoo_transpose(out, permutation=order)
 
 
 def _cut(item: Any, n: int) -> tuple[int, int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from ms_func import numpy as np
@@ -11,6 +11,9 @@ from ms_func import tree
 from ms_func.api import differentiate
 from ms_func.api import jacobian as jacobians
 from ms_func.api.programs import as_value
+from ms_func.control_flow.cond import cond, switch
+from ms_func.control_flow.scan import scan
+from ms_func.control_flow.while_loop import while_loop
 from ms_func.errors import UnsupportedError
 from ms_func.experimental.sparse import arithmetic, indexing, layout
 from ms_func.experimental.sparse.formats import BCOO, JAXSparse, is_sparse
@@ -22,7 +25,7 @@ from ms_func.tracing.stage import stage
 
 # --- sparsify --------------------------------------------------------------------------------
 
-_LINEAR = frozenset(("neg", "real", "imag", "conj", "convert_element_type"))
+_LINEAR = frozenset(("neg", "real", "imag", "conj", "convert"))
 _KEEP_ZERO = _LINEAR | frozenset((
     "abs", "sign", "sin", "sinh", "tan", "tanh", "asin", "asinh", "atan", "atanh", "expm1", "log1p",
     "sqrt", "cbrt", "floor", "ceil", "round", "integer_pow",
@@ -74,6 +77,8 @@ def _rule(eqn: Eqn, ins: list[Any]) -> Sequence[Any] | None:
     if name == "call":
         return walk(params["fn"], ins, _rule)
     ins = [as_value(x) if isinstance(x, Literal) else x for x in ins]
+    if name in _LOOPS:
+        return _LOOPS[name](*ins, **params)
     if name in _KEEP_ZERO:
         (x,) = ins
         unique = x if x.unique_indices or name in _LINEAR else x.sum_duplicates(nse=x.nse)
@@ -82,6 +87,46 @@ def _rule(eqn: Eqn, ins: list[Any]) -> Sequence[Any] | None:
     if rule is None:
         raise UnsupportedError(f"sparse rule for `{name}` is not implemented", eqn.loc)
     return [rule(*ins, **params)]
+
+
+def _cond(which: Any, *operands: Any, branches: Sequence[Any]) -> list[Any]:
+    parts = [partial(_walked, fn) for fn in branches]
+    if typeof(which).dtype == bool:
+        return cond(which, parts[1], parts[0], *operands)
+    return switch(which, parts, *operands)
+
+
+def _scan(
+    *operands: Any, body: Any, length: int, num_consts: int, num_carry: int, reverse: bool,
+    unroll: Any, **rest: Any,
+) -> list[Any]:  # fmt: skip
+    n, m = num_consts, num_consts + num_carry
+    if any(map(is_sparse, operands[m:])):
+        raise UnsupportedError("sparsify: a scan goes over the elements of a sparse array")
+
+    def step(carry: Any, xs: Any) -> Any:
+        outs = walk(body, [*operands[:n], *carry, *xs], _rule)
+        return outs[:num_carry], outs[num_carry:]
+
+    carry, stacked = scan(step, list(operands[n:m]), list(operands[m:]), length, reverse, unroll)
+    return [*carry, *stacked]
+
+
+def _while(*operands: Any, body: Any, num_cond: int, num_body: int, **rest: Any) -> list[Any]:
+    n, m = num_cond, num_cond + num_body
+    test = rest["cond"]
+    return while_loop(
+        lambda carry: walk(test, [*operands[:n], *carry], _rule)[0],
+        lambda carry: list(walk(body, [*operands[n:m], *carry], _rule)),
+        list(operands[m:]),
+    )
+
+
+def _walked(fn: Any, *values: Any) -> list[Any]:
+    return list(walk(fn, values, _rule))
+
+
+_LOOPS: dict[str, Callable[..., list[Any]]] = {"cond": _cond, "scan": _scan, "while": _while}
 
 
 def _sub(a: Any, b: Any) -> Any:
@@ -115,6 +160,9 @@ _RULES: dict[str, Callable[..., Any]] = {
     "rev": lambda x, *, dimensions: layout.bcoo_rev(x, dimensions),
     "slice": lambda x, *, start_indices, limit_indices, strides=None: indexing.bcoo_slice(
         x, start_indices=start_indices, limit_indices=limit_indices, strides=strides
+    ),
+    "dynamic_slice": lambda x, *starts, slice_sizes: indexing.bcoo_dynamic_slice(
+        x, starts, slice_sizes
     ),
     "concatenate": lambda *xs, dimension: layout.bcoo_concatenate(xs, dimension=dimension),
 }

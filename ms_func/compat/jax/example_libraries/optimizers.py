@@ -69,8 +69,9 @@ def optimizer(opt_maker: Callable[..., Any]) -> Callable[..., Optimizer]:
             leaves, structure = tree_flatten(grads)
             if structure != state.tree_def:
                 raise TypeError(
-                    "the optimizer was given gradients of another structure than the parameters "
-                    f"it was initialised with: {structure} and {state.tree_def}"
+                    "optimizer update function was passed a gradient tree that did not match the "
+                    f"parameter tree structure with which it was initialized: {structure} and "
+                    f"{state.tree_def}"
                 )
             new = [update(i, g, s) for g, s in zip(leaves, _states(state), strict=True)]
             made = _packed(new, structure)
@@ -299,7 +300,7 @@ def piecewise_constant(boundaries: Any, values: Any) -> Schedule:
     if boundaries.ndim != 1 or values.ndim != 1:
         raise ValueError("boundaries and values must be sequences")
     if boundaries.shape[0] != values.shape[0] - 1:
-        raise ValueError("there must be one boundary less than values")
+        raise ValueError("boundaries length must be one shorter than values length")
     return lambda i: values[np.sum(i > boundaries)]
 
 
