@@ -297,9 +297,10 @@ def _static(static_argnums: Any, count: int, name: str) -> frozenset[int]:
     if not listed:
         return frozenset()
     if any(not -count <= n < count for n in listed):
+        library = "jax." * config.jax_rules()
         raise ArgumentValueError(
-            "the `static_argnums` argument to `jax.checkpoint` / `jax.remat` can only take integer "
-            "values greater than or equal to `-len(args)` and less than `len(args)`, but got "
+            f"the `static_argnums` argument to `{library}checkpoint` / `{library}remat` can only "
+            "take integer values greater than or equal to `-len(args)` and less than `len(args)`, but got "
             f"{tuple(listed)}, while `len(args)` = {count} in a call of `{name}`"
         )
     return frozenset(normalize_argnums(tuple(listed), count, f"checkpoint of `{name}`"))

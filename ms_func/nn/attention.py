@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import jax_rules
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype, promote_types
 from ms_func.errors import ArgumentValueError, ConcretizationTypeError
 from ms_func.execution.array import Array
@@ -52,7 +53,7 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = None, axis: int = -1) -> A
     try:
         num_classes = operator.index(num_classes)
     except ConcretizationTypeError as error:
-        where = f"It arose in jax.nn.one_hot argument `num_classes`: {error}"
+        where = f"It arose in {'jax.' * jax_rules()}nn.one_hot argument `num_classes`: {error}"
         raise type(error)(where) from None
     if axes.axis_names(axis):
         return _one_hot_lane(x, num_classes, kind, axis)

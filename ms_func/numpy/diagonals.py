@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ms_func.config import jax_rules
 from ms_func.dtypes import DEFAULTS, canonicalize_dtype
 from ms_func.errors import ArgumentValueError
 from ms_func.execution.array import Array
@@ -168,7 +169,8 @@ def triu(m: ArrayLike, k: int = 0) -> Array:
 def _matrix(name: str, m: Any) -> Any:
     m = operand(name, m)
     if typeof(m).ndim < 2:
-        raise ArgumentValueError(f"Argument to jax.numpy.{name} must be at least 2D")
+        library = "jax." * jax_rules()
+        raise ArgumentValueError(f"Argument to {library}numpy.{name} must be at least 2D")
     return m
 
 
