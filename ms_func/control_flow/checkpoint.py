@@ -300,8 +300,8 @@ def _static(static_argnums: Any, count: int, name: str) -> frozenset[int]:
         library = "jax." * config.jax_rules()
         raise ArgumentValueError(
             f"the `static_argnums` argument to `{library}checkpoint` / `{library}remat` can only "
-            "take integer values greater than or equal to `-len(args)` and less than `len(args)`, but got "
-            f"{tuple(listed)}, while `len(args)` = {count} in a call of `{name}`"
+            "take integer values greater than or equal to `-len(args)` and less than `len(args)`, "
+            f"but got {tuple(listed)}, while `len(args)` = {count} in a call of `{name}`"
         )
     return frozenset(normalize_argnums(tuple(listed), count, f"checkpoint of `{name}`"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -473,3 +474,24 @@ def a_tree_of_known_size(x):
         total = total * 0.5 + node.key
         node = node.right
     return total
+
+
+class Particle:
+    __slots__ = ("place", "speed")
+
+    def __init__(self, place, speed):
+        self.place, self.speed = place, speed
+
+
+@case((keys(0.53, -1.07, 2.11),), (keys(1.57, 0.93, -2.13),))
+def particles_that_collide(x):
+    """Which objects are neighbours, data decide anew in each round."""
+    particles = [Particle(float(i), v) for i, v in enumerate(x)]
+    for _ in range(8):
+        for p in particles:
+            p.place += 0.2 * p.speed
+        particles.sort(key=lambda p: p.place)
+        for p, q in itertools.pairwise(particles):
+            if q.place - p.place < 0.1 and p.speed > q.speed:
+                p.speed, q.speed = q.speed, p.speed
+    return [p.place * (k + 1) + p.speed for k, p in enumerate(particles)]

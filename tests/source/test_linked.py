@@ -27,7 +27,8 @@ def close(got: Any, wanted: Any) -> None:
 
 @by_name(some(CASES, "a_tree_by_loops", "the_last_of_a_circle", "operators_of_links",
               "protocols_of_links", "links_as_keys", "copies_of_links",
-              "links_under_conditions", "a_tree_of_known_size"))  # fmt: skip
+              "links_under_conditions", "a_tree_of_known_size",
+              "particles_that_collide"))  # fmt: skip
 def test_value_under_jit_is_that_of_python(f):
     jitted = ms.jit(f)
     for args in f.points:

@@ -24,6 +24,7 @@ from ms_func.control_flow.bodies import as_type
 from ms_func.ir.types import ArrayType
 from ms_func.lax import dynamic_index_in_dim, dynamic_update_index_in_dim
 from ms_func.source.hooks import above
+from ms_func.source.hooks.heap import aliases
 from ms_func.source.hooks.heap.anatomy import NONE_LIKE, Parts, handles, is_number, own_names
 from ms_func.source.hooks.heap.journal import Contents, frozen_handle, store
 from ms_func.source.hooks.heap.trials import Again
@@ -481,6 +482,19 @@ def suggest_for_links(values: Iterable[Any]) -> None:
         for x in values:
             if any(_is_linked(a, type(x) is Choice) for a in _alternatives(x)):
                 raise Wanted
+
+
+def suggest_for_a_crowd(x: Any) -> None:
+    """An object may be one of very many.
+
+    Raises:
+        Wanted: pools are the better way, and have not been tried.
+    """
+    if may_help() and not _state.declined and _kind(type(x)) in _state.seen:
+        raise Wanted
+
+
+aliases.Links.crowded = staticmethod(suggest_for_a_crowd)
 
 
 def _is_linked(x: Any, is_chosen: bool) -> bool:

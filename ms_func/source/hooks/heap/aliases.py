@@ -70,6 +70,8 @@ class Links:
     __slots__ = ("holders", "numbers", "order", "stale", "table")
     spread: ClassVar[Callable[[Any, str | None, bool], None]]
     """Repeats a store to an object by its number; `sharing` supplies it."""
+    crowded: ClassVar[Callable[[Any], None]]
+    """Called where a store has to be repeated on very many objects; `pools` supplies it."""
 
     def __init__(self) -> None:
         self.order: list[Link] = []
@@ -211,7 +213,12 @@ def _ways(x: Any) -> list[_Way]:
     _from(id(x), {}, found, done)
     for w in found:  # which grows
         _from(id(w.end()), w.known, found, done)
+        if len(found) > _MANY:
+            Links.crowded(x)
     return found
+
+
+_MANY = 128
 
 
 def _from(x: int, known: dict[Any, Any], found: list[_Way], done: set[Any]) -> None:
