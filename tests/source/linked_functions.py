@@ -495,3 +495,28 @@ def particles_that_collide(x):
             if q.place - p.place < 0.1 and p.speed > q.speed:
                 p.speed, q.speed = q.speed, p.speed
     return [p.place * (k + 1) + p.speed for k, p in enumerate(particles)]
+
+
+class Graph:
+    """Links that a class keeps in a list, which no array can hold."""
+
+    def __init__(self):
+        self.nodes = []
+
+    def add(self, value):
+        self.nodes.append(Link(value, self.nodes[-1] if self.nodes else None))
+
+
+@case((1.5, 3), (0.5, 2), (-1.0, 0))
+def links_in_a_class_with_a_list(x, n):
+    graph, total = Graph(), 0.0
+    while n > 0:
+        graph.add(x * n)
+        n -= 1
+    if not graph.nodes:
+        return x
+    link = graph.nodes[-1]
+    while link is not None:
+        total = total * 0.5 + link.value
+        link = link.rest
+    return total + min(graph.nodes, key=lambda m: m.value).value

@@ -28,7 +28,7 @@ def close(got: Any, wanted: Any) -> None:
 @by_name(some(CASES, "a_tree_by_loops", "the_last_of_a_circle", "operators_of_links",
               "protocols_of_links", "links_as_keys", "copies_of_links",
               "links_under_conditions", "a_tree_of_known_size",
-              "particles_that_collide"))  # fmt: skip
+              "particles_that_collide", "links_in_a_class_with_a_list"))  # fmt: skip
 def test_value_under_jit_is_that_of_python(f):
     jitted = ms.jit(f)
     for args in f.points:

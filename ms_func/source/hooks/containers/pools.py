@@ -197,19 +197,27 @@ class Pool:
             AttributeError(f"'{self.owner.__name__}' object has no attribute '{name}'")
         )
 
+    def _learn(self, name: str, value: Any) -> bool:
+        """Whether something new is learnt of an attribute."""
+        try:
+            return self.schema.learn(name, value)
+        except Unfit:
+            raise without(self.kind) from None
+
     def set(self, ref: Ref, name: str, value: Any) -> None:
         """Store to an attribute.
 
         Raises:
-            Unfit: it is one that not all objects have from the start.
+            Again: it is one that not all objects have from the start, or that no array can hold.
+            Unfit: so it is, and there is no other pool.
         """
         own = getattr(self.owner, name, None)
         if isinstance(own, property) and own.fset is not None:
             above.call(getattr(own.fset, "__wrapped__", own.fset), ref, value)
             return
         if name not in self.names and ref is not self.making:
-            raise Unfit
-        if self.schema.learn(name, value):
+            raise without(self.kind)
+        if self._learn(name, value):
             if ref is not self.making:
                 raise Again
             self.fresh[name] = value
@@ -289,7 +297,7 @@ class Ref:
         return MethodType(own, self)
 
     def __bool__(self) -> bool:
-        raise Unfit
+        raise without(self.pool.kind)
 
     def is_told_by_identity(self) -> bool:
         """Whether no other object equals this one."""
@@ -308,14 +316,14 @@ class Ref:
         return _not(self == other)
 
     def __hash__(self) -> int:
-        raise Unfit
+        raise without(self.pool.kind)
 
     def __copy__(self) -> Any:
         own = self.special("__copy__")
         return self.pool.copy(self) if own is None else above.call(own)
 
     def __reduce_ex__(self, protocol: Any) -> Any:  # copies would be the same object
-        raise Unfit
+        raise without(self.pool.kind)
 
 
 def _operator(name: str) -> Any:
@@ -451,6 +459,15 @@ def pooled() -> Iterator[None]:
         yield
     finally:
         _state.schemas, _state.pools = {}, {}
+
+
+def without(kind: Kind) -> BaseException:
+    """What is raised where no pool can hold the objects of a class.
+
+    The recording starts anew with pools for the other classes, if there are any.
+    """
+    _state.schemas.pop(kind, None)
+    return Again() if _state.schemas else Unfit()
 
 
 def may_help() -> bool:
