@@ -1815,7 +1815,7 @@ def iterators_of_a_class_that_end_on_data(x, n):
         def __next__(self):
             if self.value > n + 3:
                 raise StopIteration
-            self.value = self.value * 1.5 + 0.5
+            self.value = abs(self.value) * 1.5 + 0.5
             return self.value
 
     s = 0.0
