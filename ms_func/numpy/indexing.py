@@ -330,8 +330,6 @@ def read(
 ) -> Any:  # fmt: skip
     """The elements of `x` that an index names; `mode` as for `gather`, `below` as for `parse`."""
     parts, shape = parse(x.type.shape, index, strict, below)
-    if mode == "promise_in_bounds":
-        parts = [_nearest(p, shape) for p in parts]
     if shape != x.type.shape:
         x = sh.reshape_p.bind(x, new_sizes=shape)
     moving = windows(shape, parts)
@@ -345,13 +343,6 @@ def read(
     if scattered or not nearest or (mode == "fill" and not known):
         return _gathered(x, parts, mode, fill_value, promises)
     return basic(x, parts, known and inside)
-
-
-def _nearest(part: Part, shape: tuple[int, ...]) -> Part:
-    """An integer that is out of bounds names the nearest element, as one known at run time does."""
-    if part.kind != "int" or not shape[part.dim]:
-        return part
-    return part._replace(value=min(max(part.value, 0), shape[part.dim] - 1))
 
 
 def basic(x: Any, parts: Sequence[Part], known: bool) -> Any:
