@@ -116,10 +116,10 @@ class Doubted:
     @classmethod
     def guard(cls, kind: type, name: str) -> None:
         """Look after an attribute of a class."""
+        cls.exist = True
         before = in_class(kind, name)
         if type(before) is not cls and kind.__flags__ & _CHANGEABLE:
             type.__setattr__(kind, name, cls(name, before))
-            cls.exist = True
 
     @classmethod
     def of(cls, obj: Any, name: str) -> Doubted | None:
