@@ -138,10 +138,11 @@ class Place(Setting):
             ValueError: it is no device, no known platform, and not None.
         """
         if value not in (None, "cpu", "gpu", "cuda") and not hasattr(value, "platform"):
+            library = "jax" if jax_rules() else "ms_func"
             raise ValueError(
-                f"jax.{self.name} must be passed either a Device object (e.g. "
-                "`jax.devices('cpu')[0]`) or a platform name string like 'cpu' or 'gpu' ('cpu', "
-                f"'gpu', 'cuda') or None, got {value!r}"
+                f"{library}.{self.name} must be passed either a Device object (e.g. "
+                f"`{library}.devices('cpu')[0]`) or a platform name string like 'cpu' or 'gpu', or "
+                f"None, got {value!r}"
             )
 
 

@@ -88,8 +88,7 @@ def parse(
         NonConcreteBooleanIndexError: a mask known only at run time.
     """
     entries = index if isinstance(index, tuple) and type(index) is not Window else (index,)
-    listed = isinstance(index, Sequence) and not isinstance(index, (tuple, str))
-    if listed and config.jax_rules():
+    if config.jax_rules() and isinstance(index, Sequence) and not isinstance(index, (tuple, str)):
         raise ArgumentTypeError(
             "Using a non-tuple sequence for multidimensional indexing is not allowed; "
             f"use `arr[array(seq)]` instead of `arr[seq]`, got {index!r}"
@@ -379,14 +378,18 @@ def _strided(x: Any, bounds: tuple[tuple[int, int, int], ...], out: tuple[int, .
     return x if typeof(x).shape == out else sh.reshape_p.bind(x, new_sizes=out)
 
 
+def _is_inside(starts: Sequence[Any], sizes: Sequence[int], shape: Sequence[int]) -> bool:
+    """Whether a window begins at known places, and reaches beyond no end."""
+    spans = zip(starts, sizes, shape, strict=True)
+    return all(type(s) is int and 0 <= s <= n - size for s, size, n in spans)
+
+
 def _window(x: Any, starts: tuple[Any, ...], sizes: tuple[int, ...], out: tuple[int, ...]) -> Any:
     """The window of `x` at `starts`, integers known or not, reshaped to `out`."""
     shape = x.type.shape
     if sizes == shape:
         return as_handle(x) if out == shape else sh.reshape_p.bind(x, new_sizes=out)
-    spans = zip(starts, sizes, shape, strict=True)
-    inside = all(type(s) is int and 0 <= s <= n - size for s, size, n in spans)
-    if inside and current.interpreter is not bottom:
+    if current.interpreter is not bottom and _is_inside(starts, sizes, shape):
         limits = tuple([s + n for s, n in zip(starts, sizes, strict=True)])
         x = pieces.slice_p.bind(x, start_indices=starts, limit_indices=limits, strides=None)
         return x if out == sizes else sh.reshape_p.bind(x, new_sizes=out)

@@ -26,8 +26,7 @@ def placed(sampler: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(sampler)
     def draw(*args: Any, out_sharding: Any = None, **kwargs: Any) -> Any:
-        if key := args[:1] or (kwargs.get("key"),):
-            refuse_many(sampler.__name__, key[0])
+        refuse_many(sampler.__name__, args[0] if args else kwargs.get("key"))
         out = program(*args, **kwargs)
         return out if out_sharding is None else _laid(out, out_sharding)
 
